@@ -1,0 +1,342 @@
+package model
+
+import (
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"net/netip"
+	"strconv"
+	"strings"
+	"time"
+	"unique"
+
+	corev1 "k8s.io/api/core/v1"
+	discoveryv1 "k8s.io/api/discovery/v1"
+)
+
+// Labels of more than 63 bytes and names of more than 253 cannot be asked for
+// (RFC 1035, section 2.3.4).
+const (
+	maxLabel = 63
+	maxName  = 253
+)
+
+// NewService makes a Service from its API object, which it does not keep and
+// does not change. It returns nil for a Service that is neither headless nor
+// of type ExternalName. An error says what an API server would have refused.
+func NewService(obj *corev1.Service) (*Service, error) {
+	kind := kindOf(obj)
+	if kind == 0 {
+		return nil, nil
+	}
+	key, err := NewServiceKey(obj.Namespace, obj.Name)
+	if err != nil {
+		return nil, err
+	}
+	s := &Service{ServiceKey: key, Kind: kind, HasSelector: len(obj.Spec.Selector) > 0}
+	if kind == Headless {
+		return s, nil
+	}
+	if s.Target, err = target(obj.Spec.ExternalName); err != nil {
+		return nil, err
+	}
+	s.Ports, err = servicePorts(obj.Spec.Ports)
+	return s, err
+}
+
+// kindOf follows the stock kubernetes plugin: the type ExternalName goes
+// before what spec.clusterIP says.
+func kindOf(obj *corev1.Service) ServiceKind {
+	switch {
+	case obj.Spec.Type == corev1.ServiceTypeExternalName:
+		return ExternalName
+	case obj.Spec.ClusterIP == corev1.ClusterIPNone:
+		return Headless
+	}
+	return 0
+}
+
+// NewServiceKey returns the key of a Service, in lower case. It refuses names
+// that are no labels.
+func NewServiceKey(namespace, name string) (ServiceKey, error) {
+	if !isLabel(namespace) {
+		return ServiceKey{}, fmt.Errorf("namespace %q is not a DNS label", namespace)
+	}
+	if !isLabel(name) {
+		return ServiceKey{}, fmt.Errorf("the Service name %q is not a DNS label", name)
+	}
+	return ServiceKey{Namespace: intern(namespace), Name: intern(name)}, nil
+}
+
+// target returns an address literal as it is and a domain name with a final
+// dot.
+func target(externalName string) (string, error) {
+	if externalName == "" {
+		return "", errors.New("spec.externalName is empty; it must be a domain name or an address")
+	}
+	if addr, err := netip.ParseAddr(externalName); err == nil && addr.Zone() == "" {
+		return addr.Unmap().String(), nil
+	}
+	name := strings.TrimSuffix(externalName, ".")
+	if len(name) > maxName {
+		return "", fmt.Errorf("spec.externalName has %d bytes; a domain name has at most %d", len(name), maxName)
+	}
+	for label := range strings.SplitSeq(name, ".") {
+		if !isTargetLabel(label) {
+			return "", fmt.Errorf("spec.externalName %q is not a domain name: its label %q is not 1 to %d letters, digits, hyphens and underscores",
+				externalName, label, maxLabel)
+		}
+	}
+	return name + ".", nil
+}
+
+func servicePorts(ports []corev1.ServicePort) ([]Port, error) {
+	var named []Port
+	for _, p := range ports {
+		if p.Name == "" {
+			continue
+		}
+		port, err := newPort(p.Name, p.Protocol, p.Port)
+		if err != nil {
+			return nil, err
+		}
+		named = append(named, port)
+	}
+	return named, nil
+}
+
+func newPort(name string, protocol corev1.Protocol, number int32) (Port, error) {
+	if name != "" && !isLabel(name) {
+		return Port{}, fmt.Errorf("port name %q is not a DNS label", name)
+	}
+	if number < 1 || number > 65535 {
+		return Port{}, fmt.Errorf("port number %d is not in 1 to 65535", number)
+	}
+	p := Port{Name: intern(name), Number: uint16(number)}
+	switch protocol {
+	case corev1.ProtocolTCP, "":
+		p.Protocol = TCP
+	case corev1.ProtocolUDP:
+		p.Protocol = UDP
+	case corev1.ProtocolSCTP:
+		p.Protocol = SCTP
+	default:
+		return Port{}, fmt.Errorf("port protocol %q is not TCP, UDP or SCTP", protocol)
+	}
+	return p, nil
+}
+
+// NewSlice makes a Slice from its API object, which it does not keep and does
+// not change. An error says what an API server would have refused, or what
+// cannot be served: a slice of no Service, or of the address type FQDN.
+//
+// Version is the object's resourceVersion, zero where that is not a number.
+func NewSlice(obj *discoveryv1.EndpointSlice) (*Slice, error) {
+	service := obj.Labels[discoveryv1.LabelServiceName]
+	if service == "" {
+		return nil, fmt.Errorf("the label %s is missing: the slice belongs to no Service", discoveryv1.LabelServiceName)
+	}
+	owner, err := NewServiceKey(obj.Namespace, service)
+	if err != nil {
+		return nil, err
+	}
+	s := &Slice{
+		SliceKey:  SliceKey{Namespace: owner.Namespace, Name: obj.Name},
+		Service:   owner.Name,
+		Triggered: triggered(obj.Annotations),
+	}
+	s.Version, _ = strconv.ParseUint(obj.ResourceVersion, 10, 64)
+	if s.Ports, err = slicePorts(obj.Ports); err != nil {
+		return nil, err
+	}
+	s.Endpoints, err = endpoints(obj)
+	return s, err
+}
+
+func triggered(annotations map[string]string) time.Time {
+	at, _ := time.Parse(time.RFC3339Nano, annotations[corev1.EndpointsLastChangeTriggerTime])
+	return at
+}
+
+// slicePorts leaves out a port without a number: it stands for all ports, and
+// an SRV record cannot say that.
+func slicePorts(ports []discoveryv1.EndpointPort) ([]Port, error) {
+	var usable []Port
+	for _, p := range ports {
+		if p.Port == nil {
+			continue
+		}
+		port, err := newPort(value(p.Name), value(p.Protocol), *p.Port)
+		if err != nil {
+			return nil, err
+		}
+		usable = append(usable, port)
+	}
+	return usable, nil
+}
+
+func endpoints(obj *discoveryv1.EndpointSlice) ([]Endpoint, error) {
+	var is4 bool
+	switch obj.AddressType {
+	case discoveryv1.AddressTypeIPv4:
+		is4 = true
+	case discoveryv1.AddressTypeIPv6:
+	default:
+		return nil, fmt.Errorf("address type %q is not IPv4 or IPv6", obj.AddressType)
+	}
+	made := make([]Endpoint, 0, len(obj.Endpoints))
+	for i := range obj.Endpoints {
+		var err error
+		if made, err = appendEndpoint(made, &obj.Endpoints[i], is4); err != nil {
+			return nil, fmt.Errorf("endpoint %d: %w", i, err)
+		}
+	}
+	return made, nil
+}
+
+func appendEndpoint(made []Endpoint, obj *discoveryv1.Endpoint, is4 bool) ([]Endpoint, error) {
+	e := Endpoint{Conditions: conditions(&obj.Conditions)}
+	if hostname := value(obj.Hostname); hostname != "" {
+		if !isLabel(hostname) {
+			return nil, fmt.Errorf("hostname %q is not a DNS label", hostname)
+		}
+		e.Hostname = strings.ToLower(strings.Clone(hostname))
+	}
+	var uid string
+	if ref := obj.TargetRef; ref != nil {
+		e.Pod = podLabel(ref.Name, e.Hostname)
+		uid = string(ref.UID)
+	}
+	for _, text := range obj.Addresses {
+		addr, err := netip.ParseAddr(text)
+		if err != nil || addr.Zone() != "" || addr.Is4() != is4 {
+			return nil, fmt.Errorf("%q is not an address of the slice's address type", text)
+		}
+		e.Address = addr
+		e.ID = podID(uid, addr, e.Hostname)
+		made = append(made, e)
+	}
+	return made, nil
+}
+
+// podLabel returns the Pod's name where it can be one label of a name. A Pod of
+// a StatefulSet is called like its host: the two share their bytes.
+func podLabel(pod, hostname string) string {
+	if !isLabel(pod) {
+		return ""
+	}
+	if strings.EqualFold(pod, hostname) {
+		return hostname
+	}
+	return strings.ToLower(strings.Clone(pod))
+}
+
+// conditions resolves what is unset: ready counts as true, serving as what
+// ready says (the mirroring controller sets only ready), terminating as false.
+func conditions(obj *discoveryv1.EndpointConditions) Conditions {
+	var c Conditions
+	if obj.Ready == nil || *obj.Ready {
+		c |= Ready
+	}
+	switch {
+	case obj.Serving != nil:
+		if *obj.Serving {
+			c |= Serving
+		}
+	case c.Has(Ready):
+		c |= Serving
+	}
+	if value(obj.Terminating) {
+		c |= Terminating
+	}
+	return c
+}
+
+func podID(uid string, addr netip.Addr, hostname string) PodID {
+	if id, ok := parseUUID(uid); ok {
+		return id
+	}
+	text := "uid " + uid
+	if uid == "" {
+		text = "address " + addr.String() + " " + hostname
+	}
+	sum := sha256.Sum256([]byte(text))
+	return PodID(sum[:16])
+}
+
+// parseUUID reads the form that the API server writes: 8-4-4-4-12 hex digits.
+func parseUUID(text string) (id PodID, ok bool) {
+	if len(text) != 36 {
+		return id, false
+	}
+	n := 0
+	for i := 0; i < len(text); i++ {
+		if i == 8 || i == 13 || i == 18 || i == 23 {
+			if text[i] != '-' {
+				return id, false
+			}
+			continue
+		}
+		digit, ok := hexDigit(text[i])
+		if !ok {
+			return id, false
+		}
+		id[n/2] = id[n/2]<<4 | digit
+		n++
+	}
+	return id, true
+}
+
+func hexDigit(c byte) (byte, bool) {
+	switch {
+	case '0' <= c && c <= '9':
+		return c - '0', true
+	case 'a' <= c && c <= 'f':
+		return c - 'a' + 10, true
+	}
+	return 0, false
+}
+
+// isLabel is true for a label as RFC 1123 has it: letters, digits and, inside,
+// hyphens. Unlike Kubernetes it lets capitals pass, since DNS does not tell
+// them apart.
+func isLabel(text string) bool {
+	if text == "" || len(text) > maxLabel || text[0] == '-' || text[len(text)-1] == '-' {
+		return false
+	}
+	for i := 0; i < len(text); i++ {
+		if !isLetterOrDigit(text[i]) && text[i] != '-' {
+			return false
+		}
+	}
+	return true
+}
+
+// isTargetLabel is wider than isLabel: names outside of Kubernetes have
+// underscores.
+func isTargetLabel(text string) bool {
+	if text == "" || len(text) > maxLabel {
+		return false
+	}
+	for i := 0; i < len(text); i++ {
+		if c := text[i]; !isLetterOrDigit(c) && c != '-' && c != '_' {
+			return false
+		}
+	}
+	return true
+}
+
+func isLetterOrDigit(c byte) bool {
+	return '0' <= c && c <= '9' || 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z'
+}
+
+// intern lowers text and lets all objects that carry it share its bytes.
+func intern(text string) string { return unique.Make(strings.ToLower(text)).Value() }
+
+func value[T any](p *T) T {
+	if p == nil {
+		var zero T
+		return zero
+	}
+	return *p
+}

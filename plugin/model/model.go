@@ -1,0 +1,151 @@
+// Package model holds Services and EndpointSlices as this plugin sees them,
+// and makes them from API objects, once, at the door: what is unset gets its
+// meaning here, what would not pass an API server's validation is refused
+// here, and everything downstream may rely on it.
+//
+// Values of this package are immutable once a source has handed them out.
+package model
+
+import (
+	"net/netip"
+	"time"
+)
+
+// ServiceKind tells which kind of Service this plugin serves.
+type ServiceKind uint8
+
+// The kinds of Services that are served.
+const (
+	Headless ServiceKind = iota + 1
+	ExternalName
+)
+
+// String returns the kind as it stands in metrics.
+func (k ServiceKind) String() string {
+	switch k {
+	case Headless:
+		return "headless"
+	case ExternalName:
+		return "external_name"
+	}
+	return "unknown"
+}
+
+// ServiceKey names a Service. Both parts are lower case.
+type ServiceKey struct {
+	Namespace, Name string
+}
+
+// String returns the key as people write it, namespace first.
+func (k ServiceKey) String() string { return k.Namespace + "/" + k.Name }
+
+// Service is a headless or an ExternalName Service.
+type Service struct {
+	ServiceKey
+	Kind ServiceKind
+	// HasSelector tells whether the EndpointSlice controller makes its slices.
+	HasSelector bool
+	// Target is what an ExternalName Service leads to: a domain name with a
+	// final dot, or an address literal without one. Empty for Headless.
+	Target string
+	// Ports are the named ports of an ExternalName Service. Those of a headless
+	// one stand in its slices.
+	Ports []Port
+}
+
+// Protocol is the transport protocol of a port.
+type Protocol uint8
+
+// The protocols that the Kubernetes API knows.
+const (
+	TCP Protocol = iota
+	UDP
+	SCTP
+)
+
+// String returns the protocol as it stands in a name, in lower case and
+// without its underscore.
+func (p Protocol) String() string {
+	switch p {
+	case UDP:
+		return "udp"
+	case SCTP:
+		return "sctp"
+	}
+	return "tcp"
+}
+
+// Port is one port of an EndpointSlice or of an ExternalName Service.
+type Port struct {
+	// Name is a lower-case label, or empty. Only a named port has SRV records.
+	Name     string
+	Protocol Protocol
+	// Number is 1 to 65535.
+	Number uint16
+}
+
+// PodID tells endpoints of different Pods apart: the UID of the Pod, or, for
+// an endpoint without one, a digest of its address and hostname.
+type PodID [16]byte
+
+// Endpoint is one address of an endpoint: an endpoint with several addresses
+// is several Endpoints with the same names and the same Pod.
+type Endpoint struct {
+	Address netip.Addr
+	// Hostname and Pod are lower-case labels of at most 63 bytes, or empty.
+	Hostname string
+	Pod      string
+	ID       PodID
+	Conditions
+}
+
+// Conditions are the conditions of an endpoint with their defaults resolved.
+type Conditions uint8
+
+// The conditions as bits.
+const (
+	Ready Conditions = 1 << iota
+	Serving
+	Terminating
+)
+
+// Has tells whether all of want hold.
+func (c Conditions) Has(want Conditions) bool { return c&want == want }
+
+// SliceKey names an EndpointSlice.
+type SliceKey struct {
+	Namespace, Name string
+}
+
+// String returns the key as people write it, namespace first.
+func (k SliceKey) String() string { return k.Namespace + "/" + k.Name }
+
+// Slice is an EndpointSlice.
+type Slice struct {
+	SliceKey
+	// Service is the name of the Service that the slice belongs to, in the
+	// slice's own namespace.
+	Service string
+	// Version orders the states of all slices of one source: the newer one is
+	// the larger one.
+	Version uint64
+	// Ports holds the usable ports: those with a number.
+	Ports     []Port
+	Endpoints []Endpoint
+	// Triggered is when the change that led to this state of the slice
+	// happened, as the controller noted it; zero where nobody did.
+	Triggered time.Time
+}
+
+// Owner returns the key of the Service that the slice belongs to.
+func (s *Slice) Owner() ServiceKey { return ServiceKey{Namespace: s.Namespace, Name: s.Service} }
+
+// Change is the new state of one object, or its removal. Exactly one of
+// Service, Slice and Namespace is set; of a removed one only what names it
+// counts: the key of a Service, and the key and Service of a Slice.
+type Change struct {
+	Service   *Service
+	Slice     *Slice
+	Namespace string
+	Removed   bool
+}
