@@ -2,7 +2,6 @@ package model
 
 import (
 	"crypto/sha256"
-	"errors"
 	"fmt"
 	"net/netip"
 	"strconv"
@@ -37,11 +36,13 @@ func NewService(obj *corev1.Service) (*Service, error) {
 	if kind == Headless {
 		return s, nil
 	}
-	if s.Target, err = target(obj.Spec.ExternalName); err != nil {
+	if s.Target, s.Address, err = target(obj.Spec.ExternalName); err != nil {
 		return nil, err
 	}
-	s.Ports, err = servicePorts(obj.Spec.Ports)
-	return s, err
+	if s.Ports, err = servicePorts(obj.Spec.Ports); err != nil {
+		return nil, err
+	}
+	return s, nil
 }
 
 // kindOf follows the stock kubernetes plugin: the type ExternalName goes
@@ -56,11 +57,19 @@ func kindOf(obj *corev1.Service) ServiceKind {
 	return 0
 }
 
+// CheckNamespace refuses what is no name of a namespace.
+func CheckNamespace(namespace string) error {
+	if !isLabel(namespace) {
+		return fmt.Errorf("namespace %q is not a DNS label", namespace)
+	}
+	return nil
+}
+
 // NewServiceKey returns the key of a Service, in lower case. It refuses names
 // that are no labels.
 func NewServiceKey(namespace, name string) (ServiceKey, error) {
-	if !isLabel(namespace) {
-		return ServiceKey{}, fmt.Errorf("namespace %q is not a DNS label", namespace)
+	if err := CheckNamespace(namespace); err != nil {
+		return ServiceKey{}, err
 	}
 	if !isLabel(name) {
 		return ServiceKey{}, fmt.Errorf("the Service name %q is not a DNS label", name)
@@ -68,26 +77,22 @@ func NewServiceKey(namespace, name string) (ServiceKey, error) {
 	return ServiceKey{Namespace: intern(namespace), Name: intern(name)}, nil
 }
 
-// target returns an address literal as it is and a domain name with a final
-// dot.
-func target(externalName string) (string, error) {
-	if externalName == "" {
-		return "", errors.New("spec.externalName is empty; it must be a domain name or an address")
-	}
+// target reads an external name, which is a domain name or an address.
+func target(externalName string) (string, netip.Addr, error) {
 	if addr, err := netip.ParseAddr(externalName); err == nil && addr.Zone() == "" {
-		return addr.Unmap().String(), nil
+		return "", addr.Unmap(), nil
 	}
 	name := strings.TrimSuffix(externalName, ".")
 	if len(name) > maxName {
-		return "", fmt.Errorf("spec.externalName has %d bytes; a domain name has at most %d", len(name), maxName)
+		return "", netip.Addr{}, fmt.Errorf("spec.externalName has %d bytes; a domain name has at most %d", len(name), maxName)
 	}
 	for label := range strings.SplitSeq(name, ".") {
 		if !isTargetLabel(label) {
-			return "", fmt.Errorf("spec.externalName %q is not a domain name: its label %q is not 1 to %d letters, digits, hyphens and underscores",
+			return "", netip.Addr{}, fmt.Errorf("spec.externalName %q is not a domain name: the label %q is not 1 to %d letters, digits, hyphens and underscores",
 				externalName, label, maxLabel)
 		}
 	}
-	return name + ".", nil
+	return name + ".", netip.Addr{}, nil
 }
 
 func servicePorts(ports []corev1.ServicePort) ([]Port, error) {
@@ -149,8 +154,10 @@ func NewSlice(obj *discoveryv1.EndpointSlice) (*Slice, error) {
 	if s.Ports, err = slicePorts(obj.Ports); err != nil {
 		return nil, err
 	}
-	s.Endpoints, err = endpoints(obj)
-	return s, err
+	if s.Endpoints, err = endpoints(obj); err != nil {
+		return nil, err
+	}
+	return s, nil
 }
 
 func triggered(annotations map[string]string) time.Time {
@@ -209,7 +216,7 @@ func appendEndpoint(made []Endpoint, obj *discoveryv1.Endpoint, is4 bool) ([]End
 	}
 	for _, text := range obj.Addresses {
 		addr, err := netip.ParseAddr(text)
-		if err != nil || addr.Zone() != "" || addr.Is4() != is4 {
+		if err != nil || addr.Zone() != "" || addr.Is4() != is4 || addr.Is4In6() {
 			return nil, fmt.Errorf("%q is not an address of the slice's address type", text)
 		}
 		e.Address = addr

@@ -45,9 +45,10 @@ type Service struct {
 	Kind ServiceKind
 	// HasSelector tells whether the EndpointSlice controller makes its slices.
 	HasSelector bool
-	// Target is what an ExternalName Service leads to: a domain name with a
-	// final dot, or an address literal without one. Empty for Headless.
-	Target string
+	// Target is the domain name, with a final dot, that an ExternalName Service
+	// leads to. Where that is an address, Address holds it and Target is empty.
+	Target  string
+	Address netip.Addr
 	// Ports are the named ports of an ExternalName Service. Those of a headless
 	// one stand in its slices.
 	Ports []Port
@@ -91,6 +92,8 @@ type PodID [16]byte
 // Endpoint is one address of an endpoint: an endpoint with several addresses
 // is several Endpoints with the same names and the same Pod.
 type Endpoint struct {
+	// Address is an IPv4 address or an IPv6 one, never one mapped into the other,
+	// and has no zone.
 	Address netip.Addr
 	// Hostname and Pod are lower-case labels of at most 63 bytes, or empty.
 	Hostname string

@@ -1,0 +1,149 @@
+// Package name is the grammar of the names that this plugin answers for, both
+// ways: from a question to its parts, and from an address to its label.
+//
+// It follows the Kubernetes DNS specification 1.1.0, sections 2.3 to 2.5, and
+// RFC 1035, section 3.5, and RFC 3596, section 2.5, for reverse names.
+package name
+
+import (
+	"net/netip"
+	"strings"
+)
+
+// Max is the length in bytes of the longest name without escapes, with its
+// final dot (RFC 1035, section 2.3.4).
+const Max = 254
+
+// Kind is the shape of a name.
+type Kind uint8
+
+// The shapes of names. S is a Service, N its namespace, Z the zone.
+const (
+	// Other is a name of no shape below: no Service can own it.
+	Other Kind = iota
+	// Apex is Z.
+	Apex
+	// Version is dns-version.Z.
+	Version
+	// Services is svc.Z.
+	Services
+	// Namespace is N.svc.Z.
+	Namespace
+	// Service is S.N.svc.Z.
+	Service
+	// Endpoint is E.S.N.svc.Z, where E has no underscore in front.
+	Endpoint
+	// Protocol is _T.S.N.svc.Z.
+	Protocol
+	// Port is _P._T.S.N.svc.Z.
+	Port
+	// Below is any other name below S.N.svc.Z. No record stands there.
+	Below
+	// Reverse is the reverse name of one address.
+	Reverse
+	// ReverseTree is a name on the way to reverse names.
+	ReverseTree
+)
+
+// Name is a name and its parts, which are substrings of what was parsed.
+type Name struct {
+	Kind Kind
+	// Key is "S.N", for the kinds from Service to Below.
+	Key string
+	// Namespace is N, for the kinds from Namespace to Below.
+	Namespace string
+	// Endpoint is E of the kind Endpoint.
+	Endpoint string
+	// Port and Protocol come without their underscores.
+	Port, Protocol string
+	// At is where Key begins in the name, in bytes.
+	At int
+	// Address is what a Reverse name stands for.
+	Address netip.Addr
+}
+
+// Parse takes a lower-case name with a final dot, in presentation format, apart.
+// The name must lie in zone, which is written in the same way. It does not
+// allocate.
+func Parse(lower, zone string) Name {
+	if len(lower) == len(zone) {
+		return Name{Kind: Apex}
+	}
+	if reverse, ok := parseReverse(lower); ok {
+		return reverse
+	}
+	if zone == "." {
+		zone = ""
+	}
+	rest := lower[:len(lower)-len(zone)]
+	if rest == "dns-version." {
+		return Name{Kind: Version}
+	}
+	rest, label := cutLast(rest)
+	switch {
+	case label != "svc":
+		return Name{}
+	case rest == "":
+		return Name{Kind: Services}
+	}
+	return parseService(rest)
+}
+
+// parseService takes what stands in front of "svc" apart.
+func parseService(text string) Name {
+	rest, namespace := cutLast(text)
+	if rest == "" {
+		return Name{Kind: Namespace, Namespace: namespace}
+	}
+	rest, service := cutLast(rest)
+	n := Name{
+		Kind:      Service,
+		Namespace: namespace,
+		Key:       text[len(rest) : len(rest)+len(service)+1+len(namespace)],
+		At:        len(rest),
+	}
+	if rest == "" {
+		return n
+	}
+	rest, first := cutLast(rest)
+	_, second := cutLast(rest)
+	switch protocol, ok := strings.CutPrefix(first, "_"); {
+	case rest == "" && ok:
+		n.Kind, n.Protocol = Protocol, protocol
+	case rest == "":
+		n.Kind, n.Endpoint = Endpoint, first
+	case ok && len(rest) == len(second)+1 && second[0] == '_':
+		n.Kind, n.Protocol, n.Port = Port, protocol, second[1:]
+	default:
+		n.Kind = Below
+	}
+	return n
+}
+
+// cutLast cuts the last label off a relative name that ends in a dot. A dot
+// behind a backslash belongs to its label.
+func cutLast(text string) (before, label string) {
+	if text == "" {
+		return "", ""
+	}
+	end := len(text) - 1
+	for i := end; ; {
+		i = strings.LastIndexByte(text[:i], '.')
+		if i < 0 {
+			return "", text[:end]
+		}
+		if !escaped(text, i) {
+			return text[:i+1], text[i+1 : end]
+		}
+	}
+}
+
+// escaped tells whether the byte at i stands behind an odd number of
+// backslashes.
+func escaped(text string, i int) bool {
+	n := 0
+	for i > n && text[i-1-n] == '\\' {
+		n++
+	}
+	return n%2 == 1
+}
