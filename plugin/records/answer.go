@@ -1,0 +1,250 @@
+package records
+
+import (
+	"net/netip"
+	"sort"
+
+	"github.com/k8s-endpoints/k8s_endpoints/plugin/model"
+	"github.com/k8s-endpoints/k8s_endpoints/plugin/name"
+
+	"github.com/miekg/dns"
+)
+
+// Outcome is what a question about a Set meets.
+type Outcome uint8
+
+const (
+	// NoName means that neither the name nor one below it exists.
+	NoName Outcome = iota
+	// NoData means that the name, or one below it, exists, and has no records
+	// of the type (RFC 2308, section 2.2, and RFC 8020).
+	NoData
+	// Found means that there are records.
+	Found
+	// Elsewhere means that the name is an alias of the Service's Target, of
+	// whatever type the question is.
+	Elsewhere
+)
+
+// Answer is what a question about a Set gets.
+type Answer struct {
+	Outcome Outcome
+	Records []dns.RR
+	// Extra holds the addresses of the targets of SRV records, as far as they
+	// fit: all addresses of a target or none.
+	Extra []dns.RR
+	// Truncated tells that Records is a random part of what there is, because
+	// the rest does not fit (RFC 2181, section 9).
+	Truncated bool
+}
+
+// Question is a question and what its answer must fit.
+type Question struct {
+	// Owner is the name as it was asked, and Name its parts.
+	Owner string
+	Name  name.Name
+	Type  uint16
+	// TTL of the records, in seconds.
+	TTL uint32
+	// Offset is where in the message the records begin, and Room how much of it
+	// is left for them, in bytes, with names compressed.
+	Offset, Room int
+	// MaxAnswers bounds the addresses of the Service name; 0 is no bound.
+	MaxAnswers int
+}
+
+// service returns the part of the owner from the Service's name on.
+func (q *Question) service() string { return q.Owner[q.Name.At:] }
+
+// Answer answers for a name at or below the name of the Service.
+func (s *Set) Answer(q Question) Answer {
+	if s.Service.Kind == model.ExternalName {
+		return s.external(q)
+	}
+	switch q.Name.Kind {
+	case name.Service:
+		return s.headless(q)
+	case name.Endpoint:
+		return s.endpoint(q)
+	case name.Protocol:
+		if s.hasProtocol(q.Name.Protocol) {
+			return Answer{Outcome: NoData}
+		}
+	case name.Port:
+		return s.port(q)
+	}
+	return Answer{}
+}
+
+// Sizes of records in bytes (RFC 1035, section 4.1.3, RFC 3596 and RFC 2782),
+// with a compression pointer for the owner.
+const (
+	sizePointer = 2
+	sizeFixed   = 10 // type, class, TTL, length
+	sizeA       = sizePointer + sizeFixed + 4
+	sizeAAAA    = sizePointer + sizeFixed + 16
+	sizeSRV     = sizePointer + sizeFixed + 6 // and the target, not compressed
+)
+
+// headless answers for the name of the Service. With nothing published the name
+// does not exist (Kubernetes DNS specification 1.1.0, section 2.4.1).
+func (s *Set) headless(q Question) Answer {
+	if s.Len() == 0 {
+		return Answer{}
+	}
+	n4 := int32(len(s.v4) / 4)
+	switch q.Type {
+	case dns.TypeA:
+		return s.addresses(q, span{n: n4})
+	case dns.TypeAAAA:
+		return s.addresses(q, span{first: n4, n: int32(len(s.v6) / 16)})
+	case dns.TypeSRV:
+		return s.srv(q, s.runs)
+	}
+	return Answer{Outcome: NoData}
+}
+
+// endpoint answers for an endpoint name in front of the name of the Service.
+func (s *Set) endpoint(q Question) Answer {
+	v4, v6 := s.endpointAddresses(q.Name.Endpoint)
+	if v4.n+v6.n == 0 {
+		return Answer{}
+	}
+	q.MaxAnswers = 0
+	switch q.Type {
+	case dns.TypeA:
+		return s.addresses(q, v4)
+	case dns.TypeAAAA:
+		return s.addresses(q, v6)
+	}
+	return Answer{Outcome: NoData}
+}
+
+// port answers for _port._protocol in front of the name of the Service.
+func (s *Set) port(q Question) Answer {
+	runs := s.runsOf(q.Name.Port, q.Name.Protocol)
+	if len(runs) == 0 {
+		return Answer{}
+	}
+	if q.Type != dns.TypeSRV {
+		return Answer{Outcome: NoData}
+	}
+	return s.srv(q, runs)
+}
+
+// endpointAddresses returns the addresses that an endpoint name resolves to.
+func (s *Set) endpointAddresses(text string) (v4, v6 span) {
+	if at, ok := s.findLabel(text); ok {
+		return s.targetAddresses(int32(at))
+	}
+	if addr, ok := name.ParseDashed(text); ok {
+		if i, ok := s.find(addr); ok {
+			return s.targetAddresses(^i)
+		}
+	}
+	return span{}, span{}
+}
+
+// targetAddresses returns the addresses of a target.
+func (s *Set) targetAddresses(target int32) (v4, v6 span) {
+	n4 := int32(len(s.v4) / 4)
+	if target < 0 {
+		one := span{first: ^target, n: 1}
+		if one.first < n4 {
+			return one, span{}
+		}
+		return span{}, one
+	}
+	of := s.labels[target]
+	indexes := s.named[of.first:of.last]
+	split := int32(sort.Search(len(indexes), func(i int) bool { return indexes[i] >= n4 }))
+	return span{n: split, indexes: indexes}, span{first: split, n: int32(len(indexes)) - split, indexes: indexes}
+}
+
+// Reverse returns the endpoint name that a PTR record gives for an address.
+func (s *Set) Reverse(addr netip.Addr) (endpoint string, ok bool) {
+	i, ok := s.find(addr)
+	if !ok {
+		return "", false
+	}
+	if target := s.targets[i]; target != dashed {
+		return s.labels[target].text, true
+	}
+	return string(name.AppendDashed(nil, addr)), true
+}
+
+// span is a range of addresses of one family: of the Set's, or of some of them.
+type span struct {
+	first, n int32
+	indexes  []int32
+}
+
+func (p span) at(i int32) int32 {
+	if p.indexes != nil {
+		return p.indexes[p.first+i]
+	}
+	return p.first + i
+}
+
+// addresses draws A or AAAA records.
+func (s *Set) addresses(q Question, from span) Answer {
+	if from.n == 0 {
+		return Answer{Outcome: NoData}
+	}
+	k := int(from.n)
+	if q.MaxAnswers > 0 {
+		k = min(k, q.MaxAnswers)
+	}
+	is4 := s.is4(from.at(0))
+	size := sizeAAAA
+	if is4 {
+		size = sizeA
+	}
+	fit := max(q.Room/size, 0)
+	a := Answer{Outcome: Found, Truncated: fit < k}
+	k = min(k, fit)
+
+	d := drawers.Get().(*drawer)
+	defer drawers.Put(d)
+	var block block
+	if is4 {
+		block.grow(k, 0)
+	} else {
+		block.grow(0, k)
+	}
+	for _, i := range d.draw(int(from.n), k) {
+		block.append(q.Owner, q.TTL, s.bytes(from.at(i)))
+	}
+	a.Records = block.rrs
+	return a
+}
+
+// block makes many address records in few allocations. Their headers are their
+// own, since other plugins write into those; the addresses are the Set's, since
+// none writes into those.
+type block struct {
+	rrs []dns.RR
+	v4  []dns.A
+	v6  []dns.AAAA
+}
+
+func (b *block) grow(n4, n6 int) {
+	b.rrs = make([]dns.RR, 0, n4+n6)
+	b.v4 = make([]dns.A, 0, n4)
+	b.v6 = make([]dns.AAAA, 0, n6)
+}
+
+// append needs the room that grow made: the records must not move.
+func (b *block) append(owner string, ttl uint32, addr []byte) {
+	if len(addr) == 4 {
+		b.v4 = append(b.v4, dns.A{Hdr: header(owner, dns.TypeA, ttl), A: addr})
+		b.rrs = append(b.rrs, &b.v4[len(b.v4)-1])
+		return
+	}
+	b.v6 = append(b.v6, dns.AAAA{Hdr: header(owner, dns.TypeAAAA, ttl), AAAA: addr})
+	b.rrs = append(b.rrs, &b.v6[len(b.v6)-1])
+}
+
+func header(owner string, rrtype uint16, ttl uint32) dns.RR_Header {
+	return dns.RR_Header{Name: owner, Rrtype: rrtype, Class: dns.ClassINET, Ttl: ttl}
+}

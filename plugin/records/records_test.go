@@ -1,0 +1,347 @@
+package records
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/k8s-endpoints/k8s_endpoints/plugin/model"
+	"github.com/k8s-endpoints/k8s_endpoints/plugin/name"
+
+	"github.com/miekg/dns"
+)
+
+const (
+	ready = model.Ready | model.Serving
+	zone  = "cluster.local."
+)
+
+var (
+	headless = &model.Service{ServiceKey: model.ServiceKey{Namespace: "default", Name: "db"}, Kind: model.Headless}
+	sql      = model.Port{Name: "sql", Number: 5432}
+	peer     = model.Port{Name: "peer", Number: 7000}
+)
+
+// endpoint is an endpoint of the Pod with that number.
+func endpoint(pod byte, addr, hostname string, c model.Conditions) model.Endpoint {
+	return model.Endpoint{
+		Address:    netip.MustParseAddr(addr),
+		Hostname:   hostname,
+		Pod:        fmt.Sprintf("pod-%d", pod),
+		ID:         model.PodID{pod},
+		Conditions: c,
+	}
+}
+
+func slice(version uint64, ports []model.Port, all ...model.Endpoint) *model.Slice {
+	return &model.Slice{
+		SliceKey:  model.SliceKey{Namespace: "default", Name: fmt.Sprintf("db-%d", version)},
+		Service:   "db",
+		Version:   version,
+		Ports:     ports,
+		Endpoints: all,
+	}
+}
+
+// ask returns the answer of the Set as sorted text, without TTL and class.
+func ask(s *Set, text string, qtype uint16) string {
+	a := s.Answer(question(text, qtype))
+	lines := sorted(a.Records)
+	for _, rr := range sorted(a.Extra) {
+		lines = append(lines, "+ "+rr)
+	}
+	switch a.Outcome {
+	case NoName:
+		return "no name"
+	case NoData:
+		return "no data"
+	}
+	return strings.Join(lines, "\n")
+}
+
+func question(text string, qtype uint16) Question {
+	return Question{Owner: text, Name: name.Parse(strings.ToLower(text), zone), Type: qtype, TTL: 5, Offset: 12, Room: 65000}
+}
+
+func sorted(rrs []dns.RR) []string {
+	var lines []string
+	for _, rr := range rrs {
+		header := rr.Header().String()
+		lines = append(lines, rr.Header().Name+" "+dns.TypeToString[rr.Header().Rrtype]+" "+strings.TrimPrefix(rr.String(), header))
+	}
+	slices.Sort(lines)
+	return lines
+}
+
+func TestAnswersOfAHeadlessService(t *testing.T) {
+	set := Compile(headless, []*model.Slice{
+		slice(1, []model.Port{sql, peer},
+			endpoint(0, "10.0.0.1", "db-0", ready),
+			endpoint(1, "10.0.0.2", "db-1", ready),
+			endpoint(2, "10.0.0.3", "", ready),
+			endpoint(3, "10.0.0.4", "db-3", model.Serving|model.Terminating)),
+		slice(2, nil, endpoint(0, "fd00::1", "db-0", ready)),
+	}, ByHostname)
+	for _, c := range []struct {
+		name, question string
+		qtype          uint16
+		want           string
+	}{
+		{"the Service has the ready addresses", "db.default.svc.cluster.local.", dns.TypeA,
+			"db.default.svc.cluster.local. A 10.0.0.1\ndb.default.svc.cluster.local. A 10.0.0.2\ndb.default.svc.cluster.local. A 10.0.0.3"},
+		{"of both families", "db.default.svc.cluster.local.", dns.TypeAAAA, "db.default.svc.cluster.local. AAAA fd00::1"},
+		{"the name is as it was asked", "DB.Default.SVC.cluster.Local.", dns.TypeAAAA, "DB.Default.SVC.cluster.Local. AAAA fd00::1"},
+		{"no other types", "db.default.svc.cluster.local.", dns.TypeTXT, "no data"},
+		{"a hostname", "db-1.db.default.svc.cluster.local.", dns.TypeA, "db-1.db.default.svc.cluster.local. A 10.0.0.2"},
+		{"a hostname in the other family", "db-1.db.default.svc.cluster.local.", dns.TypeAAAA, "no data"},
+		{"a hostname has no SRV records", "db-1.db.default.svc.cluster.local.", dns.TypeSRV, "no data"},
+		{"a Pod's name resolves", "pod-1.db.default.svc.cluster.local.", dns.TypeA, "pod-1.db.default.svc.cluster.local. A 10.0.0.2"},
+		{"a dashed address resolves", "10-0-0-2.db.default.svc.cluster.local.", dns.TypeA, "10-0-0-2.db.default.svc.cluster.local. A 10.0.0.2"},
+		{"a dashed IPv6 address resolves", "fd00--1.db.default.svc.cluster.local.", dns.TypeAAAA, "fd00--1.db.default.svc.cluster.local. AAAA fd00::1"},
+		{"an endpoint that is not ready has no name", "db-3.db.default.svc.cluster.local.", dns.TypeA, "no name"},
+		{"nor a dashed one", "10-0-0-4.db.default.svc.cluster.local.", dns.TypeA, "no name"},
+		{"a protocol is an empty non-terminal", "_tcp.db.default.svc.cluster.local.", dns.TypeSRV, "no data"},
+		{"a protocol that nobody speaks", "_udp.db.default.svc.cluster.local.", dns.TypeSRV, "no name"},
+		{"a port nobody has", "_http._tcp.db.default.svc.cluster.local.", dns.TypeSRV, "no name"},
+		{"a port of another protocol", "_sql._udp.db.default.svc.cluster.local.", dns.TypeSRV, "no name"},
+		{"a port has no addresses", "_sql._tcp.db.default.svc.cluster.local.", dns.TypeA, "no data"},
+		{"nothing lies deeper", "a.db-0.db.default.svc.cluster.local.", dns.TypeA, "no name"},
+		{"a port gives the hostname or the dashed address, each with all its addresses", "_sql._tcp.DB.default.svc.cluster.local.", dns.TypeSRV,
+			"_sql._tcp.DB.default.svc.cluster.local. SRV 0 100 5432 10-0-0-3.DB.default.svc.cluster.local.\n" +
+				"_sql._tcp.DB.default.svc.cluster.local. SRV 0 100 5432 db-0.DB.default.svc.cluster.local.\n" +
+				"_sql._tcp.DB.default.svc.cluster.local. SRV 0 100 5432 db-1.DB.default.svc.cluster.local.\n" +
+				"+ 10-0-0-3.DB.default.svc.cluster.local. A 10.0.0.3\n" +
+				"+ db-0.DB.default.svc.cluster.local. A 10.0.0.1\n" +
+				"+ db-0.DB.default.svc.cluster.local. AAAA fd00::1\n" +
+				"+ db-1.DB.default.svc.cluster.local. A 10.0.0.2"},
+		{"the Service has every port of every endpoint, each target's addresses once", "db.default.svc.cluster.local.", dns.TypeSRV,
+			"db.default.svc.cluster.local. SRV 0 100 5432 10-0-0-3.db.default.svc.cluster.local.\n" +
+				"db.default.svc.cluster.local. SRV 0 100 5432 db-0.db.default.svc.cluster.local.\n" +
+				"db.default.svc.cluster.local. SRV 0 100 5432 db-1.db.default.svc.cluster.local.\n" +
+				"db.default.svc.cluster.local. SRV 0 100 7000 10-0-0-3.db.default.svc.cluster.local.\n" +
+				"db.default.svc.cluster.local. SRV 0 100 7000 db-0.db.default.svc.cluster.local.\n" +
+				"db.default.svc.cluster.local. SRV 0 100 7000 db-1.db.default.svc.cluster.local.\n" +
+				"+ 10-0-0-3.db.default.svc.cluster.local. A 10.0.0.3\n" +
+				"+ db-0.db.default.svc.cluster.local. A 10.0.0.1\n" +
+				"+ db-0.db.default.svc.cluster.local. AAAA fd00::1\n" +
+				"+ db-1.db.default.svc.cluster.local. A 10.0.0.2"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			if got := ask(set, c.question, c.qtype); got != c.want {
+				t.Errorf("got\n%s\nwant\n%s", got, c.want)
+			}
+		})
+	}
+}
+
+func TestNothingPublishedIsNoName(t *testing.T) {
+	set := Compile(headless, []*model.Slice{slice(1, []model.Port{sql}, endpoint(0, "10.0.0.1", "db-0", 0))}, ByHostname)
+	for _, text := range []string{"db.", "db-0.db.", "10-0-0-1.db.", "_tcp.db.", "_sql._tcp.db."} {
+		for _, qtype := range []uint16{dns.TypeA, dns.TypeSRV, dns.TypeTXT} {
+			if got := ask(set, text+"default.svc.cluster.local.", qtype); got != "no name" {
+				t.Errorf("%s %s: got %s", text, dns.TypeToString[qtype], got)
+			}
+		}
+	}
+}
+
+func TestNamingDecidesWhatSRVAndPTRGive(t *testing.T) {
+	all := []*model.Slice{slice(1, []model.Port{sql}, endpoint(0, "10.0.0.1", "db-0", ready), endpoint(1, "10.0.0.2", "", ready))}
+	for _, c := range []struct {
+		naming Naming
+		want   string
+	}{
+		{ByHostname, "10-0-0-2"},
+		{ByPodName, "pod-1"},
+	} {
+		set := Compile(headless, all, c.naming)
+		if got, _ := set.Reverse(netip.MustParseAddr("10.0.0.1")); got != "db-0" {
+			t.Errorf("naming %d: an endpoint with a hostname is called %s", c.naming, got)
+		}
+		if got, _ := set.Reverse(netip.MustParseAddr("10.0.0.2")); got != c.want {
+			t.Errorf("naming %d: an endpoint without a hostname is called %s", c.naming, got)
+		}
+		if got := ask(set, "_sql._tcp.db.default.svc.cluster.local.", dns.TypeSRV); !strings.Contains(got, "5432 "+c.want+".db.") {
+			t.Errorf("naming %d: got\n%s", c.naming, got)
+		}
+	}
+}
+
+func TestAnAddressInSeveralPlacesHasOneHolder(t *testing.T) {
+	const addr = "10.0.0.1"
+	http := func(number uint16) []model.Port { return []model.Port{{Name: "http", Number: number}} }
+	for _, c := range []struct {
+		name   string
+		slices []*model.Slice
+		// holder is the hostname that the address has, and ports are its numbers.
+		holder string
+		ports  []uint16
+	}{
+		{
+			"the same Pod: the newer slice wins, and the ports are those of both",
+			[]*model.Slice{slice(2, http(80), endpoint(1, addr, "new", ready)), slice(1, http(8080), endpoint(1, addr, "old", ready))},
+			"new", []uint16{80, 8080},
+		},
+		{
+			"the same Pod, not ready in the newer slice: not published",
+			[]*model.Slice{slice(1, http(80), endpoint(1, addr, "old", ready)), slice(2, http(80), endpoint(1, addr, "new", 0))},
+			"", nil,
+		},
+		{
+			"two Pods: the one that does not terminate wins over a newer slice",
+			[]*model.Slice{slice(1, http(80), endpoint(1, addr, "alive", ready)), slice(2, http(81), endpoint(2, addr, "dying", ready|model.Terminating))},
+			"alive", []uint16{80},
+		},
+		{
+			"two Pods: the one that is ready wins over a newer slice",
+			[]*model.Slice{slice(1, http(80), endpoint(1, addr, "alive", ready)), slice(2, http(81), endpoint(2, addr, "sick", 0))},
+			"alive", []uint16{80},
+		},
+		{
+			"two Pods alike: the newer slice wins",
+			[]*model.Slice{slice(1, http(80), endpoint(1, addr, "old", ready)), slice(2, http(81), endpoint(2, addr, "new", ready))},
+			"new", []uint16{81},
+		},
+		{
+			"what an outdated slice says of a Pod does not help it against another",
+			[]*model.Slice{
+				slice(1, http(80), endpoint(1, addr, "gone", ready)),
+				slice(3, http(80), endpoint(1, addr, "gone", model.Terminating)),
+				slice(2, http(81), endpoint(2, addr, "alive", ready)),
+			},
+			"alive", []uint16{81},
+		},
+		{
+			"the same Pod twice in one slice: ready wins",
+			[]*model.Slice{slice(1, http(80), endpoint(1, addr, "sick", 0), endpoint(1, addr, "alive", ready))},
+			"alive", []uint16{80},
+		},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			for range 2 {
+				set := Compile(headless, c.slices, ByHostname)
+				if got, _ := set.Reverse(netip.MustParseAddr(addr)); got != c.holder {
+					t.Errorf("the address has the name %q, want %q", got, c.holder)
+				}
+				var ports []uint16
+				for _, rr := range set.Answer(question("_http._tcp.db.default.svc.cluster.local.", dns.TypeSRV)).Records {
+					ports = append(ports, rr.(*dns.SRV).Port)
+				}
+				if slices.Sort(ports); !slices.Equal(ports, c.ports) {
+					t.Errorf("the ports are %v, want %v", ports, c.ports)
+				}
+				slices.Reverse(c.slices)
+			}
+		})
+	}
+}
+
+func TestALabelMayLookLikeAnotherAddress(t *testing.T) {
+	set := Compile(headless, []*model.Slice{slice(1, nil,
+		endpoint(0, "10.0.0.1", "10-0-0-2", ready), endpoint(1, "10.0.0.2", "", ready))}, ByHostname)
+	want := "10-0-0-2.db.default.svc.cluster.local. A 10.0.0.1\n10-0-0-2.db.default.svc.cluster.local. A 10.0.0.2"
+	if got := ask(set, "10-0-0-2.db.default.svc.cluster.local.", dns.TypeA); got != want {
+		t.Errorf("got\n%s\nwant\n%s", got, want)
+	}
+}
+
+func TestAnswersOfAnExternalName(t *testing.T) {
+	service := func(s model.Service) *Set {
+		s.ServiceKey, s.Kind = headless.ServiceKey, model.ExternalName
+		return Compile(&s, nil, ByHostname)
+	}
+	alias := service(model.Service{Target: "example.org.", Ports: []model.Port{sql}})
+	literal := service(model.Service{Address: netip.MustParseAddr("192.0.2.1"), Ports: []model.Port{sql}})
+	if got := alias.Answer(question("db.default.svc.cluster.local.", dns.TypeMX)); got.Outcome != Elsewhere {
+		t.Errorf("the outcome is %v", got.Outcome)
+	}
+	for _, c := range []struct {
+		name     string
+		set      *Set
+		question string
+		qtype    uint16
+		want     string
+	}{
+		{"a port points to the external name", alias, "_sql._tcp.db.default.svc.cluster.local.", dns.TypeSRV,
+			"_sql._tcp.db.default.svc.cluster.local. SRV 0 100 5432 example.org."},
+		{"its protocol is an empty non-terminal", alias, "_tcp.db.default.svc.cluster.local.", dns.TypeA, "no data"},
+		{"a port has no addresses", alias, "_sql._tcp.db.default.svc.cluster.local.", dns.TypeA, "no data"},
+		{"another protocol", alias, "_udp.db.default.svc.cluster.local.", dns.TypeA, "no name"},
+		{"another port", alias, "_http._tcp.db.default.svc.cluster.local.", dns.TypeSRV, "no name"},
+		{"an endpoint", alias, "a.db.default.svc.cluster.local.", dns.TypeA, "no name"},
+		{"an address is the Service's own", literal, "db.default.svc.cluster.local.", dns.TypeA, "db.default.svc.cluster.local. A 192.0.2.1"},
+		{"an address is of one family", literal, "db.default.svc.cluster.local.", dns.TypeAAAA, "no data"},
+		{"an address has no other types", literal, "db.default.svc.cluster.local.", dns.TypeCNAME, "no data"},
+		{"a port of an address points to the Service", literal, "_sql._tcp.DB.default.svc.cluster.local.", dns.TypeSRV,
+			"_sql._tcp.DB.default.svc.cluster.local. SRV 0 100 5432 DB.default.svc.cluster.local.\n+ DB.default.svc.cluster.local. A 192.0.2.1"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			if got := ask(c.set, c.question, c.qtype); got != c.want {
+				t.Errorf("got\n%s\nwant\n%s", got, c.want)
+			}
+		})
+	}
+}
+
+func TestEqualMeansEqualAnswers(t *testing.T) {
+	base := func() []*model.Slice {
+		return []*model.Slice{slice(1, []model.Port{sql}, endpoint(0, "10.0.0.1", "db-0", ready), endpoint(1, "10.0.0.2", "db-1", 0))}
+	}
+	change := func(f func(*model.Slice)) *Set {
+		all := base()
+		f(all[0])
+		return Compile(headless, all, ByHostname)
+	}
+	set := Compile(headless, base(), ByHostname)
+	for what, other := range map[string]*Set{
+		"a new version of the slice":            change(func(s *model.Slice) { s.Version++ }),
+		"an unpublished endpoint that vanishes": change(func(s *model.Slice) { s.Endpoints = s.Endpoints[:1] }),
+	} {
+		if !set.Equal(other) {
+			t.Errorf("%s makes a difference", what)
+		}
+	}
+	for what, other := range map[string]*Set{
+		"another address":  change(func(s *model.Slice) { s.Endpoints[0].Address = netip.MustParseAddr("10.0.0.9") }),
+		"another hostname": change(func(s *model.Slice) { s.Endpoints[0].Hostname = "db-9" }),
+		"another Pod name": change(func(s *model.Slice) { s.Endpoints[0].Pod = "db-9" }),
+		"another port":     change(func(s *model.Slice) { s.Ports = []model.Port{peer} }),
+		"no port":          change(func(s *model.Slice) { s.Ports = nil }),
+		"a Pod gets ready": change(func(s *model.Slice) { s.Endpoints[1].Conditions = ready }),
+		"another kind":     Compile(&model.Service{ServiceKey: headless.ServiceKey, Kind: model.ExternalName, Target: "a."}, nil, ByHostname),
+		"the other naming": Compile(headless, []*model.Slice{slice(1, []model.Port{sql}, endpoint(0, "10.0.0.1", "", ready))}, ByPodName),
+	} {
+		if set.Equal(other) {
+			t.Errorf("%s makes no difference", what)
+		}
+	}
+}
+
+// big has n endpoints with hostnames of different lengths.
+func big(n int) *Set {
+	all := make([]model.Endpoint, n)
+	for i := range all {
+		all[i] = endpoint(byte(i), netip.AddrFrom4([4]byte{10, 0, byte(i >> 8), byte(i)}).String(), fmt.Sprintf("db-%d", i), ready)
+		all[i].ID = model.PodID{byte(i), byte(i >> 8)}
+	}
+	return Compile(headless, []*model.Slice{slice(1, []model.Port{sql, peer}, all...)}, ByHostname)
+}
+
+func TestNamesTooLongForDNSAreLeftOut(t *testing.T) {
+	long := strings.Repeat("h", 63)
+	set := Compile(headless, []*model.Slice{slice(1, []model.Port{sql},
+		endpoint(0, "10.0.0.1", long, ready), endpoint(1, "10.0.0.2", "db-1", ready))}, ByHostname)
+	deep := strings.Repeat("z.", 98)
+	q := question("_sql._tcp.db.default.svc.cluster.local.", dns.TypeSRV)
+	q.Owner = strings.TrimSuffix(q.Owner, ".") + "." + deep
+	a := set.Answer(q)
+	if len(a.Records) != 1 || !strings.HasPrefix(a.Records[0].(*dns.SRV).Target, "db-1.") || len(a.Extra) != 1 || a.Truncated {
+		t.Errorf("got %v and %v, truncated %v", a.Records, a.Extra, a.Truncated)
+	}
+	m := &dns.Msg{Answer: a.Records, Extra: a.Extra}
+	if _, err := m.Pack(); err != nil {
+		t.Error(err)
+	}
+}

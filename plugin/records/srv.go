@@ -1,0 +1,173 @@
+package records
+
+import (
+	"strings"
+
+	"github.com/k8s-endpoints/k8s_endpoints/plugin/name"
+
+	"github.com/miekg/dns"
+)
+
+// One priority and one weight for all: clients spread evenly, and no record
+// changes because others come and go.
+const (
+	srvPriority = 0
+	srvWeight   = 100
+)
+
+// pointable is how much of a message compression pointers can reach, in bytes
+// (RFC 1035, section 4.1.4).
+const pointable = 1 << 14
+
+// drawn is one SRV record to be.
+type drawn struct {
+	target int32
+	number uint16
+	// pointable tells that the record's target can be pointed to.
+	pointable bool
+	name      string
+}
+
+// srv draws SRV records for the ports, and the addresses of their targets as
+// far as there is room.
+func (s *Set) srv(q Question, runs []run) Answer {
+	n, longest, total := 0, 0, 0
+	for _, r := range runs {
+		n += len(r.targets)
+		longest = max(longest, r.longest)
+		total += r.total
+	}
+	if n == 0 {
+		return Answer{Outcome: NoData}
+	}
+	fixed := sizeSRV + sizeTarget(0, q)
+	k := n
+	if n*fixed+total > q.Room {
+		// Each record takes as much as the largest one could, or else short
+		// names would be drawn more often than long ones.
+		k = min(n, max(q.Room/(fixed+longest), 0))
+	}
+	d := drawers.Get().(*drawer)
+	defer drawers.Put(d)
+	all := make([]drawn, k)
+	for j, i := range d.draw(n, k) {
+		all[j] = pick(runs, i)
+	}
+	all, used := s.nameTargets(q, all)
+	if k > 0 && len(all) == 0 {
+		return Answer{Outcome: NoData}
+	}
+	a := Answer{Outcome: Found, Records: srvRecords(q, all), Truncated: k < n}
+	q.Room -= used
+	a.Extra = s.glue(d, q, all)
+	return a
+}
+
+// sizeTarget is the size in bytes of the name of a target, which is never
+// compressed (RFC 2782): its label with the length byte, the Service's part,
+// and the root.
+func sizeTarget(label int, q Question) int { return 1 + label + len(q.service()) + 1 }
+
+// pick returns the i-th of all targets of the runs.
+func pick(runs []run, i int32) drawn {
+	for r := range runs {
+		if n := int32(len(runs[r].targets)); i >= n {
+			i -= n
+			continue
+		}
+		return drawn{target: runs[r].targets[i], number: runs[r].port.Number}
+	}
+	panic("records: drawn beyond the last run")
+}
+
+// nameTargets gives each record its target's name, and returns the records and
+// their size, in bytes. All names lie in one string. A record whose target would
+// be longer than a name can be is left out.
+func (s *Set) nameTargets(q Question, all []drawn) (named []drawn, used int) {
+	var names strings.Builder
+	names.Grow(len(all) * (len("255-255-255-255.") + len(q.service())))
+	named = all[:0]
+	var text [maxLabel]byte
+	for _, each := range all {
+		label := s.appendTarget(text[:0], each.target)
+		start := names.Len()
+		names.Write(label)
+		names.WriteByte('.')
+		names.WriteString(q.service())
+		each.name = names.String()[start:]
+		if len(each.name) > name.Max {
+			continue
+		}
+		each.pointable = q.Offset+used+sizeSRV < pointable
+		used += sizeSRV + sizeTarget(len(label), q)
+		named = append(named, each)
+	}
+	return named, used
+}
+
+func srvRecords(q Question, all []drawn) []dns.RR {
+	block := make([]dns.SRV, len(all))
+	rrs := make([]dns.RR, len(all))
+	for j, d := range all {
+		block[j] = dns.SRV{
+			Hdr:      header(q.Owner, dns.TypeSRV, q.TTL),
+			Priority: srvPriority,
+			Weight:   srvWeight,
+			Port:     d.number,
+			Target:   d.name,
+		}
+		rrs[j] = &block[j]
+	}
+	return rrs
+}
+
+// glue returns the addresses of the targets, those of each target once and
+// whole, as far as there is room.
+func (s *Set) glue(d *drawer, q Question, all []drawn) []dns.RR {
+	all = s.distinct(d, all)
+	fit, n4, n6 := 0, 0, 0
+	for _, each := range all {
+		v4, v6 := s.targetAddresses(each.target)
+		owner := sizePointer
+		if !each.pointable {
+			owner += len(each.name) - len(q.service())
+		}
+		q.Room -= int(v4.n)*(owner+sizeA-sizePointer) + int(v6.n)*(owner+sizeAAAA-sizePointer)
+		if q.Room < 0 {
+			break
+		}
+		fit, n4, n6 = fit+1, n4+int(v4.n), n6+int(v6.n)
+	}
+	var block block
+	block.grow(n4, n6)
+	for _, each := range all[:fit] {
+		v4, v6 := s.targetAddresses(each.target)
+		for _, of := range [...]span{v4, v6} {
+			for i := range of.n {
+				block.append(each.name, q.TTL, s.bytes(of.at(i)))
+			}
+		}
+	}
+	return block.rrs
+}
+
+// distinct moves the first record of each target to the front, and returns
+// those. An endpoint with several ports is the target of several records.
+func (s *Set) distinct(d *drawer, all []drawn) []drawn {
+	d.seen.grow(len(s.labels) + s.Len())
+	d.order = d.order[:0]
+	n := 0
+	for _, each := range all {
+		id := each.target
+		if id < 0 {
+			id = int32(len(s.labels)) + ^id
+		}
+		if d.seen.add(id) {
+			d.order = append(d.order, id)
+			all[n] = each
+			n++
+		}
+	}
+	d.seen.remove(d.order)
+	return all[:n]
+}
