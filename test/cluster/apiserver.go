@@ -1,0 +1,127 @@
+package cluster
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+
+	"github.com/k8s-endpoints/k8s_endpoints/test/cluster/poll"
+	"github.com/k8s-endpoints/k8s_endpoints/test/cluster/process"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/kubernetes"
+)
+
+// StopAPIServer ends the process of the API server at once, as a crash would:
+// connections to it break, and new ones are refused.
+func (c *Cluster) StopAPIServer() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.apiServer.Kill()
+}
+
+// StartAPIServer starts the API server again, after StopAPIServer, on the same
+// port and with the same etcd, and returns when it is ready. It starts the
+// controllers anew, since the old ones would ask for an API server only every
+// 30 seconds after a long absence.
+func (c *Cluster) StartAPIServer(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, startLimit)
+	defer cancel()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	select {
+	case <-c.apiServer.Done():
+	default:
+		return errors.New("the API server runs already; StopAPIServer goes before StartAPIServer")
+	}
+	if err := c.startAPIServer(ctx); err != nil {
+		return err
+	}
+	if err := c.controllers.Kill(); err != nil {
+		return err
+	}
+	return c.startControllers(ctx)
+}
+
+// PauseAPIServer makes the API server hang: connections to it stay and new
+// ones are taken by the kernel, but nothing is answered until ResumeAPIServer.
+func (c *Cluster) PauseAPIServer() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.apiServer.Pause()
+}
+
+// ResumeAPIServer ends what PauseAPIServer began.
+func (c *Cluster) ResumeAPIServer() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.apiServer.Resume()
+}
+
+func (c *Cluster) startAPIServer(ctx context.Context) (err error) {
+	if c.apiServer, err = c.run(apiServerProgram, c.apiServerFlags()); err != nil {
+		return err
+	}
+	err = c.await(ctx, c.usable, c.apiServer, c.etcd)
+	if err != nil {
+		return fmt.Errorf("the API server did not become ready: %w", err)
+	}
+	return nil
+}
+
+// usable returns nil when the API server is ready and the namespace default is
+// there.
+func (c *Cluster) usable(ctx context.Context) error {
+	if c.clients == nil {
+		// The API server makes its certificate when it starts.
+		if _, err := os.Stat(c.caFile()); err != nil {
+			return err
+		}
+		clients, err := kubernetes.NewForConfig(c.Admin())
+		if err != nil {
+			return err
+		}
+		c.clients = clients
+	}
+	if err := c.clients.Discovery().RESTClient().Get().AbsPath("/readyz").Do(ctx).Error(); err != nil {
+		return err
+	}
+	_, err := c.clients.CoreV1().Namespaces().Get(ctx, metav1.NamespaceDefault, metav1.GetOptions{})
+	return err
+}
+
+// await waits for the condition. It gives up when ctx is done or one of the
+// processes, which the condition needs, has ended.
+func (c *Cluster) await(ctx context.Context, condition func(context.Context) error, needed ...*process.Process) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	ended := make(chan *process.Process, len(needed))
+	for _, p := range needed {
+		go func() {
+			select {
+			case <-p.Done():
+				ended <- p
+				cancel()
+			case <-ctx.Done():
+			}
+		}()
+	}
+	err := poll.Until(ctx, condition)
+	if err == nil {
+		return nil
+	}
+	select {
+	case p := <-ended:
+		return failure(p)
+	default:
+		return errors.Join(err, failure(needed[0]))
+	}
+}
+
+func failure(p *process.Process) error {
+	if p.PortTaken() {
+		return fmt.Errorf("%w: %w", errPortTaken, p.Failure())
+	}
+	return p.Failure()
+}

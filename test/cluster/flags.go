@@ -1,0 +1,73 @@
+package cluster
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/k8s-endpoints/k8s_endpoints/test/cluster/loopback"
+)
+
+// advertised is what the API server tells of itself in the slice of the
+// Service default/kubernetes. It refuses loopback addresses there, and would
+// ask the machine for its own; this one is for documentation (RFC 5737,
+// section 3).
+const advertised = "192.0.2.1"
+
+// controllers are those that make slices, and those without which namespaces
+// and what a deleted Service owned would stay.
+var controllers = []string{
+	"endpointslice-controller",
+	"endpointslice-mirroring-controller",
+	"endpoints-controller",
+	"namespace-controller",
+	"garbage-collector-controller",
+	"statefulset-controller",
+}
+
+func loopbackURL(scheme string, port int) string {
+	return fmt.Sprintf("%s://%s:%d", scheme, loopback.Address, port)
+}
+
+func (c *Cluster) etcdFlags() []string {
+	client, peer := loopbackURL("http", c.ports.etcd), loopbackURL("http", c.ports.etcdPeer)
+	return []string{
+		"--name=test",
+		"--data-dir=" + c.path("etcd"),
+		"--unsafe-no-fsync",
+		"--log-level=warn",
+		"--listen-client-urls=" + client,
+		"--advertise-client-urls=" + client,
+		"--listen-peer-urls=" + peer,
+		"--initial-advertise-peer-urls=" + peer,
+		"--initial-cluster=test=" + peer,
+	}
+}
+
+func (c *Cluster) apiServerFlags() []string {
+	key := c.path(serviceAccountKey)
+	return []string{
+		"--etcd-servers=" + loopbackURL("http", c.ports.etcd),
+		"--bind-address=" + loopback.Address,
+		"--advertise-address=" + advertised,
+		fmt.Sprintf("--secure-port=%d", c.ports.apiServer),
+		"--cert-dir=" + c.path("certificates"),
+		"--service-cluster-ip-range=10.96.0.0/12,fd00:10:96::/112",
+		"--service-account-issuer=https://kubernetes.default.svc",
+		"--service-account-key-file=" + key,
+		"--service-account-signing-key-file=" + key,
+		"--token-auth-file=" + c.path(tokens),
+		"--authorization-mode=RBAC",
+		"--disable-admission-plugins=ServiceAccount",
+	}
+}
+
+func (c *Cluster) controllersFlags(kubeconfig string) []string {
+	return []string{
+		"--kubeconfig=" + kubeconfig,
+		"--controllers=" + strings.Join(controllers, ","),
+		"--leader-elect=false",
+		"--secure-port=0",
+		"--kube-api-qps=1000",
+		"--kube-api-burst=2000",
+	}
+}
