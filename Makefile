@@ -1,0 +1,81 @@
+# make run    builds the custom CoreDNS and serves testdata/demo on 127.0.0.1:1053
+# make run KUBECONFIG=FILE    serves the cluster of that kubeconfig file instead
+# make test   all tests: units, properties, short fuzzing, end to end
+# make lint   gofmt, go vet, staticcheck
+#
+# Each target installs what it needs: Debian packages through apt-get where the
+# user is root, Go tools through the module proxy.
+
+STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
+FUZZTIME    := 10s
+
+# An exported KUBECONFIG must not make the demo serve a real cluster.
+ifeq ($(origin KUBECONFIG),command line)
+SOURCE := kubeconfig $(abspath $(KUBECONFIG))
+else
+SOURCE := manifests testdata/demo
+endif
+
+.PHONY: all build run test controlplane test-race test-allocs test-fuzz lint clean dig
+all: build
+
+build:
+	go build -o build/coredns ./cmd/coredns
+
+# The file of `make run`: Corefile.example, or the same with another source.
+build/Corefile: FORCE
+	@mkdir -p build
+	@sed 's#manifests testdata/demo#$(SOURCE)#' Corefile.example > $@
+
+run: build build/Corefile dig
+	@echo
+	@echo 'Serving $(SOURCE) on 127.0.0.1:1053. In another terminal, try:'
+ifneq ($(findstring manifests,$(SOURCE)),)
+	@echo '  dig @127.0.0.1 -p 1053 +noall +answer db.default.svc.cluster.local'
+	@echo '  dig @127.0.0.1 -p 1053 +noall +answer +additional SRV _sql._tcp.db.default.svc.cluster.local'
+	@echo '  dig @127.0.0.1 -p 1053 +noall +answer website.default.svc.cluster.local'
+else
+	@echo '  dig @127.0.0.1 -p 1053 +noall +answer SERVICE.NAMESPACE.svc.cluster.local'
+	@echo '  dig @127.0.0.1 -p 1053 +noall +answer +additional SRV SERVICE.NAMESPACE.svc.cluster.local'
+	@echo '  dig @127.0.0.1 -p 1053 +noall +answer -x ADDRESS'
+endif
+	@echo
+	@exec build/coredns -conf build/Corefile
+
+test: dig controlplane test-race test-allocs test-fuzz
+
+# The end-to-end tests under test/ need a real etcd, kube-apiserver and
+# kube-controller-manager. Building them takes some minutes the first time; they
+# are kept in the user's cache folder.
+controlplane:
+	go run ./test/cluster/build
+
+test-race:
+	go test -race -timeout 40m ./...
+
+# Budgets of allocations hold without the race detector, which allocates.
+test-allocs:
+	go test -run Alloc . ./plugin/...
+
+test-fuzz:
+	go test -run '^$$' -fuzz FuzzParse -fuzztime $(FUZZTIME) ./plugin/name
+	go test -run '^$$' -fuzz FuzzLoad -fuzztime $(FUZZTIME) ./plugin/source/manifests
+	go test -run '^$$' -fuzz FuzzServeDNS -fuzztime $(FUZZTIME) .
+
+lint:
+	@unformatted=$$(gofmt -l $$(git ls-files '*.go')); \
+	if [ -n "$$unformatted" ]; then echo "not gofmt-ed: $$unformatted"; exit 1; fi
+	go vet ./...
+	go run $(STATICCHECK) ./...
+
+dig:
+	@command -v dig > /dev/null || { \
+		echo 'dig is missing: installing the Debian package bind9-dnsutils'; \
+		[ "$$(id -u)" = 0 ] || { echo 'that needs root: run "apt-get install bind9-dnsutils" first'; exit 1; }; \
+		apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq bind9-dnsutils; }
+
+clean:
+	rm -rf build
+
+.PHONY: FORCE
+FORCE:

@@ -1,0 +1,283 @@
+package manifests
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"reflect"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/k8s-endpoints/k8s_endpoints/plugin/model"
+
+	"github.com/fsnotify/fsnotify"
+)
+
+// deadline is how long a test waits for what must come. The promise is a
+// second; a loaded machine gets more, so that only what never comes fails.
+const deadline = 20 * time.Second
+
+// receiver keeps what a Source reports, and watches that it keeps to the
+// contract.
+type receiver struct {
+	mu      sync.Mutex
+	state   state
+	applies [][]model.Change
+	synced  int
+	wrong   []string
+	changed chan struct{}
+}
+
+func newReceiver() *receiver { return &receiver{state: newState(), changed: make(chan struct{}, 1)} }
+
+func (r *receiver) Apply(changes []model.Change) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.applies = append(r.applies, changes)
+	for _, c := range changes {
+		r.apply(c)
+	}
+	r.wake()
+}
+
+func (r *receiver) apply(c model.Change) {
+	switch {
+	case c.Service != nil && c.Removed:
+		r.demand(reflect.DeepEqual(*c.Service, model.Service{ServiceKey: c.Service.ServiceKey}), "removed with more than its key: %+v", c.Service)
+		r.demand(r.state.services[c.Service.ServiceKey] != nil, "removed what was not there: %v", c.Service.ServiceKey)
+		delete(r.state.services, c.Service.ServiceKey)
+	case c.Service != nil:
+		r.demand(!reflect.DeepEqual(r.state.services[c.Service.ServiceKey], c.Service), "reported without a change: %v", c.Service.ServiceKey)
+		r.state.services[c.Service.ServiceKey] = c.Service
+	case c.Slice != nil && c.Removed:
+		old := r.state.slices[c.Slice.SliceKey]
+		r.demand(old != nil && old.Service == c.Slice.Service, "removed from a Service that it is not of: %+v", c.Slice)
+		delete(r.state.slices, c.Slice.SliceKey)
+	case c.Slice != nil:
+		r.applySlice(c.Slice)
+	default:
+		r.demand(r.state.namespaces[c.Namespace] == c.Removed, "reported without a change: %+v", c)
+		delete(r.state.namespaces, c.Namespace)
+		if !c.Removed {
+			r.state.namespaces[c.Namespace] = true
+		}
+	}
+}
+
+func (r *receiver) applySlice(slice *model.Slice) {
+	if old := r.state.slices[slice.SliceKey]; old != nil {
+		r.demand(old.Service == slice.Service, "changed its Service without being removed from the old one: %+v", slice)
+		r.demand(!isSame(old, slice), "reported without a change: %v", slice.SliceKey)
+		r.demand(old.Version < slice.Version, "a newer state with version %d after %d: %v", slice.Version, old.Version, slice.SliceKey)
+	}
+	r.state.slices[slice.SliceKey] = slice
+}
+
+func (r *receiver) demand(ok bool, format string, args ...any) {
+	if !ok {
+		r.wrong = append(r.wrong, fmt.Sprintf(format, args...))
+	}
+}
+
+func (r *receiver) Synced() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.synced++
+	r.wake()
+}
+
+func (r *receiver) wake() {
+	select {
+	case r.changed <- struct{}{}:
+	default:
+	}
+}
+
+// lines returns the state as sorted text, for comparing and for people.
+func (r *receiver) lines() string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return lines(r.state)
+}
+
+// await waits until the state is want.
+func (r *receiver) await(t *testing.T, want string) {
+	t.Helper()
+	late := time.NewTimer(deadline)
+	defer late.Stop()
+	for r.lines() != want {
+		select {
+		case <-r.changed:
+		case <-late.C:
+			t.Fatalf("after %v the state is\n%s\nwant\n%s", deadline, r.lines(), want)
+		}
+	}
+}
+
+func (r *receiver) check(t *testing.T) {
+	t.Helper()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, wrong := range r.wrong {
+		t.Error(wrong)
+	}
+	if r.synced != 1 {
+		t.Errorf("Synced was called %d times, want once", r.synced)
+	}
+}
+
+// lines writes a state without versions: one line each, sorted.
+func lines(s state) string {
+	var text []string
+	for _, service := range s.services {
+		line := fmt.Sprintf("Service %s %s", service.ServiceKey, service.Kind)
+		if service.HasSelector {
+			line += " selects"
+		}
+		if service.Target != "" {
+			line += " " + service.Target
+		}
+		if service.Address.IsValid() {
+			line += " " + service.Address.String()
+		}
+		text = append(text, line+ports(service.Ports))
+	}
+	for _, slice := range s.slices {
+		line := fmt.Sprintf("Slice %s of %s%s:", slice.SliceKey, slice.Service, ports(slice.Ports))
+		for _, e := range slice.Endpoints {
+			line += " " + endpoint(e)
+		}
+		text = append(text, line)
+	}
+	for name := range s.namespaces {
+		text = append(text, "Namespace "+name)
+	}
+	slices.Sort(text)
+	return strings.Join(text, "\n")
+}
+
+func endpoint(e model.Endpoint) string {
+	text := e.Address.String()
+	if e.Hostname != "" {
+		text += "=" + e.Hostname
+	}
+	if e.Pod != "" {
+		text += "(" + e.Pod + ")"
+	}
+	if !e.Has(model.Ready) {
+		text += "!"
+	}
+	return text
+}
+
+func ports(ports []model.Port) string {
+	text := ""
+	for _, p := range ports {
+		text += fmt.Sprintf(" %s/%d/%s", p.Name, p.Number, p.Protocol)
+	}
+	return text
+}
+
+// running is a Source that runs on a directory of the test.
+type running struct {
+	*receiver
+	dir string
+}
+
+// run starts a Source on dir and stops it when the test ends.
+func run(t *testing.T, dir string, opts Options) running {
+	t.Helper()
+	return runWith(t, dir, opts, fsnotify.NewWatcher)
+}
+
+func runWith(t *testing.T, dir string, opts Options, open func() (*fsnotify.Watcher, error)) running {
+	t.Helper()
+	s, err := New(dir, opts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.newWatch = open
+	r := running{newReceiver(), dir}
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		s.Run(ctx, r)
+	}()
+	t.Cleanup(func() {
+		cancel()
+		awaitClosed(t, ended, "Run goes on after its context is done")
+		r.check(t)
+	})
+	r.awaitSynced(t)
+	return r
+}
+
+func (r running) awaitSynced(t *testing.T) {
+	t.Helper()
+	late := time.NewTimer(deadline)
+	defer late.Stop()
+	for {
+		r.mu.Lock()
+		synced := r.synced > 0
+		r.mu.Unlock()
+		if synced {
+			return
+		}
+		select {
+		case <-r.changed:
+		case <-late.C:
+			t.Fatal("never synced")
+		}
+	}
+}
+
+func awaitClosed(t *testing.T, c <-chan struct{}, otherwise string) {
+	t.Helper()
+	select {
+	case <-c:
+	case <-time.After(deadline):
+		t.Fatal(otherwise)
+	}
+}
+
+// write puts files into dir; each key is a path below it.
+func write(t testing.TB, dir string, files map[string]string) {
+	t.Helper()
+	for path, content := range files {
+		path = filepath.Join(dir, path)
+		must(t, os.MkdirAll(filepath.Dir(path), 0o755))
+		must(t, os.WriteFile(path, []byte(content), 0o644))
+	}
+}
+
+func must(t testing.TB, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// headless is the manifest of a headless Service without selector.
+func headless(name string) string {
+	return "apiVersion: v1\nkind: Service\nmetadata: {name: " + name + "}\nspec: {clusterIP: None}\n"
+}
+
+// external is the manifest of an ExternalName Service.
+func external(name, target string) string {
+	return "apiVersion: v1\nkind: Service\nmetadata: {name: " + name + "}\nspec: {type: ExternalName, externalName: " + target + "}\n"
+}
+
+// slice is the manifest of an EndpointSlice.
+func slice(name, service string, addresses ...string) string {
+	text := "apiVersion: discovery.k8s.io/v1\nkind: EndpointSlice\nmetadata:\n  name: " + name +
+		"\n  labels: {kubernetes.io/service-name: " + service + "}\naddressType: IPv4\nendpoints:\n"
+	for _, address := range addresses {
+		text += "- addresses: [" + address + "]\n"
+	}
+	return text
+}

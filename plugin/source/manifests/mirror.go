@@ -1,0 +1,222 @@
+package manifests
+
+import (
+	"fmt"
+	"sort"
+	"strings"
+
+	corev1 "k8s.io/api/core/v1"
+	discoveryv1 "k8s.io/api/discovery/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/tools/leaderelection/resourcelock"
+	netutils "k8s.io/utils/net"
+)
+
+// maxMirrored is how many addresses of a subset the mirroring controller takes
+// over, unless its flags say otherwise.
+const maxMirrored = 1000
+
+// Kubernetes wants nobody to write these any more. Manifests have them, and
+// clusters mirror them.
+type (
+	legacyEndpoints = corev1.Endpoints      //lint:ignore SA1019 see above
+	legacySubset    = corev1.EndpointSubset //lint:ignore SA1019 see above
+)
+
+// isMirrored follows the EndpointSlice mirroring controller of Kubernetes. It
+// asks besides that there be a Service without selector.
+func isMirrored(obj *legacyEndpoints) bool {
+	_, election := obj.Annotations[resourcelock.LeaderElectionRecordAnnotationKey]
+	return obj.Labels[discoveryv1.LabelSkipMirror] != "true" && !election
+}
+
+// mirror returns the slices that the mirroring controller makes: for each set
+// of ports that the same addresses offer, one slice for each address family.
+// It also returns how many addresses are too many, and left out.
+//
+// The names of the slices hold slashes, which those of real ones cannot.
+func mirror(obj *legacyEndpoints) (made []discoveryv1.EndpointSlice, tooMany int, err error) {
+	var r repacking
+	for i := range obj.Subsets {
+		r.addSubset(&obj.Subsets[i])
+	}
+	for n, group := range r.groups() {
+		if excess := len(group.addresses) - maxMirrored; excess > 0 {
+			tooMany += excess
+			group.addresses = group.addresses[:maxMirrored]
+		}
+		ipv4 := newMirror(obj, discoveryv1.AddressTypeIPv4, n, group.ports)
+		ipv6 := newMirror(obj, discoveryv1.AddressTypeIPv6, n, group.ports)
+		for _, a := range group.addresses {
+			endpoint, is4, err := mirrorAddress(r.addresses[a.index], a.ready)
+			if err != nil {
+				return nil, 0, err
+			}
+			slice := &ipv6
+			if is4 {
+				slice = &ipv4
+			}
+			slice.Endpoints = append(slice.Endpoints, endpoint)
+		}
+		for _, slice := range []discoveryv1.EndpointSlice{ipv4, ipv6} {
+			if len(slice.Endpoints) > 0 {
+				made = append(made, slice)
+			}
+		}
+	}
+	return made, tooMany, nil
+}
+
+func newMirror(obj *legacyEndpoints, family discoveryv1.AddressType, n int, ports []corev1.EndpointPort) discoveryv1.EndpointSlice {
+	slice := discoveryv1.EndpointSlice{
+		ObjectMeta: metav1.ObjectMeta{
+			Namespace: obj.Namespace,
+			Name:      fmt.Sprintf("endpoints/%s/%s/%d", obj.Name, strings.ToLower(string(family)), n),
+			Labels:    map[string]string{discoveryv1.LabelServiceName: obj.Name},
+		},
+		AddressType: family,
+	}
+	for i := range ports {
+		slice.Ports = append(slice.Ports, discoveryv1.EndpointPort{
+			Name: &ports[i].Name, Protocol: &ports[i].Protocol, Port: &ports[i].Port,
+		})
+	}
+	return slice
+}
+
+// mirrorAddress takes an address in any form that the API of Endpoints does:
+// with leading zeros, or IPv4 in IPv6.
+func mirrorAddress(address *corev1.EndpointAddress, ready bool) (endpoint discoveryv1.Endpoint, is4 bool, err error) {
+	ip := netutils.ParseIPSloppy(address.IP)
+	if ip == nil {
+		return endpoint, false, fmt.Errorf("%q is not an address", address.IP)
+	}
+	endpoint = discoveryv1.Endpoint{
+		Addresses:  []string{ip.String()},
+		Conditions: discoveryv1.EndpointConditions{Ready: &ready},
+		TargetRef:  address.TargetRef,
+		NodeName:   address.NodeName,
+	}
+	if address.Hostname != "" {
+		endpoint.Hostname = &address.Hostname
+	}
+	return endpoint, ip.To4() != nil, nil
+}
+
+// repacking brings subsets into the form that the controllers of Kubernetes
+// bring them into before they read them: an address that several subsets name
+// for one port is not ready where one of them says so, and ports that the same
+// addresses offer are one set.
+type repacking struct {
+	addresses []*corev1.EndpointAddress
+	known     map[addressKey]int
+	// ready holds, by port and index of address, what is so far known; order
+	// holds the ports as they came.
+	ready map[portKey]map[int]bool
+	order []portKey
+}
+
+// addressKey tells addresses apart: two Pods may share that of their node.
+type addressKey struct{ ip, uid string }
+
+// portKey is the zero value for a subset without ports.
+type portKey struct {
+	name     string
+	protocol corev1.Protocol
+	port     int32
+	isPort   bool
+}
+
+type addressState struct {
+	index int
+	ready bool
+}
+
+type portGroup struct {
+	ports     []corev1.EndpointPort
+	addresses []addressState
+}
+
+func (r *repacking) addSubset(subset *legacySubset) {
+	ports := []portKey{{}}
+	if len(subset.Ports) > 0 {
+		ports = nil
+	}
+	for _, p := range subset.Ports {
+		if p.Protocol == "" {
+			p.Protocol = corev1.ProtocolTCP
+		}
+		ports = append(ports, portKey{p.Name, p.Protocol, p.Port, true})
+	}
+	for _, port := range ports {
+		for i := range subset.Addresses {
+			r.add(port, &subset.Addresses[i], true)
+		}
+		for i := range subset.NotReadyAddresses {
+			r.add(port, &subset.NotReadyAddresses[i], false)
+		}
+	}
+}
+
+func (r *repacking) add(port portKey, address *corev1.EndpointAddress, ready bool) {
+	if r.ready == nil {
+		r.ready = make(map[portKey]map[int]bool)
+		r.known = make(map[addressKey]int)
+	}
+	key := addressKey{ip: address.IP}
+	if address.TargetRef != nil {
+		key.uid = string(address.TargetRef.UID)
+	}
+	index, ok := r.known[key]
+	if !ok {
+		index = len(r.addresses)
+		r.known[key] = index
+		r.addresses = append(r.addresses, address)
+	}
+	if r.ready[port] == nil {
+		r.ready[port] = make(map[int]bool)
+		r.order = append(r.order, port)
+	}
+	before, ok := r.ready[port][index]
+	r.ready[port][index] = ready && (before || !ok)
+}
+
+// groups returns the sets of ports in the order of their first ports.
+func (r *repacking) groups() []portGroup {
+	var made []portGroup
+	byAddresses := make(map[string]int)
+	for _, port := range r.order {
+		addresses := r.sorted(port)
+		text := fmt.Sprint(addresses)
+		i, ok := byAddresses[text]
+		if !ok {
+			i = len(made)
+			byAddresses[text] = i
+			made = append(made, portGroup{addresses: addresses})
+		}
+		if port.isPort {
+			made[i].ports = append(made[i].ports, corev1.EndpointPort{Name: port.name, Protocol: port.protocol, Port: port.port})
+		}
+	}
+	return made
+}
+
+// sorted returns the addresses of a port in the order in which the controller
+// takes them until it has enough: the ready ones first.
+func (r *repacking) sorted(port portKey) []addressState {
+	states := make([]addressState, 0, len(r.ready[port]))
+	for index, ready := range r.ready[port] {
+		states = append(states, addressState{index, ready})
+	}
+	sort.Slice(states, func(i, j int) bool {
+		a, b := states[i], states[j]
+		if a.ready != b.ready {
+			return a.ready
+		}
+		if c := strings.Compare(r.addresses[a.index].IP, r.addresses[b.index].IP); c != 0 {
+			return c < 0
+		}
+		return a.index < b.index
+	})
+	return states
+}
