@@ -1,0 +1,204 @@
+package apiserver
+
+import (
+	"cmp"
+	"maps"
+	"math/bits"
+	"slices"
+	"time"
+
+	"github.com/k8s-endpoints/k8s_endpoints/plugin/model"
+)
+
+// A Service that went from ClusterIP through ExternalName to headless keeps
+// slices without the headless label until its endpoints change, and so no
+// filtered stream brings them. But the EndpointSlice controller gives each
+// headless Service with a selector at least one slice. So one that has none
+// gets an extra stream, of the slices with its name on them, until the filtered
+// streams hold all that the extra one holds.
+
+const (
+	// extraWait is how long a Service may have no slice: the controller makes
+	// the slices of a new one a moment after it.
+	extraWait = 250 * time.Millisecond
+	// extraListTime bounds how long Synced waits for the extra streams that
+	// were found necessary by the first lists.
+	extraListTime = 2 * time.Second
+	// maxExtras bounds how many extra streams run at once. The others wait.
+	maxExtras = 16
+	// extraBits are the holders' bits of extra streams.
+	extraBits holders = (1<<maxExtras - 1) << firstExtraBit
+	// firstExtraBit leaves room below for the filtered streams.
+	firstExtraBit = 8
+)
+
+// An extra is the extra stream of one Service.
+type extra struct {
+	stream *stream
+	// run watches until the extra is cancelled.
+	run    func()
+	cancel func()
+	// holds are the slices that the stream holds.
+	holds map[key]struct{}
+}
+
+// extras knows which Services lack slices. The lock of its join guards it.
+type extras struct {
+	// open makes the extra of a Service. It must not block.
+	open func(owner model.ServiceKey, bit holders) *extra
+	// slices counts the served slices of each Service.
+	slices map[model.ServiceKey]int
+	// waiting has the Services that lack slices, and when they get a stream.
+	waiting map[model.ServiceKey]time.Time
+	running map[model.ServiceKey]*extra
+	free    holders
+}
+
+func newExtras() extras {
+	return extras{
+		slices:  make(map[model.ServiceKey]int),
+		waiting: make(map[model.ServiceKey]time.Time),
+		running: make(map[model.ServiceKey]*extra),
+		free:    extraBits,
+	}
+}
+
+// expectSlices notes whether a Service should have slices. Before the first
+// lists nothing can be told missing.
+func (j *join) expectSlices(service model.ServiceKey, selecting bool) {
+	if !selecting {
+		delete(j.extras.waiting, service)
+		return
+	}
+	if j.syncBy.IsZero() || !j.extras.lacksSlices(service) {
+		return
+	}
+	if _, ok := j.extras.waiting[service]; !ok {
+		j.extras.waiting[service] = j.clock.Now().Add(extraWait)
+		j.rouse()
+	}
+}
+
+// expectAllSlices looks at all Services once the first lists are there: what
+// lacks slices now gets its stream at once.
+func (j *join) expectAllSlices(now time.Time) {
+	for k, rec := range j.services.records {
+		service, err := model.NewServiceKey(k.namespace, k.name)
+		if err == nil && rec.selecting && j.extras.lacksSlices(service) {
+			j.extras.waiting[service] = now
+		}
+	}
+}
+
+func (e *extras) lacksSlices(service model.ServiceKey) bool {
+	return e.slices[service] == 0 && e.running[service] == nil
+}
+
+// start opens a stream for each Service whose time has come, the one that has
+// waited longest first, as long as there are streams left.
+func (e *extras) start(now time.Time) []*extra {
+	var due []model.ServiceKey
+	for service, at := range e.waiting {
+		if !at.After(now) {
+			due = append(due, service)
+		}
+	}
+	slices.SortFunc(due, func(a, b model.ServiceKey) int {
+		return cmp.Or(e.waiting[a].Compare(e.waiting[b]), cmp.Compare(a.Namespace, b.Namespace), cmp.Compare(a.Name, b.Name))
+	})
+	due = due[:min(len(due), bits.OnesCount32(uint32(e.free)))]
+	started := make([]*extra, 0, len(due))
+	for _, service := range due {
+		bit := e.free & -e.free
+		e.free &^= bit
+		delete(e.waiting, service)
+		e.running[service] = e.open(service, bit)
+		started = append(started, e.running[service])
+	}
+	return started
+}
+
+// next is when start has something to do; zero is never. Where no stream is
+// left, the end of one will tell.
+func (e *extras) next() time.Time {
+	var next time.Time
+	if e.free == 0 {
+		return next
+	}
+	for _, at := range e.waiting {
+		next = earlier(next, at)
+	}
+	return next
+}
+
+// listed tells whether each running extra has its first list.
+func (e *extras) listed() bool {
+	for running := range maps.Values(e.running) {
+		if !running.stream.listed {
+			return false
+		}
+	}
+	return true
+}
+
+func (e *extras) held(s *stream, k key) {
+	if running := e.of(s); running != nil {
+		running.holds[k] = struct{}{}
+	}
+}
+
+func (e *extras) let(s *stream, k key) {
+	if running := e.of(s); running != nil {
+		delete(running.holds, k)
+	}
+}
+
+// of returns the extra that a stream belongs to, nil for a filtered stream.
+func (e *extras) of(s *stream) *extra {
+	if s.query.bit&extraBits == 0 {
+		return nil
+	}
+	return e.running[s.owner]
+}
+
+// endCoveredExtras ends the extras whose slices have come into filtered
+// streams.
+func (j *join) endCoveredExtras() {
+	for service, running := range j.extras.running {
+		if running.stream.listed && j.covered(running) {
+			j.endExtra(service)
+		}
+	}
+}
+
+// covered tells whether filtered streams hold all slices that an extra holds,
+// one of which is served for its Service: only the end of such a slice would
+// start the next extra.
+func (j *join) covered(e *extra) bool {
+	served := false
+	for k := range e.holds {
+		rec := j.slices.records[k]
+		if rec.holders&^extraBits == 0 {
+			return false
+		}
+		served = served || rec.served && rec.owner == e.stream.owner.Name
+	}
+	return served
+}
+
+// endExtra ends the extra of a Service, if it has one. Slices that no other
+// stream holds go with it.
+func (j *join) endExtra(service model.ServiceKey) {
+	ended := j.extras.running[service]
+	if ended == nil {
+		return
+	}
+	for k := range ended.holds {
+		j.drop(ended.stream, k)
+	}
+	ended.stream.closed = true
+	ended.cancel()
+	delete(j.extras.running, service)
+	j.extras.free |= ended.stream.query.bit
+	j.rouse()
+}

@@ -1,0 +1,84 @@
+package apiserver
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus/testutil"
+)
+
+func TestAgeOfTheLastEvent(t *testing.T) {
+	const help = "# HELP coredns_k8s_endpoints_last_event_age_seconds Seconds since the last event or bookmark, by stream.\n" +
+		"# TYPE coredns_k8s_endpoints_last_event_age_seconds gauge\n"
+	ages := newAgeCollector()
+	check := func(what string, lines ...string) {
+		t.Helper()
+		want := ""
+		for _, line := range lines {
+			stream, age, _ := strings.Cut(line, " ")
+			want += "coredns_k8s_endpoints_last_event_age_seconds{stream=\"" + stream + "\"} " + age + "\n"
+		}
+		if want != "" {
+			want = help + want
+		}
+		if err := testutil.CollectAndCompare(ages, strings.NewReader(want)); err != nil {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
+	check("no source")
+	one, two := newScene(t), newScene(t)
+	ages.enter(one.main)
+	ages.enter(one.headless)
+	one.after(3 * time.Second)
+	check("before anything came in", "endpointslices_headless 3", "services_headless 3")
+	one.list(one.main, 2)
+	one.after(time.Second)
+	check("a list", "endpointslices_headless 1", "services_headless 4")
+	one.must(one.headless.Bookmark("3"))
+	check("a bookmark", "endpointslices_headless 1", "services_headless 0")
+	one.add(one.main, slice("s", "a", 4))
+	check("a new object", "endpointslices_headless 0", "services_headless 0")
+	one.after(time.Second)
+	one.update(one.main, slice("s", "a", 5))
+	check("a change", "endpointslices_headless 0", "services_headless 1")
+	one.after(time.Second)
+	one.delete(one.main, slice("s", "a", 6))
+	check("a delete", "endpointslices_headless 0", "services_headless 2")
+	ages.enter(two.main)
+	two.after(time.Minute)
+	check("the oldest of two sources", "endpointslices_headless 60", "services_headless 2")
+	ages.leave(two.main)
+	check("a source that left", "endpointslices_headless 0", "services_headless 2")
+}
+
+func TestFirstListIsNoRelist(t *testing.T) {
+	sc := newScene(t)
+	count := func() float64 { return testutil.ToFloat64(relists.WithLabelValues(slicesHeadless)) }
+	before := count()
+	sc.list(sc.main, 2)
+	if n := count() - before; n != 0 {
+		t.Errorf("the first list counts as %v relists", n)
+	}
+	sc.list(sc.main, 3)
+	if n := count() - before; n != 1 {
+		t.Errorf("the second list counts as %v relists", n)
+	}
+}
+
+func TestStreamsLeaveTheMetricsWithTheirRun(t *testing.T) {
+	a := newAPIServer(t)
+	s, err := New(Config{Endpoint: a.URL})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, stop := start(s)
+	untilSynced(t, r)
+	if n := len(ages.oldest()); n != 4 {
+		t.Errorf("%d streams have an age, want 4", n)
+	}
+	stop(t)
+	if n := len(ages.oldest()); n != 0 {
+		t.Errorf("%d streams have an age after the Run", n)
+	}
+}

@@ -1,0 +1,108 @@
+package apiserver
+
+import (
+	"strconv"
+	"unique"
+
+	"github.com/k8s-endpoints/k8s_endpoints/plugin/model"
+
+	corev1 "k8s.io/api/core/v1"
+	discoveryv1 "k8s.io/api/discovery/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+)
+
+// key names an object of one kind. A Namespace has only a name.
+type key struct{ namespace, name string }
+
+// object is what is left of an API object behind the door. An initial list
+// holds objects instead of API objects, so that it is as small as what is
+// served.
+type object struct {
+	key
+	version uint64
+	// matches is false for an object that does not belong to the stream that it
+	// came in: a delete without the word.
+	matches bool
+	// One of these is set where matches is true, save for a Namespace.
+	service *model.Service
+	slice   *model.Slice
+	refused error
+}
+
+var _ metav1.ObjectMetaAccessor = (*object)(nil)
+
+// GetObjectMeta lets the reflector's own store name the object.
+func (o *object) GetObjectMeta() metav1.Object {
+	return &metav1.ObjectMeta{
+		Namespace:       o.namespace,
+		Name:            o.name,
+		ResourceVersion: strconv.FormatUint(o.version, 10),
+	}
+}
+
+// A reader makes an object of an API object, which it does not change. It
+// returns nil for anything else.
+type reader func(obj any) *object
+
+func readServices(matches func(*corev1.Service) bool) reader {
+	return func(obj any) *object {
+		api, ok := obj.(*corev1.Service)
+		if !ok {
+			return nil
+		}
+		o := newObject(api)
+		if !matches(api) {
+			return o
+		}
+		o.service, o.refused = model.NewService(api)
+		o.matches = o.service != nil || o.refused != nil
+		return o
+	}
+}
+
+func readSlices(matches func(*discoveryv1.EndpointSlice) bool) reader {
+	return func(obj any) *object {
+		api, ok := obj.(*discoveryv1.EndpointSlice)
+		if !ok {
+			return nil
+		}
+		o := newObject(api)
+		if !matches(api) {
+			return o
+		}
+		o.matches = true
+		o.slice, o.refused = model.NewSlice(api)
+		return o
+	}
+}
+
+func readNamespaces(matches func(*corev1.Namespace) bool) reader {
+	return func(obj any) *object {
+		api, ok := obj.(*corev1.Namespace)
+		if !ok {
+			return nil
+		}
+		o := newObject(api)
+		o.matches = matches(api)
+		return o
+	}
+}
+
+// newObject takes the name as it is: a slice shares its bytes with the model.
+func newObject(api metav1.Object) *object {
+	return &object{
+		key:     key{namespace: unique.Make(api.GetNamespace()).Value(), name: api.GetName()},
+		version: parseVersion(api.GetResourceVersion()),
+	}
+}
+
+// parseVersion returns 0 for what is not a number. Resource versions of one
+// kind of object are numbers that grow, as the API promises since 1.35 and
+// kept before.
+func parseVersion(text string) uint64 {
+	version, err := strconv.ParseUint(text, 10, 64)
+	if err != nil {
+		return 0
+	}
+	return version
+}

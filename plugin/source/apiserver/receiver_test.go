@@ -1,0 +1,207 @@
+package apiserver
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/k8s-endpoints/k8s_endpoints/plugin/model"
+)
+
+// tester is what *testing.T and *rapid.T have in common.
+type tester interface {
+	Helper()
+	Error(args ...any)
+	Errorf(format string, args ...any)
+	Fatal(args ...any)
+	Fatalf(format string, args ...any)
+}
+
+// receiver is a Receiver that keeps what it is told and finds fault with what
+// no source may tell.
+type receiver struct {
+	mu         sync.Mutex
+	services   map[string]*model.Service
+	slices     map[string]*model.Slice
+	namespaces map[string]bool
+	applied    [][]model.Change
+	synced     int
+	faults     []string
+	changed    chan struct{}
+	// afterApply looks at the state after each Apply.
+	afterApply func(r *receiver)
+}
+
+func newReceiver() *receiver {
+	return &receiver{
+		services:   make(map[string]*model.Service),
+		slices:     make(map[string]*model.Slice),
+		namespaces: make(map[string]bool),
+		changed:    make(chan struct{}),
+	}
+}
+
+func (r *receiver) Apply(changes []model.Change) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if len(changes) == 0 {
+		r.fault("Apply without changes")
+	}
+	r.applied = append(r.applied, changes)
+	for _, c := range changes {
+		r.apply(c)
+	}
+	if r.afterApply != nil {
+		r.afterApply(r)
+	}
+	r.tell()
+}
+
+func (r *receiver) apply(c model.Change) {
+	switch {
+	case c.Service != nil && c.Removed:
+		delete(r.services, c.Service.String())
+	case c.Service != nil:
+		r.services[c.Service.String()] = c.Service
+	case c.Slice != nil && c.Removed:
+		if known := r.slices[c.Slice.String()]; known == nil || known.Service != c.Slice.Service {
+			r.fault("removal of the slice %s of the Service %q, which has no such slice", c.Slice, c.Slice.Service)
+		}
+		delete(r.slices, c.Slice.String())
+	case c.Slice != nil:
+		if known := r.slices[c.Slice.String()]; known != nil && known.Service != c.Slice.Service {
+			r.fault("the slice %s went from the Service %q to %q without a removal", c.Slice, known.Service, c.Slice.Service)
+		}
+		r.slices[c.Slice.String()] = c.Slice
+	case c.Namespace != "" && c.Removed:
+		delete(r.namespaces, c.Namespace)
+	case c.Namespace != "":
+		r.namespaces[c.Namespace] = true
+	default:
+		r.fault("a change of nothing")
+	}
+}
+
+func (r *receiver) Synced() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.synced++
+	r.tell()
+}
+
+func (r *receiver) fault(format string, args ...any) {
+	r.faults = append(r.faults, fmt.Sprintf(format, args...))
+}
+
+func (r *receiver) tell() {
+	close(r.changed)
+	r.changed = make(chan struct{})
+}
+
+// state is everything in one line: Services with their kind or target, slices
+// with their Service and version, Namespaces.
+func (r *receiver) state() string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.stateLocked()
+}
+
+func (r *receiver) stateLocked() string {
+	var parts []string
+	for name, s := range r.services {
+		if s.Kind == model.ExternalName {
+			parts = append(parts, name+" -> "+s.Target)
+			continue
+		}
+		parts = append(parts, name+" headless")
+	}
+	for name, s := range r.slices {
+		parts = append(parts, fmt.Sprintf("slice %s of %s at %d", name, s.Service, s.Version))
+	}
+	for name := range maps.Keys(r.namespaces) {
+		parts = append(parts, "namespace "+name)
+	}
+	slices.Sort(parts)
+	return strings.Join(parts, ", ")
+}
+
+// has tells whether an object is there, by kind and name in the namespace n.
+func (r *receiver) has(name string) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.hasLocked(name)
+}
+
+func (r *receiver) hasLocked(name string) bool {
+	if service, ok := strings.CutPrefix(name, "service "); ok {
+		return r.services["n/"+service] != nil
+	}
+	return r.slices["n/"+strings.TrimPrefix(name, "slice ")] != nil
+}
+
+func (r *receiver) calls() int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return len(r.applied)
+}
+
+func (r *receiver) syncs() int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.synced
+}
+
+// check fails the test where a source told what it may not tell.
+func (r *receiver) check(t tester) {
+	t.Helper()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, fault := range r.faults {
+		t.Error(fault)
+	}
+}
+
+// deadline is how long a test waits for what has to come.
+const deadline = 20 * time.Second
+
+// until waits until the condition holds after something was told.
+func (r *receiver) until(t tester, what string, holds func() bool) {
+	t.Helper()
+	timeout := time.After(deadline)
+	for {
+		r.mu.Lock()
+		changed := r.changed
+		r.mu.Unlock()
+		if holds() {
+			return
+		}
+		select {
+		case <-changed:
+		case <-timeout:
+			t.Fatalf("%s did not come about; the state is: %s", what, r.state())
+		}
+	}
+}
+
+func (r *receiver) untilState(t tester, want string) {
+	t.Helper()
+	r.until(t, "the state "+want, func() bool { return r.state() == want })
+}
+
+// eventually waits for a condition that nothing tells of.
+func eventually(t tester, what string, holds func() bool) {
+	t.Helper()
+	tick := time.NewTicker(2 * time.Millisecond)
+	defer tick.Stop()
+	timeout := time.After(deadline)
+	for !holds() {
+		select {
+		case <-tick.C:
+		case <-timeout:
+			t.Fatalf("%s did not come about", what)
+		}
+	}
+}

@@ -1,0 +1,87 @@
+package apiserver
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/util/wait"
+	"k8s.io/apimachinery/pkg/watch"
+	"k8s.io/client-go/tools/cache"
+	fcache "k8s.io/client-go/tools/cache/testing"
+)
+
+// follow feeds the slices of a fake into a stream until the test ends.
+func follow(t *testing.T, s *stream, fake *fcache.FakeControllerSource) {
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan struct{})
+	lw := &cache.ListWatch{
+		ListWithContextFunc: func(_ context.Context, o metav1.ListOptions) (runtime.Object, error) { return fake.List(o) },
+		WatchFuncWithContext: func(_ context.Context, o metav1.ListOptions) (watch.Interface, error) {
+			if o.SendInitialEvents != nil {
+				return nil, apierrors.NewInvalid(schema.GroupKind{Kind: "ListOptions"}, "", nil)
+			}
+			return fake.Watch(o)
+		},
+	}
+	go func() {
+		defer close(done)
+		s.run(ctx, lw, &wait.Backoff{Duration: time.Millisecond})
+	}()
+	t.Cleanup(func() {
+		cancel()
+		<-done
+	})
+}
+
+func TestReflector(t *testing.T) {
+	tests := []struct {
+		name string
+		// events happen after slice s at 1 and slice t at 2 were listed.
+		events func(fake *fcache.FakeControllerSource)
+		want   string
+	}{
+		{"events come in as they happen", func(fake *fcache.FakeControllerSource) {
+			fake.Add(slice("u", "a", 0))
+			fake.Modify(slice("s", "b", 0))
+			fake.Delete(slice("t", "a", 0))
+		}, "slice n/s of b at 4, slice n/u of a at 3"},
+		{"a lost change is found at the next list", func(fake *fcache.FakeControllerSource) {
+			fake.ModifyDropWatch(slice("s", "b", 0))
+			fake.ResetWatch()
+		}, "slice n/s of b at 3, slice n/t of a at 2"},
+		{"a lost new object is found at the next list", func(fake *fcache.FakeControllerSource) {
+			fake.AddDropWatch(slice("u", "b", 0))
+			fake.ResetWatch()
+		}, "slice n/s of a at 1, slice n/t of a at 2, slice n/u of b at 3"},
+		{"a lost delete is found at the next list", func(fake *fcache.FakeControllerSource) {
+			fake.DeleteDropWatch(slice("s", "a", 0))
+			fake.ResetWatch()
+		}, "slice n/t of a at 2"},
+		{"what came while the watch was broken is found", func(fake *fcache.FakeControllerSource) {
+			fake.ResetWatch()
+			fake.Add(slice("u", "b", 0))
+			fake.Delete(slice("s", "a", 0))
+		}, "slice n/t of a at 2, slice n/u of b at 3"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			sc := newScene(t)
+			fake := fcache.NewFakeControllerSource()
+			fake.Add(slice("s", "a", 0))
+			fake.Add(slice("t", "a", 0))
+			follow(t, sc.main, fake)
+			sc.receiver.untilState(t, "slice n/s of a at 1, slice n/t of a at 2")
+			tt.events(fake)
+			eventually(t, "the state "+tt.want, func() bool {
+				sc.after(settleTime)
+				return sc.receiver.state() == tt.want
+			})
+			sc.end()
+		})
+	}
+}

@@ -1,0 +1,153 @@
+package apiserver
+
+import (
+	"context"
+	"errors"
+	"net/url"
+	"reflect"
+	"sync"
+	"time"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/watch"
+	"k8s.io/client-go/tools/cache"
+)
+
+// requests makes the requests of one stream, and tells its connection how they
+// went.
+type requests struct {
+	*cache.ListWatch
+	stream *stream
+	// gate is held by a list under way. A reflector that ends leaves it behind.
+	gate chan struct{}
+}
+
+var _ cache.ListerWatcherWithContext = (*requests)(nil)
+
+func newRequests(s *stream, lw *cache.ListWatch) *requests {
+	return &requests{ListWatch: lw, stream: s, gate: make(chan struct{}, 1)}
+}
+
+// drain waits for a list that is still under way after its context is done,
+// and lets none begin.
+func (r *requests) drain() { r.gate <- struct{}{} }
+
+// ListWithContext reads one page of a list.
+func (r *requests) ListWithContext(ctx context.Context, o metav1.ListOptions) (runtime.Object, error) {
+	select {
+	case r.gate <- struct{}{}:
+		defer func() { <-r.gate }()
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+	r.stream.streaming.Store(false)
+	if o.Continue == "" {
+		r.begin()
+	}
+	list, err := r.ListWatch.ListWithContext(ctx, o)
+	if err != nil && r.stream.query.giveUpField(err, false) {
+		list, err = r.ListWatch.ListWithContext(ctx, o)
+	}
+	if err != nil && ctx.Err() == nil {
+		r.failed(err)
+	}
+	return list, err
+}
+
+// WatchWithContext opens a watch. The API server may begin it with a list.
+func (r *requests) WatchWithContext(ctx context.Context, o metav1.ListOptions) (watch.Interface, error) {
+	streaming := o.SendInitialEvents != nil && *o.SendInitialEvents
+	if streaming {
+		r.begin()
+	}
+	w, err := r.ListWatch.WatchWithContext(ctx, o)
+	if err != nil && r.stream.query.giveUpField(err, streaming) {
+		w, err = r.ListWatch.WatchWithContext(ctx, o)
+	}
+	r.stream.streaming.Store(streaming && err == nil)
+	switch {
+	case ctx.Err() != nil:
+	case err != nil && streaming && refusesStreaming(err):
+		log.Debugf("The API server does not stream the list of %s: %v", r.stream.connection.of, err)
+	case err != nil:
+		r.failed(err)
+	case isEmpty(w):
+		r.failed(errClosed)
+	case !streaming:
+		r.stream.connection.restored()
+	}
+	return w, err
+}
+
+func (r *requests) begin() { r.stream.listing.Store(new(time.Now())) }
+
+func (r *requests) failed(err error) {
+	// An expired resource version is no failure: a list follows.
+	if apierrors.IsResourceExpired(err) || apierrors.IsGone(err) {
+		return
+	}
+	// The URL is long and says what the stream's name says.
+	if request, ok := errors.AsType[*url.Error](err); ok {
+		err = request.Err
+	}
+	watchErrors.WithLabelValues(r.stream.query.name).Inc()
+	r.stream.connection.failed(err)
+}
+
+// refusesStreaming tells the answer of a server that has no streaming lists,
+// or has them switched off.
+func refusesStreaming(err error) bool { return apierrors.IsInvalid(err) || apierrors.IsBadRequest(err) }
+
+var errClosed = errors.New("the connection was closed before the answer")
+
+var emptyWatch = reflect.TypeOf(watch.NewEmptyWatch())
+
+// isEmpty tells the watch that client-go makes up where the connection was
+// closed before the answer.
+func isEmpty(w watch.Interface) bool { return reflect.TypeOf(w) == emptyWatch }
+
+// connection logs when what it is of cannot be watched, and when it can again.
+type connection struct {
+	// of says what is watched, for people.
+	of string
+
+	mu   sync.Mutex
+	lost bool
+	// fault is what client-go last had to say about it.
+	fault string
+}
+
+func (c *connection) failed(err error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.lost {
+		log.Debugf("Still cannot watch %s: %v", c.of, err)
+		return
+	}
+	c.lost = true
+	log.Warningf("Cannot watch %s, what is known is served on: %v", c.of, err)
+}
+
+func (c *connection) restored() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.lost {
+		log.Infof("Watching %s again", c.of)
+	}
+	c.lost, c.fault = false, ""
+}
+
+// faulty logs an error of client-go, unless the connection is lost in any case
+// or the error is the same as the last one.
+func (c *connection) faulty(text string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.lost || c.fault == text {
+		log.Debugf("Watching %s: %s", c.of, text)
+		return
+	}
+	c.fault = text
+	log.Warningf("Watching %s: %s", c.of, text)
+}

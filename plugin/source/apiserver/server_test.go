@@ -1,0 +1,306 @@
+package apiserver
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+
+	corev1 "k8s.io/api/core/v1"
+	discoveryv1 "k8s.io/api/discovery/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/fields"
+	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+)
+
+// apiServer speaks as much of the list and watch protocol as a reflector needs,
+// in JSON over loopback.
+type apiServer struct {
+	*httptest.Server
+
+	mu       sync.Mutex
+	version  int
+	objects  map[string]runtime.Object
+	history  []change
+	requests []request
+	changed  chan struct{}
+	// broken is closed to break all watches.
+	broken chan struct{}
+	// oldest is the first version that a watch may begin at.
+	oldest int
+	// silent loses all events.
+	silent bool
+	// refuse answers instead of the server where it returns an error.
+	refuse func(r request) *apierrors.StatusError
+	// hang keeps requests waiting until they are cancelled.
+	hang func(r request) bool
+}
+
+type change struct {
+	version       int
+	before, after runtime.Object
+}
+
+type request struct {
+	path    string
+	query   url.Values
+	header  http.Header
+	watches bool
+	streams bool
+}
+
+// resource is the plural name at the end of the path.
+func (r request) resource() string { return r.path[strings.LastIndex(r.path, "/")+1:] }
+
+func newAPIServer(t testing.TB) *apiServer {
+	a := &apiServer{
+		version: 1,
+		objects: make(map[string]runtime.Object),
+		changed: make(chan struct{}),
+		broken:  make(chan struct{}),
+	}
+	a.Server = httptest.NewServer(a)
+	t.Cleanup(func() {
+		a.breakWatches()
+		a.CloseClientConnections()
+		a.Close()
+	})
+	return a
+}
+
+func resourceOf(obj runtime.Object) string {
+	switch obj.(type) {
+	case *corev1.Service:
+		return "services"
+	case *corev1.Namespace:
+		return "namespaces"
+	}
+	return "endpointslices"
+}
+
+func kindsOf(resource string) schema.GroupVersionKind {
+	switch resource {
+	case "services":
+		return corev1.SchemeGroupVersion.WithKind("Service")
+	case "namespaces":
+		return corev1.SchemeGroupVersion.WithKind("Namespace")
+	}
+	return discoveryv1.SchemeGroupVersion.WithKind("EndpointSlice")
+}
+
+// put makes or changes an object. Its resource version is the server's.
+func (a *apiServer) put(objects ...runtime.Object) {
+	for _, obj := range objects {
+		a.set(obj, obj)
+	}
+}
+
+func (a *apiServer) remove(obj runtime.Object) { a.set(obj, nil) }
+
+func (a *apiServer) set(named, obj runtime.Object) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.version++
+	meta := named.(metav1.Object)
+	name := resourceOf(named) + " " + meta.GetNamespace() + "/" + meta.GetName()
+	before := a.objects[name]
+	delete(a.objects, name)
+	if obj != nil {
+		obj = versioned(obj, a.version)
+		obj.GetObjectKind().SetGroupVersionKind(kindsOf(resourceOf(obj)))
+		a.objects[name] = obj
+	}
+	a.history = append(a.history, change{version: a.version, before: before, after: obj})
+	close(a.changed)
+	a.changed = make(chan struct{})
+}
+
+// with changes how the server behaves.
+func (a *apiServer) with(set func(a *apiServer)) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	set(a)
+}
+
+func (a *apiServer) breakWatches() {
+	a.with(func(a *apiServer) {
+		close(a.broken)
+		a.broken = make(chan struct{})
+	})
+}
+
+// asked returns the requests that are of interest.
+func (a *apiServer) asked(about func(r request) bool) []request {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return slices.DeleteFunc(slices.Clone(a.requests), func(r request) bool { return !about(r) })
+}
+
+func (a *apiServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	asked := request{path: r.URL.Path, query: r.URL.Query(), header: r.Header}
+	asked.watches = asked.query.Get("watch") == "true"
+	asked.streams = asked.query.Get("sendInitialEvents") == "true"
+	a.mu.Lock()
+	a.requests = append(a.requests, asked)
+	refuse, hang := a.refuse, a.hang
+	a.mu.Unlock()
+	if hang != nil && hang(asked) {
+		<-r.Context().Done()
+		return
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if refuse != nil {
+		if err := refuse(asked); err != nil {
+			status := err.Status()
+			status.TypeMeta = metav1.TypeMeta{Kind: "Status", APIVersion: "v1"}
+			w.WriteHeader(int(status.Code))
+			_ = json.NewEncoder(w).Encode(status)
+			return
+		}
+	}
+	if asked.watches {
+		a.watch(w, r, asked)
+		return
+	}
+	a.list(w, asked)
+}
+
+func (a *apiServer) list(w http.ResponseWriter, r request) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	kinds := kindsOf(r.resource())
+	_ = json.NewEncoder(w).Encode(map[string]any{
+		"kind":       kinds.Kind + "List",
+		"apiVersion": kinds.GroupVersion().String(),
+		"metadata":   map[string]string{"resourceVersion": strconv.Itoa(a.version)},
+		"items":      a.selectedLocked(r),
+	})
+}
+
+func (a *apiServer) selectedLocked(r request) []runtime.Object {
+	selected := []runtime.Object{}
+	for _, obj := range a.objects {
+		if r.selects(obj) {
+			selected = append(selected, obj)
+		}
+	}
+	return selected
+}
+
+func (r request) selects(obj runtime.Object) bool {
+	if obj == nil || resourceOf(obj) != r.resource() {
+		return false
+	}
+	meta := obj.(metav1.Object)
+	if _, namespaced, ok := strings.Cut(r.path, "/namespaces/"); ok && !strings.HasPrefix(namespaced, meta.GetNamespace()+"/") {
+		return false
+	}
+	byLabel, err := labels.Parse(r.query.Get("labelSelector"))
+	if err != nil || !byLabel.Matches(labels.Set(meta.GetLabels())) {
+		return false
+	}
+	byField, err := fields.ParseSelector(r.query.Get("fieldSelector"))
+	if err != nil {
+		return false
+	}
+	if s, ok := obj.(*corev1.Service); ok {
+		return byField.Matches(fields.Set{"spec.clusterIP": s.Spec.ClusterIP, "spec.type": string(s.Spec.Type)})
+	}
+	return true
+}
+
+type frame struct {
+	Type   string `json:"type"`
+	Object any    `json:"object"`
+}
+
+func (a *apiServer) watch(w http.ResponseWriter, r *http.Request, asked request) {
+	from, _ := strconv.Atoi(asked.query.Get("resourceVersion"))
+	send := func(kind string, obj any) {
+		_ = json.NewEncoder(w).Encode(frame{kind, obj})
+	}
+	a.mu.Lock()
+	broken := a.broken
+	switch {
+	case asked.streams:
+		for _, obj := range a.selectedLocked(asked) {
+			send("ADDED", obj)
+		}
+		from = a.version
+		send("BOOKMARK", a.bookmark(asked, true))
+	case from < a.oldest:
+		send("ERROR", apierrors.NewResourceExpired("too old resource version").Status())
+		a.mu.Unlock()
+		return
+	}
+	a.mu.Unlock()
+	for {
+		a.mu.Lock()
+		changed := a.changed
+		for _, c := range a.history {
+			if c.version > from && !a.silent {
+				a.tell(send, asked, c)
+			}
+		}
+		from = a.version
+		a.mu.Unlock()
+		w.(http.Flusher).Flush()
+		select {
+		case <-changed:
+		case <-broken:
+			return
+		case <-r.Context().Done():
+			return
+		}
+	}
+}
+
+func (a *apiServer) tell(send func(string, any), r request, c change) {
+	switch was, is := r.selects(c.before), r.selects(c.after); {
+	case was && is:
+		send("MODIFIED", c.after)
+	case is:
+		send("ADDED", c.after)
+	case was:
+		send("DELETED", versioned(c.before, c.version))
+	}
+}
+
+func (a *apiServer) bookmark(r request, initial bool) map[string]any {
+	kinds := kindsOf(r.resource())
+	meta := map[string]any{"resourceVersion": strconv.Itoa(a.version)}
+	if initial {
+		meta["annotations"] = map[string]string{metav1.InitialEventsAnnotationKey: "true"}
+	}
+	return map[string]any{"kind": kinds.Kind, "apiVersion": kinds.GroupVersion().String(), "metadata": meta}
+}
+
+// noStreaming is how a server without streaming lists answers.
+func noStreaming(r request) *apierrors.StatusError {
+	if !r.streams {
+		return nil
+	}
+	return apierrors.NewInvalid(schema.GroupKind{Group: "meta.k8s.io", Kind: "ListOptions"}, "", nil)
+}
+
+// noFieldSelectors is how a server answers that does not know the fields.
+func noFieldSelectors(r request) *apierrors.StatusError {
+	if field := r.query.Get("fieldSelector"); field != "" {
+		return apierrors.NewBadRequest(fmt.Sprintf("Unable to find %q that match label selector %q, field selector %q: field label not supported: %s",
+			"/v1, Resource=services", "", field, field))
+	}
+	return nil
+}
+
+func forbidden(r request) *apierrors.StatusError {
+	return apierrors.NewForbidden(schema.GroupResource{Resource: r.resource()}, "", fmt.Errorf("no right to do so"))
+}

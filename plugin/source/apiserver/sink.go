@@ -1,0 +1,72 @@
+package apiserver
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	clog "github.com/coredns/coredns/plugin/pkg/log"
+
+	"github.com/go-logr/logr"
+)
+
+var log = clog.NewWithPlugin("k8s_endpoints")
+
+// sink takes what client-go logs about one stream. It goes with the context of
+// the stream's requests; the process-wide logger of client-go is the stock
+// plugin's to set.
+type sink struct {
+	connection *connection
+	// over is closed when the stream is to end: what fails then is no fault.
+	over   <-chan struct{}
+	values []any
+}
+
+var _ logr.LogSink = (*sink)(nil)
+
+// Init does nothing: call depths are not logged.
+func (s *sink) Init(logr.RuntimeInfo) {}
+
+// Enabled keeps client-go from building messages that nobody sees.
+func (s *sink) Enabled(int) bool { return clog.D.Value() }
+
+// Info logs at the level debug: what matters is logged where it happens.
+func (s *sink) Info(_ int, message string, keysAndValues ...any) {
+	log.Debugf("Watching %s: %s", s.connection.of, s.text(message, keysAndValues))
+}
+
+// Error logs once per change of the connection's state.
+func (s *sink) Error(err error, message string, keysAndValues ...any) {
+	select {
+	case <-s.over:
+		return
+	default:
+	}
+	if err != nil {
+		message = fmt.Sprintf("%s: %v", message, err)
+	}
+	s.connection.faulty(s.text(message, keysAndValues))
+}
+
+// WithValues returns a sink that adds values to each message.
+func (s *sink) WithValues(keysAndValues ...any) logr.LogSink {
+	clone := *s
+	clone.values = slices.Concat(s.values, keysAndValues)
+	return &clone
+}
+
+// WithName changes nothing: the stream's name is in each message.
+func (s *sink) WithName(string) logr.LogSink { return s }
+
+func (s *sink) text(message string, keysAndValues []any) string {
+	var b strings.Builder
+	b.WriteString(message)
+	for i, value := range slices.Concat(s.values, keysAndValues) {
+		separator := " "
+		if i%2 == 1 {
+			separator = "="
+		}
+		fmt.Fprint(&b, separator, value)
+	}
+	return b.String()
+}

@@ -1,0 +1,167 @@
+// Package apiserver is the source that lists and watches a Kubernetes API
+// server.
+//
+// Reading order: source.go runs a stream for each query of query.go and each
+// Namespace. A stream (stream.go) is the store behind a reflector, whose
+// requests go through requests.go. It makes its API objects small (object.go)
+// and hands them to the join (join.go), which makes one state out of all
+// streams for the Receiver. extra.go has the streams for Services whose slices
+// the others miss.
+package apiserver
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/k8s-endpoints/k8s_endpoints/plugin/model"
+	"github.com/k8s-endpoints/k8s_endpoints/plugin/source"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	utilnet "k8s.io/apimachinery/pkg/util/net"
+	"k8s.io/apimachinery/pkg/util/wait"
+	corev1client "k8s.io/client-go/kubernetes/typed/core/v1"
+	discoveryv1client "k8s.io/client-go/kubernetes/typed/discovery/v1"
+	"k8s.io/client-go/rest"
+	"k8s.io/utils/clock"
+)
+
+// Source lists and watches an API server.
+type Source struct {
+	queries    []*query
+	namespaces []string
+	client     *http.Client
+	core       rest.Interface
+	discovery  rest.Interface
+	clock      clock.Clock
+	// backoff is client-go's own where nil.
+	backoff *wait.Backoff
+}
+
+var _ source.Source = (*Source)(nil)
+
+// New resolves how to reach the API server, and refuses what is wrong in the
+// Config or in a file that it names. It does not dial.
+func New(c Config) (*Source, error) {
+	if err := c.check(); err != nil {
+		return nil, err
+	}
+	queries, err := c.queries()
+	if err != nil {
+		return nil, err
+	}
+	config, err := c.clientConfig()
+	if err != nil {
+		return nil, err
+	}
+	s := &Source{queries: queries, namespaces: sorted(c.Namespaces), clock: clock.RealClock{}}
+	if len(s.namespaces) == 0 {
+		s.namespaces = []string{metav1.NamespaceAll}
+	}
+	if err := s.connect(config); err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+func (s *Source) connect(config *rest.Config) error {
+	var err error
+	if s.client, err = rest.HTTPClientFor(config); err != nil {
+		return fmt.Errorf("cannot make a client of the API server %s: %w", config.Host, err)
+	}
+	core, err := corev1client.NewForConfigAndClient(config, s.client)
+	if err != nil {
+		return fmt.Errorf("cannot make a client of the API server %s: %w", config.Host, err)
+	}
+	discovery, err := discoveryv1client.NewForConfigAndClient(config, s.client)
+	if err != nil {
+		return fmt.Errorf("cannot make a client of the API server %s: %w", config.Host, err)
+	}
+	s.core, s.discovery = core.RESTClient(), discovery.RESTClient()
+	return nil
+}
+
+// Run reports to r until ctx is done. See source.Source.
+func (s *Source) Run(ctx context.Context, r source.Receiver) {
+	var running sync.WaitGroup
+	j := newJoin(s.clock, r)
+	j.extras.open = func(owner model.ServiceKey, bit holders) *extra { return s.openExtra(ctx, j, owner, bit) }
+	streams := s.streams(j)
+	j.unlisted = len(streams)
+	for _, stream := range streams {
+		running.Go(func() { s.watch(ctx, stream) })
+	}
+	for {
+		next := j.advance()
+		for _, extra := range next.started {
+			running.Go(extra.run)
+		}
+		if next.synced {
+			r.Synced()
+		}
+		if !s.await(ctx, j, next.next) {
+			break
+		}
+	}
+	running.Wait()
+	utilnet.CloseIdleConnectionsFor(s.client.Transport)
+}
+
+// await returns when the join has something to do, with false when the Run is
+// over.
+func (s *Source) await(ctx context.Context, j *join, next time.Time) bool {
+	var due <-chan time.Time
+	if !next.IsZero() {
+		wait := next.Sub(s.clock.Now())
+		if wait <= 0 {
+			return ctx.Err() == nil
+		}
+		timer := s.clock.NewTimer(wait)
+		defer timer.Stop()
+		due = timer.C()
+	}
+	select {
+	case <-ctx.Done():
+		return false
+	case <-j.wake:
+	case <-due:
+	}
+	return true
+}
+
+// streams returns one stream for each query and Namespace, or only for each
+// query where all Namespaces are read.
+func (s *Source) streams(j *join) []*stream {
+	var streams []*stream
+	for _, q := range s.queries {
+		if q.kind == namespaceKind {
+			streams = append(streams, newStream(j, q, metav1.NamespaceAll))
+			continue
+		}
+		for _, namespace := range s.namespaces {
+			streams = append(streams, newStream(j, q, namespace))
+		}
+	}
+	return streams
+}
+
+func (s *Source) watch(ctx context.Context, stream *stream) {
+	client := s.core
+	if stream.query.kind == sliceKind {
+		client = s.discovery
+	}
+	stream.run(ctx, stream.query.listWatch(client, stream.namespace), s.backoff)
+}
+
+func (s *Source) openExtra(ctx context.Context, j *join, owner model.ServiceKey, bit holders) *extra {
+	stream := newExtraStream(j, owner, bit)
+	ctx, cancel := context.WithCancel(ctx)
+	return &extra{
+		stream: stream,
+		run:    func() { defer cancel(); s.watch(ctx, stream) },
+		cancel: cancel,
+		holds:  make(map[key]struct{}),
+	}
+}

@@ -1,0 +1,415 @@
+package apiserver
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"net"
+	"net/http"
+	"runtime"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus/testutil"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/util/wait"
+)
+
+// run runs a Source against a server and ends it with the test.
+func run(t testing.TB, c Config, a *apiServer) *receiver {
+	c.Endpoint = a.URL
+	s, err := New(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.backoff = &wait.Backoff{Duration: time.Millisecond}
+	r, stop := start(s)
+	t.Cleanup(func() {
+		stop(t)
+		r.check(t)
+	})
+	return r
+}
+
+// start returns a function that ends the Run and fails if it does not end.
+func start(s *Source) (*receiver, func(t testing.TB)) {
+	r := newReceiver()
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		s.Run(ctx, r)
+	}()
+	return r, func(t testing.TB) {
+		t.Helper()
+		cancel()
+		select {
+		case <-done:
+		case <-time.After(deadline):
+			t.Fatal("Run did not return")
+		}
+	}
+}
+
+func untilSynced(t testing.TB, r *receiver) {
+	t.Helper()
+	r.until(t, "Synced", func() bool { return r.syncs() == 1 })
+}
+
+// selectors returns what was asked for, one line for each path and selector.
+func selectors(a *apiServer) []string {
+	lines := make(map[string]bool)
+	for _, r := range a.asked(func(request) bool { return true }) {
+		line := r.path
+		if s := r.query.Get("labelSelector"); s != "" {
+			line += " labels " + s
+		}
+		if s := r.query.Get("fieldSelector"); s != "" {
+			line += " field " + s
+		}
+		lines[line] = true
+	}
+	return slices.Sorted(maps.Keys(lines))
+}
+
+func TestSelectors(t *testing.T) {
+	const (
+		discovery   = "/apis/discovery.k8s.io/v1/"
+		mainLabels  = "endpointslice.kubernetes.io/managed-by=endpointslice-controller.k8s.io,service.kubernetes.io/headless"
+		otherLabels = "endpointslice.kubernetes.io/managed-by!=endpointslice-controller.k8s.io,kubernetes.io/service-name"
+	)
+	tests := []struct {
+		name   string
+		config Config
+		want   []string
+	}{
+		{"four streams over all namespaces", Config{}, []string{
+			"/api/v1/services field spec.clusterIP=None",
+			"/api/v1/services field spec.type=ExternalName",
+			discovery + "endpointslices labels " + otherLabels,
+			discovery + "endpointslices labels " + mainLabels,
+		}},
+		{"four streams in each namespace, and nothing across them", Config{Namespaces: []string{"n", "m", "n"}}, []string{
+			"/api/v1/namespaces/m/services field spec.clusterIP=None",
+			"/api/v1/namespaces/m/services field spec.type=ExternalName",
+			"/api/v1/namespaces/n/services field spec.clusterIP=None",
+			"/api/v1/namespaces/n/services field spec.type=ExternalName",
+			discovery + "namespaces/m/endpointslices labels " + otherLabels,
+			discovery + "namespaces/m/endpointslices labels " + mainLabels,
+			discovery + "namespaces/n/endpointslices labels " + otherLabels,
+			discovery + "namespaces/n/endpointslices labels " + mainLabels,
+		}},
+		{"labels of Services, which the controller copies to its slices", Config{Labels: "tier in (a, b),dns"}, []string{
+			"/api/v1/services labels dns,tier in (a,b) field spec.clusterIP=None",
+			"/api/v1/services labels dns,tier in (a,b) field spec.type=ExternalName",
+			discovery + "endpointslices labels dns," + mainLabels + ",tier in (a,b)",
+			discovery + "endpointslices labels " + otherLabels,
+		}},
+		{"labels that the controller reserves are not asked of slices", Config{Labels: "service.kubernetes.io/headless"}, []string{
+			"/api/v1/services labels service.kubernetes.io/headless field spec.clusterIP=None",
+			"/api/v1/services labels service.kubernetes.io/headless field spec.type=ExternalName",
+			discovery + "endpointslices labels " + otherLabels,
+			discovery + "endpointslices labels " + mainLabels,
+		}},
+		{"Namespaces by label", Config{NamespaceLabels: "dns=yes"}, []string{
+			"/api/v1/namespaces labels dns=yes",
+			"/api/v1/services field spec.clusterIP=None",
+			"/api/v1/services field spec.type=ExternalName",
+			discovery + "endpointslices labels " + otherLabels,
+			discovery + "endpointslices labels " + mainLabels,
+		}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			a := newAPIServer(t)
+			untilSynced(t, run(t, tt.config, a))
+			slices.Sort(tt.want)
+			if got := selectors(a); !slices.Equal(got, tt.want) {
+				t.Errorf("the server was asked for\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(tt.want, "\n"))
+			}
+		})
+	}
+}
+
+func TestRequestsSayWhoAsksAndPreferProtobuf(t *testing.T) {
+	a := newAPIServer(t)
+	untilSynced(t, run(t, Config{}, a))
+	for _, r := range a.asked(func(request) bool { return true }) {
+		if agent := r.header.Get("User-Agent"); !strings.HasPrefix(agent, "coredns-k8s_endpoints/") {
+			t.Errorf("the user agent is %q", agent)
+		}
+		if accept := r.header.Get("Accept"); !strings.HasPrefix(accept, "application/vnd.kubernetes.protobuf") {
+			t.Errorf("the client accepts %q", accept)
+		}
+		if !r.streams {
+			t.Errorf("%s was not asked for as a streaming list: %v", r.path, r.query)
+		}
+	}
+}
+
+// cluster puts what all streams have and what none has.
+func cluster(a *apiServer) (state string) {
+	a.put(headless("a", 0), externalName("b", 0), clusterIP("c", 0),
+		slice("s", "a", 0), handMade("t", "a", 0), trapped("u", "c", 0), namespace("m", 0, "yes"), namespace("o", 0, "no"))
+	return "n/a headless, n/b -> example.org., namespace m, slice n/s of a at 5, slice n/t of a at 6"
+}
+
+func TestServers(t *testing.T) {
+	tests := []struct {
+		name   string
+		refuse func(r request) *apierrors.StatusError
+	}{
+		{"that streams lists", nil},
+		{"without streaming lists", noStreaming},
+		{"without field selectors", noFieldSelectors},
+		{"without either", func(r request) *apierrors.StatusError {
+			if err := noStreaming(r); err != nil {
+				return err
+			}
+			return noFieldSelectors(r)
+		}},
+		{"that calls a field selector a bad request and says no more", func(r request) *apierrors.StatusError {
+			if r.query.Get("fieldSelector") != "" {
+				return apierrors.NewBadRequest("the server rejected our request")
+			}
+			return nil
+		}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			a := newAPIServer(t)
+			a.refuse = tt.refuse
+			want := cluster(a)
+			r := run(t, Config{NamespaceLabels: "dns=yes"}, a)
+			untilSynced(t, r)
+			r.untilState(t, want)
+			a.put(clusterIP("a", 0), headless("d", 0), slice("v", "d", 0))
+			r.untilState(t, "n/b -> example.org., n/d headless, namespace m, slice n/s of a at 5, slice n/t of a at 6, slice n/v of d at 12")
+			a.remove(slice("s", "a", 0))
+			a.put(headless("b", 0), slice("w", "b", 0))
+			r.untilState(t, "n/b headless, n/d headless, namespace m, slice n/t of a at 6, slice n/v of d at 12, slice n/w of b at 15")
+		})
+	}
+}
+
+func TestMissingFieldSelectorsAreLoggedOncePerSelector(t *testing.T) {
+	logged := captureLog(t)
+	a := newAPIServer(t)
+	a.refuse = noFieldSelectors
+	untilSynced(t, run(t, Config{Namespaces: []string{"n", "m"}}, a))
+	if lines := logged.lines("does not know the field selector"); len(lines) != 2 {
+		t.Errorf("logged %q, want a line for each of the two selectors", lines)
+	}
+	if lines := logged.lines("Cannot watch"); len(lines) != 0 {
+		t.Errorf("logged %q: this is no loss", lines)
+	}
+}
+
+func TestExpiredVersionLeadsToAListThatRemovesWhatVanished(t *testing.T) {
+	for _, tt := range []struct {
+		name   string
+		refuse func(r request) *apierrors.StatusError
+	}{{"streaming lists", nil}, {"plain lists", noStreaming}} {
+		t.Run(tt.name, func(t *testing.T) {
+			a := newAPIServer(t)
+			a.refuse = tt.refuse
+			a.put(headless("a", 0), slice("s", "a", 0), slice("t", "a", 0))
+			r := run(t, Config{}, a)
+			untilSynced(t, r)
+			r.afterApply = func(r *receiver) {
+				if r.services["n/a"] == nil || r.slices["n/s"] == nil {
+					r.fault("a relist cleared what it should compare")
+				}
+			}
+			before := testutil.ToFloat64(relists.WithLabelValues(slicesHeadless))
+			a.with(func(a *apiServer) { a.silent = true })
+			a.remove(slice("t", "a", 0))
+			a.put(slice("u", "a", 0))
+			a.with(func(a *apiServer) { a.oldest = a.version })
+			a.breakWatches()
+			r.untilState(t, "n/a headless, slice n/s of a at 3, slice n/u of a at 6")
+			if n := testutil.ToFloat64(relists.WithLabelValues(slicesHeadless)) - before; n != 1 {
+				t.Errorf("%v relists were counted, want 1", n)
+			}
+		})
+	}
+}
+
+func TestLostServerIsLoggedOnceAndTheStateStays(t *testing.T) {
+	tests := []struct {
+		name   string
+		refuse func(r request) *apierrors.StatusError
+	}{
+		{"forbidden", forbidden},
+		{"too many requests", func(request) *apierrors.StatusError {
+			return apierrors.NewTooManyRequestsError("slow down")
+		}},
+		{"internal error", func(request) *apierrors.StatusError {
+			return apierrors.NewInternalError(fmt.Errorf("broken"))
+		}},
+		{"unauthorized", func(request) *apierrors.StatusError { return apierrors.NewUnauthorized("who are you") }},
+		{"only watches forbidden", func(r request) *apierrors.StatusError {
+			if r.watches {
+				return forbidden(r)
+			}
+			return nil
+		}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			logged := captureLog(t)
+			a := newAPIServer(t)
+			want := cluster(a)
+			r := run(t, Config{NamespaceLabels: "dns=yes"}, a)
+			untilSynced(t, r)
+			errorsBefore := testutil.ToFloat64(watchErrors.WithLabelValues(servicesHeadless))
+			a.with(func(a *apiServer) { a.refuse, a.requests = tt.refuse, nil })
+			a.breakWatches()
+			eventually(t, "many retries of each stream", func() bool {
+				asked := make(map[string]int)
+				for _, r := range a.asked(func(request) bool { return true }) {
+					asked[r.path+r.query.Get("fieldSelector")+r.query.Get("labelSelector")]++
+				}
+				return len(asked) == 5 && slices.Min(slices.Collect(maps.Values(asked))) >= 4
+			})
+			if got := r.state(); got != want {
+				t.Errorf("the state is %q, want %q", got, want)
+			}
+			for _, name := range []string{servicesHeadless, servicesExternalName, slicesHeadless, slicesOther, namespacesSelected} {
+				if lines := logged.lines("Cannot watch " + name); len(lines) != 1 {
+					t.Errorf("the loss of %s was logged as %q, want one line", name, lines)
+				}
+			}
+			if n := testutil.ToFloat64(watchErrors.WithLabelValues(servicesHeadless)) - errorsBefore; n < 2 {
+				t.Errorf("%v errors were counted", n)
+			}
+			a.with(func(a *apiServer) { a.refuse = nil })
+			a.put(headless("z", 0), slice("y", "z", 0))
+			r.untilState(t, strings.Replace(want, "namespace m, slice n/s of a at 5, slice n/t of a at 6",
+				"n/z headless, namespace m, slice n/s of a at 5, slice n/t of a at 6, slice n/y of z at 11", 1))
+			eventually(t, "five lines that it is back", func() bool { return len(logged.lines("again")) == 5 })
+			if lines := logged.lines("[ERROR]"); len(lines) != 0 {
+				t.Errorf("besides, this was logged: %q", lines)
+			}
+		})
+	}
+}
+
+func TestServiceInTheTrapHasItsSlicesBeforeSynced(t *testing.T) {
+	a := newAPIServer(t)
+	a.put(headless("a", 0), trapped("s", "a", 0))
+	r := run(t, Config{}, a)
+	untilSynced(t, r)
+	if got := r.state(); got != "n/a headless, slice n/s of a at 3" {
+		t.Errorf("the state at the sync is %q", got)
+	}
+	asked := a.asked(func(r request) bool { return strings.Contains(r.path, "/namespaces/") })
+	if len(asked) != 1 || asked[0].path != "/apis/discovery.k8s.io/v1/namespaces/n/endpointslices" ||
+		asked[0].query.Get("labelSelector") != "kubernetes.io/service-name=a" {
+		t.Errorf("the extra stream asked %v", asked)
+	}
+	a.put(slice("s", "a", 0))
+	r.untilState(t, "n/a headless, slice n/s of a at 4")
+}
+
+func TestServiceThatFallsIntoTheTrapGetsItsSlices(t *testing.T) {
+	a := newAPIServer(t)
+	a.put(clusterIP("a", 0), trapped("s", "a", 0))
+	r := run(t, Config{}, a)
+	untilSynced(t, r)
+	a.put(externalName("a", 0))
+	r.untilState(t, "n/a -> example.org.")
+	a.put(headless("a", 0))
+	r.untilState(t, "n/a headless, slice n/s of a at 3")
+	a.put(externalName("a", 0))
+	r.untilState(t, "n/a -> example.org.")
+}
+
+func TestSyncedComesThoughAnExtraStreamHangs(t *testing.T) {
+	a := newAPIServer(t)
+	a.hang = func(r request) bool { return strings.Contains(r.path, "/namespaces/") }
+	a.put(headless("a", 0), trapped("s", "a", 0))
+	r := run(t, Config{}, a)
+	untilSynced(t, r)
+	if got := r.state(); got != "n/a headless" {
+		t.Errorf("the state at the sync is %q", got)
+	}
+}
+
+// quiet ends the connections that earlier tests left, and returns how many
+// goroutines there are.
+func quiet() int {
+	http.DefaultTransport.(*http.Transport).CloseIdleConnections()
+	return runtime.NumGoroutine()
+}
+
+func TestRunEndsPromptlyAndLeavesNothingBehind(t *testing.T) {
+	tests := []struct {
+		name string
+		set  func(a *apiServer)
+		// ready waits for the state in which the Run is ended.
+		ready func(t *testing.T, a *apiServer, r *receiver)
+	}{
+		{"while it watches", func(*apiServer) {}, func(t *testing.T, _ *apiServer, r *receiver) { untilSynced(t, r) }},
+		{"while all requests hang", func(a *apiServer) { a.hang = func(request) bool { return true } }, untilAsked},
+		{"while plain lists hang", func(a *apiServer) {
+			a.refuse = noStreaming
+			a.hang = func(r request) bool { return !r.watches }
+		}, func(t *testing.T, a *apiServer, r *receiver) {
+			eventually(t, "four lists", func() bool { return len(a.asked(func(r request) bool { return !r.watches })) == 4 })
+		}},
+		{"while all requests are refused", func(a *apiServer) { a.refuse = forbidden }, untilAsked},
+		{"while an extra stream hangs", func(a *apiServer) {
+			a.put(headless("a", 0))
+			a.hang = func(r request) bool { return strings.Contains(r.path, "/namespaces/") }
+		}, func(t *testing.T, _ *apiServer, r *receiver) { untilSynced(t, r) }},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			a := newAPIServer(t)
+			tt.set(a)
+			before := quiet()
+			s, err := New(Config{Endpoint: a.URL})
+			if err != nil {
+				t.Fatal(err)
+			}
+			s.backoff = &wait.Backoff{Duration: time.Hour}
+			r, stop := start(s)
+			tt.ready(t, a, r)
+			stop(t)
+			r.check(t)
+			calls := r.calls()
+			a.CloseClientConnections()
+			eventually(t, "the end of all goroutines", func() bool { return quiet() <= before })
+			if r.calls() != calls {
+				t.Error("Apply was called after Run had returned")
+			}
+		})
+	}
+}
+
+func untilAsked(t *testing.T, a *apiServer, _ *receiver) {
+	eventually(t, "four requests", func() bool { return len(a.asked(func(request) bool { return true })) >= 4 })
+}
+
+func TestRunEndsPromptlyWhereNobodyListens(t *testing.T) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	url := "http://" + listener.Addr().String()
+	listener.Close()
+	before := quiet()
+	s, err := New(Config{Endpoint: url})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.backoff = &wait.Backoff{Duration: time.Hour}
+	failed := testutil.ToFloat64(watchErrors.WithLabelValues(slicesOther))
+	_, stop := start(s)
+	eventually(t, "a failed request", func() bool { return testutil.ToFloat64(watchErrors.WithLabelValues(slicesOther)) > failed })
+	stop(t)
+	eventually(t, "the end of all goroutines", func() bool { return quiet() <= before })
+}

@@ -1,0 +1,181 @@
+package apiserver
+
+import (
+	"context"
+	"sync/atomic"
+	"time"
+
+	"github.com/k8s-endpoints/k8s_endpoints/plugin/model"
+
+	"github.com/go-logr/logr"
+	"k8s.io/apimachinery/pkg/util/wait"
+	"k8s.io/client-go/tools/cache"
+	"k8s.io/klog/v2"
+	"k8s.io/utils/clock"
+)
+
+// stream is the store behind one reflector: what comes in goes to the join at
+// once, and nothing is kept here.
+type stream struct {
+	query *query
+	// namespace is the only one that the stream covers; empty is all.
+	namespace string
+	// owner is the Service of an extra stream.
+	owner model.ServiceKey
+	join  *join
+	table *table
+
+	connection connection
+	// listing is when the request for the list began that comes next.
+	listing atomic.Pointer[time.Time]
+	// streaming is true while the list comes as the beginning of a watch.
+	streaming atomic.Bool
+	// lastEvent is when something last came in.
+	lastEvent atomic.Pointer[time.Time]
+
+	// The rest is guarded by the lock of the join. newest is the newest resource
+	// version that was seen.
+	newest uint64
+	listed bool
+	closed bool
+}
+
+// The reflector looks for what is optional at run time: without these lines a
+// change of a signature would go unnoticed.
+var (
+	_ cache.TransformingStore      = (*stream)(nil)
+	_ cache.ReflectorBookmarkStore = (*stream)(nil)
+)
+
+func newStream(j *join, q *query, namespace string) *stream {
+	of := q.name
+	if namespace != "" {
+		of += " in the namespace " + namespace
+	}
+	s := &stream{query: q, namespace: namespace, join: j, table: j.table(q.kind), connection: connection{of: of}}
+	s.touch()
+	s.listing.Store(new(time.Now()))
+	return s
+}
+
+func newExtraStream(j *join, owner model.ServiceKey, bit holders) *stream {
+	s := newStream(j, extraQuery(owner, bit), owner.Namespace)
+	s.owner = owner
+	s.connection.of = slicesExtra + " of the Service " + owner.String()
+	return s
+}
+
+func (s *stream) covers(k key) bool { return s.namespace == "" || s.namespace == k.namespace }
+
+// Add takes a new object.
+func (s *stream) Add(obj any) error { return s.Update(obj) }
+
+// Update takes the new state of an object. The reflector would only log an
+// error, so there is none.
+func (s *stream) Update(obj any) error {
+	s.touch()
+	if o := s.object(obj); o != nil {
+		s.join.observe(s, o)
+	}
+	return nil
+}
+
+// Delete takes an object that is gone, or no longer matches the query.
+func (s *stream) Delete(obj any) error {
+	s.touch()
+	if o := s.object(obj); o != nil {
+		s.join.remove(s, o)
+	}
+	return nil
+}
+
+// Replace takes all objects of the stream.
+func (s *stream) Replace(list []any, resourceVersion string) error {
+	s.touch()
+	objects := make([]*object, 0, len(list))
+	for i, obj := range list {
+		if o := s.object(obj); o != nil {
+			objects = append(objects, o)
+		}
+		list[i] = nil // a large API object may be freed while the next is read
+	}
+	d, relist := s.join.replace(s, objects, parseVersion(resourceVersion))
+	if relist {
+		relists.WithLabelValues(s.query.name).Inc()
+	}
+	log.Infof("Listed %s in %.3f s at resource version %s: %d added, %d changed, %d removed",
+		s.connection.of, time.Since(*s.listing.Load()).Seconds(), resourceVersion, d.added, d.changed, d.removed)
+	if s.streaming.Load() {
+		s.connection.restored()
+	}
+	return nil
+}
+
+// Resync does nothing: there is no resync period.
+func (s *stream) Resync() error { return nil }
+
+// Bookmark takes note that nothing has changed up to a resource version.
+func (s *stream) Bookmark(resourceVersion string) error {
+	s.touch()
+	s.join.passed(s, parseVersion(resourceVersion))
+	return nil
+}
+
+// Transformer makes the initial list hold objects instead of API objects. The
+// reflector calls it there only.
+func (s *stream) Transformer() cache.TransformFunc {
+	return func(obj any) (any, error) {
+		if o := s.object(obj); o != nil {
+			return o, nil
+		}
+		return obj, nil
+	}
+}
+
+func (s *stream) object(obj any) *object {
+	if o, ok := obj.(*object); ok {
+		return o
+	}
+	return s.query.read(obj)
+}
+
+func (s *stream) touch() { s.lastEvent.Store(new(s.join.clock.Now())) }
+
+// run lists and watches until ctx is done.
+func (s *stream) run(ctx context.Context, lw *cache.ListWatch, backoff *wait.Backoff) {
+	ages.enter(s)
+	defer ages.leave(s)
+	logger := logr.New(&sink{connection: &s.connection, over: ctx.Done()})
+	ctx = klog.NewContext(ctx, logger)
+	r := newRequests(s, lw)
+	cache.NewReflectorWithOptions(r, s.query.example, s, cache.ReflectorOptions{
+		Name:    s.query.name,
+		Logger:  &logger,
+		Backoff: backoff,
+		Clock:   stoppingClock{done: ctx.Done()},
+	}).RunWithContext(ctx)
+	r.drain()
+}
+
+// stoppingClock cuts waits short when the stream is to end: a reflector whose
+// API server is away waits with After for up to a minute, whatever its context
+// says.
+type stoppingClock struct {
+	clock.RealClock
+	done <-chan struct{}
+}
+
+func (c stoppingClock) After(d time.Duration) <-chan time.Time {
+	over := make(chan time.Time, 1)
+	timer := time.NewTimer(d)
+	go func() {
+		defer timer.Stop()
+		select {
+		case now := <-timer.C:
+			over <- now
+		case <-c.done:
+			over <- time.Now()
+		}
+	}()
+	return over
+}
