@@ -99,7 +99,7 @@ func (s *Set) headless(q Question) Answer {
 	case dns.TypeAAAA:
 		return s.addresses(q, span{first: n4, n: int32(len(s.v6) / 16)})
 	case dns.TypeSRV:
-		return s.srv(q, s.runs)
+		return s.srv(q, s.numbers)
 	}
 	return Answer{Outcome: NoData}
 }

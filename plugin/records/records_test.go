@@ -247,6 +247,24 @@ func TestALabelMayLookLikeAnotherAddress(t *testing.T) {
 	}
 }
 
+func TestPortsOfOneNumberAreOneRecordOfTheServiceName(t *testing.T) {
+	tcp, udp := model.Port{Name: "dns", Number: 53}, model.Port{Name: "dns", Protocol: model.UDP, Number: 53}
+	set := Compile(headless, []*model.Slice{
+		slice(1, []model.Port{tcp, udp}, endpoint(0, "10.0.0.1", "", ready)),
+		slice(2, []model.Port{udp}, endpoint(1, "10.0.0.2", "", ready)),
+	}, ByHostname)
+	want := "db.default.svc.cluster.local. SRV 0 100 53 10-0-0-1.db.default.svc.cluster.local.\n" +
+		"db.default.svc.cluster.local. SRV 0 100 53 10-0-0-2.db.default.svc.cluster.local.\n" +
+		"+ 10-0-0-1.db.default.svc.cluster.local. A 10.0.0.1\n" +
+		"+ 10-0-0-2.db.default.svc.cluster.local. A 10.0.0.2"
+	if got := ask(set, "db.default.svc.cluster.local.", dns.TypeSRV); got != want {
+		t.Errorf("got\n%s\nwant\n%s", got, want)
+	}
+	if got := ask(set, "_dns._tcp.db.default.svc.cluster.local.", dns.TypeSRV); strings.Contains(got, "10-0-0-2") {
+		t.Errorf("an endpoint without the port has it:\n%s", got)
+	}
+}
+
 func TestAnswersOfAnExternalName(t *testing.T) {
 	service := func(s model.Service) *Set {
 		s.ServiceKey, s.Kind = headless.ServiceKey, model.ExternalName

@@ -34,8 +34,10 @@ type Set struct {
 	// targets holds, for each address, the label that SRV and PTR records give
 	// it, or dashed.
 	targets []int32
-	// runs are the named ports, sorted, with those who have them.
-	runs []run
+	// runs are the named ports, sorted, with those who have them, and numbers
+	// are the same without the names: an SRV record of the Service name shows
+	// only the number, and no record stands there twice (RFC 2181, section 5).
+	runs, numbers []run
 }
 
 // dashed marks an address whose endpoint name is the address itself.
@@ -182,6 +184,31 @@ func (s *Set) compileRuns(published []merged) {
 		}
 		s.measure(&s.runs[i])
 	}
+	s.compileNumbers()
+}
+
+// compileNumbers puts the runs of one number together, whatever their ports are
+// called.
+func (s *Set) compileNumbers() {
+	s.numbers = slices.Clone(s.runs)
+	slices.SortStableFunc(s.numbers, func(a, b run) int { return int(a.port.Number) - int(b.port.Number) })
+	distinct := s.numbers[:0]
+	for _, r := range s.numbers {
+		last := len(distinct) - 1
+		if last < 0 || distinct[last].port.Number != r.port.Number {
+			distinct = append(distinct, r)
+			continue
+		}
+		if slices.Equal(distinct[last].targets, r.targets) {
+			continue
+		}
+		both := slices.Concat(distinct[last].targets, r.targets)
+		slices.Sort(both)
+		distinct[last].targets = slices.Clip(slices.Compact(both))
+		distinct[last].longest, distinct[last].total = 0, 0
+		s.measure(&distinct[last])
+	}
+	s.numbers = slices.Clip(distinct)
 }
 
 // comparePorts puts the numbers of one port next to each other.
