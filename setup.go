@@ -1,3 +1,73 @@
-// Package endpoints is a CoreDNS plugin that answers for headless and
-// ExternalName Services from EndpointSlices.
+// Package endpoints is a CoreDNS plugin that answers for the Kubernetes
+// Services whose clients talk to endpoints directly: headless and ExternalName
+// ones.
+//
+// To read it, begin with setup.go, which wires the parts, and handler.go, which
+// answers. A source (plugin/source) reports changes to the cache (cache.go),
+// which compiles record sets (plugin/records); a question is taken apart
+// (plugin/name) and answered from the set that owns it.
 package endpoints
+
+import (
+	"github.com/coredns/caddy"
+	"github.com/coredns/coredns/core/dnsserver"
+	"github.com/coredns/coredns/plugin"
+	clog "github.com/coredns/coredns/plugin/pkg/log"
+	pkgupstream "github.com/coredns/coredns/plugin/pkg/upstream"
+	"github.com/k8s-endpoints/k8s_endpoints/plugin/name"
+)
+
+const pluginName = "k8s_endpoints"
+
+var log = clog.NewWithPlugin(pluginName)
+
+func init() { plugin.Register(pluginName, setup) }
+
+func setup(c *caddy.Controller) error {
+	s, err := parse(c)
+	if err != nil {
+		return plugin.Error(pluginName, err)
+	}
+	sub, err := prepare(s)
+	if err != nil {
+		return plugin.Error(pluginName, c.Errf("%v", err))
+	}
+	h := newHandler(s)
+	c.OnStartup(func() error {
+		feed, err := sub.start()
+		if err != nil {
+			return plugin.Error(pluginName, err)
+		}
+		h.cache.Store(feed.cache)
+		feed.wait(s.startupTimeout)
+		return nil
+	})
+	c.OnShutdown(func() error {
+		sub.stop()
+		return nil
+	})
+	dnsserver.GetConfig(c).AddPlugin(func(next plugin.Handler) plugin.Handler {
+		h.next = next
+		return h
+	})
+	return nil
+}
+
+// newHandler returns a handler that answers nothing from a source yet.
+func newHandler(s *stanza) *handler {
+	h := &handler{
+		zones:       name.NewZones(s.zones),
+		primary:     s.primary,
+		fall:        name.NewZones(s.fall.Zones),
+		ttl:         s.ttl,
+		negativeTTL: s.negativeTTL,
+		maxAnswers:  s.maxAnswers,
+		namespaces:  make(map[string]struct{}),
+		upstream:    pkgupstream.New(),
+	}
+	for _, namespace := range s.namespaces {
+		h.namespaces[namespace] = struct{}{}
+	}
+	h.cache.Store(newCache(s.naming, false))
+	return h
+}

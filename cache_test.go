@@ -1,0 +1,262 @@
+package endpoints
+
+import (
+	"context"
+	"fmt"
+	"net/netip"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/k8s-endpoints/k8s_endpoints/plugin/model"
+	"github.com/k8s-endpoints/k8s_endpoints/plugin/records"
+
+	"github.com/prometheus/client_golang/prometheus/testutil"
+	dto "github.com/prometheus/client_model/go"
+)
+
+func headlessService(namespace, name string) model.Change {
+	return model.Change{Service: &model.Service{ServiceKey: model.ServiceKey{Namespace: namespace, Name: name}, Kind: model.Headless}}
+}
+
+// readySlice is a slice of ready endpoints, each a Pod of its own.
+func readySlice(namespace, service, name string, addresses ...string) model.Change {
+	s := &model.Slice{SliceKey: model.SliceKey{Namespace: namespace, Name: name}, Service: service}
+	for _, text := range addresses {
+		addr := netip.MustParseAddr(text)
+		s.Endpoints = append(s.Endpoints, model.Endpoint{Address: addr, ID: addr.As16(), Conditions: model.Ready | model.Serving})
+	}
+	return model.Change{Slice: s}
+}
+
+func removed(c model.Change) model.Change {
+	c.Removed = true
+	return c
+}
+
+// published returns the addresses of a Service, sorted, or "not served".
+func published(c *cache, key string) string {
+	set := c.set(key)
+	if set == nil {
+		return "not served"
+	}
+	return fmt.Sprint(slices.Collect(set.Addresses))
+}
+
+func newTestCache() *cache { return newCache(records.ByHostname, false) }
+
+func TestTheCacheServesWhatWasAppliedLast(t *testing.T) {
+	service := headlessService("default", "db")
+	one, two := readySlice("default", "db", "db-1", "10.0.0.1"), readySlice("default", "db", "db-2", "10.0.0.2")
+	for _, c := range []struct {
+		name    string
+		changes []model.Change
+		want    string
+	}{
+		{"a Service before its slices", []model.Change{service, one, two}, "[10.0.0.1 10.0.0.2]"},
+		{"slices before their Service", []model.Change{one, two, service}, "[10.0.0.1 10.0.0.2]"},
+		{"slices without a Service", []model.Change{one}, "not served"},
+		{"a Service without slices", []model.Change{service}, "[]"},
+		{"a slice that changes", []model.Change{service, one, readySlice("default", "db", "db-1", "10.0.0.3")}, "[10.0.0.3]"},
+		{"a slice that goes", []model.Change{service, one, two, removed(one)}, "[10.0.0.2]"},
+		{"a slice that goes twice", []model.Change{service, one, removed(one), removed(one)}, "[]"},
+		{"a Service that goes", []model.Change{service, one, removed(service)}, "not served"},
+		{"a Service that comes back finds its slices", []model.Change{service, one, removed(service), service}, "[10.0.0.1]"},
+		{"the slice of another namespace", []model.Change{service, readySlice("other", "db", "db-1", "10.0.0.1")}, "[]"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			together, apart := newTestCache(), newTestCache()
+			together.Apply(c.changes)
+			together.publish()
+			for _, change := range c.changes {
+				apart.Apply([]model.Change{change})
+				apart.publish()
+			}
+			if got := published(together, "db.default"); got != c.want {
+				t.Errorf("applied together: got %s, want %s", got, c.want)
+			}
+			if got := published(apart, "db.default"); got != c.want {
+				t.Errorf("applied apart: got %s, want %s", got, c.want)
+			}
+			if len(apart.dirty) > 0 {
+				t.Errorf("%d Services are still to be compiled", len(apart.dirty))
+			}
+		})
+	}
+}
+
+func TestTheCacheForgetsWhatIsGone(t *testing.T) {
+	c := newTestCache()
+	changes := []model.Change{headlessService("default", "db"), readySlice("default", "db", "db-1", "10.0.0.1")}
+	c.Apply(changes)
+	c.publish()
+	c.Apply([]model.Change{removed(changes[0]), removed(changes[1])})
+	c.publish()
+	if len(c.services) > 0 || c.serves("default") || len(c.publishers(netip.MustParseAddr("10.0.0.1"))) > 0 {
+		t.Errorf("it still holds %d Services", len(c.services))
+	}
+}
+
+func TestAnAddressLeadsToEveryServiceThatPublishesIt(t *testing.T) {
+	c := newTestCache()
+	addr := netip.MustParseAddr("10.0.0.1")
+	publishers := func() string {
+		var names []string
+		for _, set := range c.publishers(addr) {
+			names = append(names, set.Service.Name)
+		}
+		return fmt.Sprint(names)
+	}
+	for _, step := range []struct {
+		change model.Change
+		want   string
+	}{
+		{headlessService("default", "a"), "[]"},
+		{readySlice("default", "a", "a-1", "10.0.0.1"), "[a]"},
+		{headlessService("default", "b"), "[a]"},
+		{readySlice("default", "b", "b-1", "10.0.0.1", "10.0.0.2"), "[a b]"},
+		{readySlice("default", "a", "a-1", "10.0.0.3"), "[b]"},
+		{removed(headlessService("default", "b")), "[]"},
+		{headlessService("default", "b"), "[b]"},
+	} {
+		c.Apply([]model.Change{step.change})
+		c.publish()
+		if got := publishers(); got != step.want {
+			t.Errorf("after %+v: got %s, want %s", step.change, got, step.want)
+		}
+	}
+}
+
+func TestOnlySelectedNamespacesAreExposed(t *testing.T) {
+	c := newCache(records.ByHostname, true)
+	c.Apply([]model.Change{headlessService("default", "db"), readySlice("default", "db", "db-1", "10.0.0.1"), headlessService("other", "db")})
+	for _, step := range []struct {
+		change model.Change
+		want   string
+	}{
+		{model.Change{Namespace: "third"}, "not served"},
+		{model.Change{Namespace: "default"}, "[10.0.0.1]"},
+		{model.Change{Namespace: "default", Removed: true}, "not served"},
+		{model.Change{Namespace: "default"}, "[10.0.0.1]"},
+	} {
+		c.Apply([]model.Change{step.change})
+		c.publish()
+		if got := published(c, "db.default"); got != step.want {
+			t.Errorf("after %+v: got %s, want %s", step.change, got, step.want)
+		}
+		if c.serves("default") != (step.want != "not served") || c.serves("other") {
+			t.Errorf("after %+v: the namespaces do not agree", step.change)
+		}
+	}
+}
+
+func TestSyncedComesAfterTheStateIsPublished(t *testing.T) {
+	c := newTestCache()
+	c.Apply([]model.Change{headlessService("default", "db"), readySlice("default", "db", "db-1", "10.0.0.1")})
+	c.Synced()
+	if c.synced.Load() {
+		t.Fatal("synced before anything is published")
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	go c.run(ctx)
+	select {
+	case <-c.ready:
+	case <-ctx.Done():
+		t.Fatal("never ready")
+	}
+	if got := published(c, "db.default"); !c.synced.Load() || got != "[10.0.0.1]" {
+		t.Errorf("ready with %s", got)
+	}
+}
+
+func TestWhatChangesNoAnswerChangesNoSerial(t *testing.T) {
+	c := newTestCache()
+	c.Apply([]model.Change{headlessService("default", "db"), readySlice("default", "db", "db-1", "10.0.0.1")})
+	c.publish()
+	set := c.set("db.default")
+	c.modified.Store(1)
+
+	again := readySlice("default", "db", "db-1", "10.0.0.1", "10.0.0.2")
+	again.Slice.Endpoints[1].Conditions = 0
+	c.Apply([]model.Change{again})
+	c.publish()
+	if c.modified.Load() != 1 || c.set("db.default") != set {
+		t.Error("an endpoint that is not published changed the set")
+	}
+	c.Apply([]model.Change{readySlice("default", "db", "db-1", "10.0.0.1", "10.0.0.2")})
+	c.publish()
+	if c.modified.Load() == 1 || c.set("db.default") == set {
+		t.Error("a new address did not change the set")
+	}
+}
+
+func TestMetricsOfWhatIsHeld(t *testing.T) {
+	held := func() [6]float64 {
+		var values [6]float64
+		for i, kind := range []string{"headless", "external_name", "endpointslice", "namespace"} {
+			values[i] = testutil.ToFloat64(objects.WithLabelValues(kind))
+		}
+		for i, state := range []string{"ready", "draining"} {
+			values[4+i] = testutil.ToFloat64(endpoints.WithLabelValues(state))
+		}
+		return values
+	}
+	before := held()
+	c := newCache(records.ByHostname, true)
+	slice := readySlice("default", "db", "db-1", "10.0.0.1", "10.0.0.2", "10.0.0.3")
+	slice.Slice.Endpoints[2].Conditions = model.Serving | model.Terminating
+	service := headlessService("default", "db")
+	c.Apply([]model.Change{service, service, slice, slice, {Namespace: "default"}, {Namespace: "default"}})
+	if got, want := held(), sum(before, [6]float64{1, 0, 1, 1, 2, 1}); got != want {
+		t.Errorf("got %v, want %v", got, want)
+	}
+	c.close()
+	if got := held(); got != before {
+		t.Errorf("a closed cache left %v, want %v", got, before)
+	}
+}
+
+func sum(a, b [6]float64) [6]float64 {
+	for i := range a {
+		a[i] += b[i]
+	}
+	return a
+}
+
+func TestProgrammingLatencyIsOfChangesAfterTheFirstState(t *testing.T) {
+	observed := func() uint64 {
+		var m dto.Metric
+		h, err := programmingDuration.GetMetricWithLabelValues("headless_with_selector")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := h.(interface{ Write(*dto.Metric) error }).Write(&m); err != nil {
+			t.Fatal(err)
+		}
+		return m.GetHistogram().GetSampleCount()
+	}
+	c := newTestCache()
+	service := headlessService("default", "db")
+	service.Service.HasSelector = true
+	at := func(trigger time.Time, addr string) model.Change {
+		s := readySlice("default", "db", "db-1", addr)
+		s.Slice.Triggered = trigger
+		return s
+	}
+	before, now := observed(), time.Now()
+	c.Apply([]model.Change{service, at(now, "10.0.0.1")})
+	c.Synced()
+	c.publish()
+	if got := observed() - before; got != 0 {
+		t.Errorf("the first state was observed %d times", got)
+	}
+	c.Apply([]model.Change{at(now.Add(time.Second), "10.0.0.2")})
+	c.Apply([]model.Change{at(now.Add(2*time.Second), "10.0.0.3")})
+	c.publish()
+	c.Apply([]model.Change{at(now.Add(2*time.Second), "10.0.0.3")})
+	c.publish()
+	if got := observed() - before; got != 1 {
+		t.Errorf("two changes compiled together were observed %d times", got)
+	}
+}

@@ -1,0 +1,96 @@
+package endpoints
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"github.com/k8s-endpoints/k8s_endpoints/plugin/source"
+)
+
+// fakeSource reports that it has everything, and notes when it runs.
+type fakeSource struct{ running chan bool }
+
+func (f fakeSource) Run(ctx context.Context, r source.Receiver) {
+	f.running <- true
+	r.Synced()
+	<-ctx.Done()
+	f.running <- false
+}
+
+func subscribe(key string) (*subscription, fakeSource) {
+	f := fakeSource{make(chan bool, 2)}
+	return &subscription{stanza: &stanza{manifests: key}, opened: f}, f
+}
+
+func TestStanzasOfOneSourceShareAFeed(t *testing.T) {
+	first, source := subscribe("shared")
+	second, unused := subscribe("shared")
+	other, otherSource := subscribe("other")
+	defer other.stop()
+
+	a, errA := first.start()
+	b, errB := second.start()
+	c, errC := other.start()
+	if errA != nil || errB != nil || errC != nil {
+		t.Fatal(errA, errB, errC)
+	}
+	if a != b || a == c {
+		t.Error("the same source has two feeds, or two sources have one")
+	}
+	if !<-source.running || !<-otherSource.running {
+		t.Error("a source does not run")
+	}
+	a.wait(10 * time.Second)
+	if !a.cache.synced.Load() {
+		t.Error("the feed is not synced after the wait")
+	}
+	first.stop()
+	select {
+	case <-source.running:
+		t.Error("the source ended while a stanza held it")
+	default:
+	}
+	second.stop()
+	if <-source.running {
+		t.Error("the source did not end")
+	}
+	second.stop()
+	if len(unused.running) > 0 {
+		t.Error("the second source ran")
+	}
+	if len(feeds.running) != 1 {
+		t.Errorf("%d feeds run, want the other one", len(feeds.running))
+	}
+}
+
+func TestAReloadKeepsTheFeed(t *testing.T) {
+	old, source := subscribe("reloaded")
+	before, err := old.start()
+	if err != nil {
+		t.Fatal(err)
+	}
+	<-source.running
+	// A reload starts the new generation before it stops the old one.
+	renewed, err := prepare(old.stanza)
+	if err != nil || renewed.opened != nil {
+		t.Fatalf("the source was opened again, or failed: %v", err)
+	}
+	after, err := renewed.start()
+	if err != nil {
+		t.Fatal(err)
+	}
+	old.stop()
+	if before != after || len(source.running) > 0 {
+		t.Error("the reload began anew")
+	}
+	renewed.stop()
+	if <-source.running {
+		t.Error("the source did not end")
+	}
+}
+
+func TestWaitEndsWithoutAFirstState(t *testing.T) {
+	f := &feed{cache: newTestCache()}
+	f.wait(time.Millisecond)
+}

@@ -1,0 +1,95 @@
+package endpoints
+
+import (
+	"context"
+	"slices"
+	"sort"
+
+	"github.com/coredns/coredns/request"
+
+	"github.com/miekg/dns"
+)
+
+// maxChain is how many ExternalName Services in a row an answer follows.
+const maxChain = 8
+
+// upstream resolves a name through the whole server.
+type upstream interface {
+	Lookup(ctx context.Context, state request.Request, name string, typ uint16) (*dns.Msg, error)
+}
+
+// chainKey is the context key of the names that led to a question, in lower
+// case: the look-up of an alias asks this very plugin again.
+type chainKey struct{}
+
+// follow answers with the alias and with what its target has, whose response
+// code is the answer's (RFC 6604, section 3).
+func (h *handler) follow(ctx context.Context, q *query, target string) (int, error) {
+	m := newReply(q.r)
+	m.Answer = []dns.RR{&dns.CNAME{Hdr: header(q.owner(), dns.TypeCNAME, h.ttl), Target: target}}
+	if q.qtype() == dns.TypeCNAME || q.qtype() == dns.TypeANY {
+		return h.write(ctx, q, m)
+	}
+	chain, _ := ctx.Value(chainKey{}).([]string)
+	if len(chain) >= maxChain || slices.Contains(chain, q.lower) {
+		return h.fail(ctx, q, "ExternalName Services lead to each other in a loop or too long a chain")
+	}
+	ctx = context.WithValue(ctx, chainKey{}, append(slices.Clip(chain), q.lower))
+	found, err := h.upstream.Lookup(ctx, request.Request{W: q.w, Req: q.r}, target, q.qtype())
+	if err != nil || found == nil {
+		return h.fail(ctx, q, "no answer for the external name "+target)
+	}
+	switch found.Rcode {
+	case dns.RcodeSuccess, dns.RcodeNameError:
+		add(m, found)
+		fit(q, m)
+	case dns.RcodeRefused:
+		// Nobody here resolves such names: the client may know who does.
+	default:
+		return h.fail(ctx, q, dns.RcodeToString[found.Rcode]+" for the external name "+target)
+	}
+	return h.write(ctx, q, m)
+}
+
+// add completes the alias in m with what was found for its target.
+func add(m, found *dns.Msg) {
+	m.Rcode = found.Rcode
+	m.Truncated = found.Truncated
+	m.Answer = append(m.Answer, found.Answer...)
+	m.Ns = found.Ns
+	for _, rr := range found.Extra {
+		// Each message has its own OPT record (RFC 6891, section 6.1.1).
+		if rr.Header().Rrtype != dns.TypeOPT {
+			m.Extra = append(m.Extra, rr)
+		}
+	}
+}
+
+// fit drops additional records that do not fit beside the alias, all of a name
+// or none: the server would drop them too, but with TC set, as if answers were
+// missing (RFC 2181, section 9).
+func fit(q *query, m *dns.Msg) {
+	if len(m.Extra) == 0 {
+		return
+	}
+	m.Compress = true
+	defer func() { m.Compress = false }()
+	size, extra := capacity(q), m.Extra
+	n := sort.Search(len(extra), func(n int) bool {
+		m.Extra = extra[:n+1]
+		return m.Len() > size
+	})
+	for n > 0 && n < len(extra) && extra[n].Header().Name == extra[n-1].Header().Name {
+		n--
+	}
+	m.Extra = extra[:n]
+}
+
+// fail says that an external name could not be resolved.
+func (h *handler) fail(ctx context.Context, q *query, why string) (int, error) {
+	m := newReply(q.r)
+	m.Rcode = dns.RcodeServerFailure
+	m.Authoritative = false
+	explain(q, m, dns.ExtendedErrorCodeOther, why)
+	return h.write(ctx, q, m)
+}

@@ -1,0 +1,312 @@
+package endpoints
+
+import (
+	"context"
+	"net/netip"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/coredns/coredns/plugin/metadata"
+	"github.com/coredns/coredns/plugin/pkg/dnstest"
+	"github.com/coredns/coredns/plugin/pkg/fall"
+	"github.com/coredns/coredns/plugin/test"
+	"github.com/coredns/coredns/request"
+	"github.com/k8s-endpoints/k8s_endpoints/plugin/model"
+	"github.com/k8s-endpoints/k8s_endpoints/plugin/records"
+
+	"github.com/miekg/dns"
+)
+
+// The cluster of the tests: a headless Service, one with nothing published, and
+// one of each kind of ExternalName Service.
+func testChanges() []model.Change {
+	service := func(s model.Service) model.Change {
+		s.Namespace = "default"
+		return model.Change{Service: &s}
+	}
+	endpoint := func(pod byte, addr, hostname string, c model.Conditions) model.Endpoint {
+		return model.Endpoint{Address: netip.MustParseAddr(addr), Hostname: hostname, Pod: hostname, ID: model.PodID{pod}, Conditions: c}
+	}
+	sliceOf := func(name string, all ...model.Endpoint) model.Change {
+		return model.Change{Slice: &model.Slice{
+			SliceKey:  model.SliceKey{Namespace: "default", Name: name + "-x7k2p"},
+			Service:   name,
+			Ports:     []model.Port{{Name: "sql", Number: 5432}},
+			Endpoints: all,
+		}}
+	}
+	ready := model.Ready | model.Serving
+	return []model.Change{
+		service(model.Service{ServiceKey: model.ServiceKey{Name: "db"}, Kind: model.Headless}),
+		sliceOf("db", endpoint(0, "10.0.0.1", "db-0", ready), endpoint(1, "10.0.0.2", "db-1", ready)),
+		service(model.Service{ServiceKey: model.ServiceKey{Name: "twin"}, Kind: model.Headless}),
+		sliceOf("twin", endpoint(0, "10.0.0.1", "", ready)),
+		service(model.Service{ServiceKey: model.ServiceKey{Name: "starting"}, Kind: model.Headless}),
+		sliceOf("starting", endpoint(3, "10.0.0.3", "starting-0", 0)),
+		service(model.Service{ServiceKey: model.ServiceKey{Name: "web"}, Kind: model.ExternalName, Target: "www.example.org."}),
+		service(model.Service{ServiceKey: model.ServiceKey{Name: "address"}, Kind: model.ExternalName, Address: netip.MustParseAddr("192.0.2.1")}),
+	}
+}
+
+func testStanza() *stanza {
+	return &stanza{
+		zones:       []string{"cluster.local.", "in-addr.arpa.", "ip6.arpa."},
+		primary:     "cluster.local.",
+		ttl:         5,
+		negativeTTL: 1,
+	}
+}
+
+// testHandler answers from the changes; other names go on to a plugin that
+// answers REFUSED.
+func testHandler(s *stanza, changes []model.Change) *handler {
+	h := newHandler(s)
+	c := newCache(s.naming, s.namespaceLabels != nil)
+	c.Apply(changes)
+	c.Synced()
+	c.publish()
+	h.cache.Store(c)
+	h.next = test.NextHandler(dns.RcodeRefused, nil)
+	h.upstream = upstreamFunc(func(string) (*dns.Msg, error) { return nil, nil })
+	return h
+}
+
+// serve returns the reply, or nil where the question went on to the next plugin.
+func serve(t *testing.T, h *handler, r *dns.Msg) *dns.Msg {
+	t.Helper()
+	w := dnstest.NewRecorder(&test.ResponseWriter{})
+	rcode, err := h.ServeDNS(context.Background(), w, r)
+	if err != nil {
+		t.Fatalf("an error instead of a reply: %v", err)
+	}
+	if w.Msg == nil && rcode != dns.RcodeRefused {
+		t.Fatalf("no reply, and the code %s", dns.RcodeToString[rcode])
+	}
+	return w.Msg
+}
+
+const (
+	soa        = "cluster.local. 1 IN SOA ns.dns.cluster.local. hostmaster.cluster.local. 0 7200 1800 86400 1"
+	soaReverse = "in-addr.arpa. 1 IN SOA ns.dns.in-addr.arpa. hostmaster.in-addr.arpa. 0 7200 1800 86400 1"
+)
+
+// text is a whole reply: code, flags, and each section on its lines.
+func text(m *dns.Msg) string {
+	if m == nil {
+		return "next"
+	}
+	lines := []string{dns.RcodeToString[m.Rcode]}
+	if m.Authoritative {
+		lines[0] += " aa"
+	}
+	if m.Truncated {
+		lines[0] += " tc"
+	}
+	for mark, section := range map[string][]dns.RR{"": m.Answer, "authority: ": m.Ns, "additional: ": m.Extra} {
+		for _, rr := range section {
+			if soa, ok := rr.(*dns.SOA); ok {
+				soa.Serial = 0
+			}
+			lines = append(lines, mark+strings.ReplaceAll(strings.TrimSpace(rr.String()), "\t", " "))
+		}
+	}
+	slices.Sort(lines[1:])
+	return strings.Join(lines, "\n")
+}
+
+func lines(all ...string) string { return strings.Join(all, "\n") }
+
+func TestServeDNS(t *testing.T) {
+	for _, c := range []struct {
+		name, question string
+		qtype          uint16
+		want           string
+	}{
+		{"a headless Service", "db.default.svc.cluster.local.", dns.TypeA,
+			lines("NOERROR aa", "db.default.svc.cluster.local. 5 IN A 10.0.0.1", "db.default.svc.cluster.local. 5 IN A 10.0.0.2")},
+		{"the case of the question", "DB-0.Db.Default.svc.Cluster.Local.", dns.TypeA,
+			lines("NOERROR aa", "DB-0.Db.Default.svc.Cluster.Local. 5 IN A 10.0.0.1")},
+		{"no such type", "db.default.svc.cluster.local.", dns.TypeMX, lines("NOERROR aa", "authority: "+soa)},
+		{"any type", "db.default.svc.cluster.local.", dns.TypeANY, lines("NOERROR aa", "authority: "+soa)},
+		{"no such family", "db.default.svc.cluster.local.", dns.TypeAAAA, lines("NOERROR aa", "authority: "+soa)},
+		{"no such endpoint", "db-7.db.default.svc.cluster.local.", dns.TypeA, lines("NXDOMAIN aa", "authority: "+soa)},
+		{"too many labels", "a.b.c.db.default.svc.cluster.local.", dns.TypeA, lines("NXDOMAIN aa", "authority: "+soa)},
+		{"nothing published", "starting.default.svc.cluster.local.", dns.TypeA, lines("NXDOMAIN aa", "authority: "+soa)},
+		{"a port", "_sql._tcp.db.default.svc.cluster.local.", dns.TypeSRV, lines("NOERROR aa",
+			"_sql._tcp.db.default.svc.cluster.local. 5 IN SRV 0 100 5432 db-0.db.default.svc.cluster.local.",
+			"_sql._tcp.db.default.svc.cluster.local. 5 IN SRV 0 100 5432 db-1.db.default.svc.cluster.local.",
+			"additional: db-0.db.default.svc.cluster.local. 5 IN A 10.0.0.1",
+			"additional: db-1.db.default.svc.cluster.local. 5 IN A 10.0.0.2")},
+		{"an address: one record for each Service", "1.0.0.10.in-addr.arpa.", dns.TypePTR, lines("NOERROR aa",
+			"1.0.0.10.in-addr.arpa. 5 IN PTR 10-0-0-1.twin.default.svc.cluster.local.",
+			"1.0.0.10.in-addr.arpa. 5 IN PTR db-0.db.default.svc.cluster.local.")},
+		{"an address, another type", "1.0.0.10.in-addr.arpa.", dns.TypeA, lines("NOERROR aa", "authority: "+soaReverse)},
+		{"an address that is not published", "3.0.0.10.in-addr.arpa.", dns.TypePTR, lines("NXDOMAIN aa", "authority: "+soaReverse)},
+		{"a part of an address: what lies below is not denied", "0.0.10.in-addr.arpa.", dns.TypePTR, lines("NOERROR aa", "authority: "+soaReverse)},
+		{"an external name that is an address", "address.default.svc.cluster.local.", dns.TypeA,
+			lines("NOERROR aa", "address.default.svc.cluster.local. 5 IN A 192.0.2.1")},
+		{"the version", "dns-version.cluster.local.", dns.TypeTXT, lines("NOERROR aa", `dns-version.cluster.local. 28800 IN TXT "1.1.0"`)},
+		{"the version, another type", "dns-version.cluster.local.", dns.TypeA, lines("NOERROR aa", "authority: "+soa)},
+		{"the zone", "cluster.local.", dns.TypeA, lines("NOERROR aa", "authority: "+soa)},
+		{"the zone's authority", "cluster.local.", dns.TypeSOA,
+			lines("NOERROR aa", "cluster.local. 5 IN SOA ns.dns.cluster.local. hostmaster.cluster.local. 0 7200 1800 86400 1")},
+		{"the zone's server", "cluster.local.", dns.TypeNS, lines("NOERROR aa", "cluster.local. 5 IN NS ns.dns.cluster.local.")},
+		{"all Services", "svc.cluster.local.", dns.TypeA, lines("NOERROR aa", "authority: "+soa)},
+		{"a namespace with Services", "default.svc.cluster.local.", dns.TypeA, lines("NOERROR aa", "authority: "+soa)},
+		{"a namespace without", "other.svc.cluster.local.", dns.TypeA, lines("NXDOMAIN aa", "authority: "+soa)},
+		{"an unknown Service", "no.default.svc.cluster.local.", dns.TypeA, lines("NXDOMAIN aa", "authority: "+soa)},
+		{"a Pod", "10-0-0-1.default.pod.cluster.local.", dns.TypeA, lines("NXDOMAIN aa", "authority: "+soa)},
+		{"a name outside", "example.org.", dns.TypeA, "next"},
+		{"a zone transfer", "cluster.local.", dns.TypeAXFR, "next"},
+		{"an incremental zone transfer", "db.default.svc.cluster.local.", dns.TypeIXFR, "next"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			h := testHandler(testStanza(), testChanges())
+			if got := text(serve(t, h, new(dns.Msg).SetQuestion(c.question, c.qtype))); got != c.want {
+				t.Errorf("got\n%s\nwant\n%s", got, c.want)
+			}
+		})
+	}
+}
+
+func TestFallthroughIsForNamesThatNoServiceOwns(t *testing.T) {
+	all, some := testStanza(), testStanza()
+	all.fall = fall.Root
+	some.fall = fall.F{Zones: []string{"in-addr.arpa."}}
+	const denied, none = "NXDOMAIN aa", "NOERROR aa"
+	for _, c := range []struct {
+		question  string
+		all, some string
+	}{
+		{"no.default.svc.cluster.local.", "next", denied},
+		{"default.svc.cluster.local.", "next", none},
+		{"cluster.local.", "next", none},
+		{"10-0-0-1.default.pod.cluster.local.", "next", denied},
+		{"9.0.0.10.in-addr.arpa.", "next", "next"},
+		{"0.0.10.in-addr.arpa.", "next", "next"},
+		{"db.default.svc.cluster.local.", none, none},
+		{"db-7.db.default.svc.cluster.local.", denied, denied},
+		{"starting.default.svc.cluster.local.", denied, denied},
+		{"a.b.web.default.svc.cluster.local.", denied, denied},
+		{"1.0.0.10.in-addr.arpa.", none, none},
+		{"dns-version.cluster.local.", none, none},
+	} {
+		for name, s := range map[string]*stanza{"all": all, "some": some} {
+			want := c.all
+			if s == some {
+				want = c.some
+			}
+			got, _, _ := strings.Cut(text(serve(t, testHandler(s, testChanges()), new(dns.Msg).SetQuestion(c.question, dns.TypeMX))), "\n")
+			if got != want {
+				t.Errorf("%s, falling through for %s: got %s, want %s", c.question, name, got, want)
+			}
+		}
+	}
+}
+
+func TestOtherClassesAndOpcodesPassOn(t *testing.T) {
+	h := testHandler(testStanza(), testChanges())
+	chaos := new(dns.Msg).SetQuestion("db.default.svc.cluster.local.", dns.TypeA)
+	chaos.Question[0].Qclass = dns.ClassCHAOS
+	notify := new(dns.Msg).SetNotify("cluster.local.")
+	empty := new(dns.Msg).SetQuestion("db.default.svc.cluster.local.", dns.TypeA)
+	empty.Question = nil
+	for name, r := range map[string]*dns.Msg{"chaos": chaos, "notify": notify, "no question": empty} {
+		if got := serve(t, h, r); got != nil {
+			t.Errorf("%s: answered\n%v", name, got)
+		}
+	}
+}
+
+func TestNothingIsMadeUpBeforeTheFirstState(t *testing.T) {
+	s := testStanza()
+	s.fall = fall.Root
+	s.namespaces = []string{"default"}
+	h := newHandler(s)
+	h.next = test.NextHandler(dns.RcodeRefused, nil)
+	servfail := lines("SERVFAIL", "additional: ;; OPT PSEUDOSECTION:\n; EDNS: version 0; flags:; udp: 1232\n"+
+		"; EDE: 14 (Not Ready): (the first list of Services and EndpointSlices is not complete)")
+	for _, c := range []struct{ question, want string }{
+		{"db.default.svc.cluster.local.", servfail},
+		{"db-0.db.default.svc.cluster.local.", servfail},
+		{"_sql._tcp.db.default.svc.cluster.local.", servfail},
+		{"a.b.c.db.default.svc.cluster.local.", servfail},
+		{"1.0.0.10.in-addr.arpa.", servfail},
+		{"db.other.svc.cluster.local.", "next"},
+		{"default.svc.cluster.local.", "next"},
+		{"10-0-0-1.default.pod.cluster.local.", "next"},
+		{"cluster.local.", "next"},
+	} {
+		got := text(serve(t, h, new(dns.Msg).SetQuestion(c.question, dns.TypeA).SetEdns0(1232, false)))
+		if strings.ReplaceAll(got, "  ", " ") != c.want {
+			t.Errorf("%s: got\n%s\nwant\n%s", c.question, got, c.want)
+		}
+	}
+	plain := serve(t, h, new(dns.Msg).SetQuestion("db.default.svc.cluster.local.", dns.TypeA))
+	if got := text(plain); got != "SERVFAIL" {
+		t.Errorf("to a client without EDNS: got\n%s", got)
+	}
+	s.fall = fall.Zero
+	h = newHandler(s)
+	if got := text(serve(t, h, new(dns.Msg).SetQuestion("default.svc.cluster.local.", dns.TypeA))); got != "SERVFAIL" {
+		t.Errorf("a namespace, which cannot be denied yet: got\n%s", got)
+	}
+}
+
+func TestReadyIsToldByTheCache(t *testing.T) {
+	h := newHandler(testStanza())
+	if h.Ready() {
+		t.Error("ready before there is a source")
+	}
+	if !testHandler(testStanza(), nil).Ready() {
+		t.Error("not ready though the first state is published")
+	}
+}
+
+func TestMaxAnswersBoundsTheServiceName(t *testing.T) {
+	s := testStanza()
+	s.maxAnswers = 1
+	h := testHandler(s, testChanges())
+	m := serve(t, h, new(dns.Msg).SetQuestion("db.default.svc.cluster.local.", dns.TypeA))
+	if len(m.Answer) != 1 || m.Truncated {
+		t.Errorf("got %d records, truncated %v", len(m.Answer), m.Truncated)
+	}
+	m = serve(t, h, new(dns.Msg).SetQuestion("_sql._tcp.db.default.svc.cluster.local.", dns.TypeSRV))
+	if len(m.Answer) != 2 {
+		t.Errorf("got %d SRV records", len(m.Answer))
+	}
+}
+
+func TestMetadata(t *testing.T) {
+	h := testHandler(testStanza(), testChanges())
+	for question, want := range map[string]map[string]string{
+		"_sql._tcp.DB.default.svc.cluster.local.": {"service": "db", "namespace": "default", "endpoint": "", "port-name": "sql", "protocol": "tcp", "kind": "svc"},
+		"db-0.db.default.svc.cluster.local.":      {"service": "db", "namespace": "default", "endpoint": "db-0", "port-name": "", "protocol": "", "kind": "svc"},
+		"cluster.local.":                          {"service": "", "namespace": "", "endpoint": "", "port-name": "", "protocol": "", "kind": ""},
+	} {
+		r := new(dns.Msg).SetQuestion(question, dns.TypeA)
+		ctx := h.Metadata(metadata.ContextWithMetadata(context.Background()), request.Request{W: &test.ResponseWriter{}, Req: r})
+		for label, value := range want {
+			if f := metadata.ValueFunc(ctx, "k8s_endpoints/"+label); f == nil || f() != value {
+				t.Errorf("%s: the label %s is not %q", question, label, value)
+			}
+		}
+	}
+	ctx := metadata.ContextWithMetadata(context.Background())
+	h.Metadata(ctx, request.Request{W: &test.ResponseWriter{}, Req: new(dns.Msg).SetQuestion("example.org.", dns.TypeA)})
+	if got := metadata.Labels(ctx); len(got) > 0 {
+		t.Errorf("a name outside of the zones has the labels %v", got)
+	}
+}
+
+func TestNamingComesFromTheStanza(t *testing.T) {
+	s := testStanza()
+	s.naming = records.ByPodName
+	changes := testChanges()
+	changes[3].Slice.Endpoints[0].Pod = "twin-5f7d"
+	m := serve(t, testHandler(s, changes), new(dns.Msg).SetQuestion("1.0.0.10.in-addr.arpa.", dns.TypePTR))
+	if got := text(m); !strings.Contains(got, "PTR twin-5f7d.twin.default.svc.cluster.local.") {
+		t.Errorf("got\n%s", got)
+	}
+}

@@ -1,0 +1,221 @@
+package endpoints
+
+import (
+	"context"
+	"maps"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/coredns/coredns/plugin"
+	"github.com/coredns/coredns/plugin/metrics"
+	"github.com/k8s-endpoints/k8s_endpoints/plugin/model"
+
+	"github.com/miekg/dns"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promauto"
+)
+
+var (
+	// answersTotal counts the answers that this plugin gave.
+	answersTotal = promauto.NewCounterVec(prometheus.CounterOpts{
+		Namespace: plugin.Namespace,
+		Subsystem: pluginName,
+		Name:      "answers_total",
+		Help:      "Counter of answers by type of question and result.",
+	}, []string{"server", "type", "result"})
+	// truncatedTotal counts the answers that did not carry all records.
+	truncatedTotal = promauto.NewCounterVec(prometheus.CounterOpts{
+		Namespace: plugin.Namespace,
+		Subsystem: pluginName,
+		Name:      "truncated_answers_total",
+		Help:      "Counter of answers that carried a part of the records because the rest did not fit.",
+	}, []string{"server", "type"})
+	// objects is how many API objects are held.
+	objects = promauto.NewGaugeVec(prometheus.GaugeOpts{
+		Namespace: plugin.Namespace,
+		Subsystem: pluginName,
+		Name:      "objects",
+		Help:      "Gauge of the API objects held, by kind.",
+	}, []string{"kind"})
+	// endpoints is how many endpoint addresses are held.
+	endpoints = promauto.NewGaugeVec(prometheus.GaugeOpts{
+		Namespace: plugin.Namespace,
+		Subsystem: pluginName,
+		Name:      "endpoints",
+		Help:      "Gauge of the endpoint addresses held, by state.",
+	}, []string{"state"})
+	// programmingDuration is the DNS programming latency SLI of Kubernetes, as
+	// the kubernetes plugin has it.
+	programmingDuration = promauto.NewHistogramVec(prometheus.HistogramOpts{
+		Namespace: plugin.Namespace,
+		Subsystem: pluginName,
+		Name:      "dns_programming_duration_seconds",
+		// From 1 millisecond to about 17 minutes.
+		Buckets:                     prometheus.ExponentialBuckets(0.001, 2, 20),
+		NativeHistogramBucketFactor: plugin.NativeHistogramBucketFactor,
+		Help:                        "Histogram of the time (in seconds) from a change of an endpoint to its records.",
+	}, []string{"service_kind"})
+)
+
+// countService adds n to the count of objects of the Service's kind.
+func countService(s *model.Service, n float64) {
+	if s != nil {
+		objects.WithLabelValues(s.Kind.String()).Add(n)
+	}
+}
+
+// countSlice adds n times the slice to the counts.
+func countSlice(s *model.Slice, n float64) {
+	if s == nil {
+		return
+	}
+	objects.WithLabelValues("endpointslice").Add(n)
+	var states [4]float64
+	for _, e := range s.Endpoints {
+		states[stateOf(e.Conditions)]++
+	}
+	for state, count := range states {
+		if count > 0 {
+			endpoints.WithLabelValues(stateNames[state]).Add(n * count)
+		}
+	}
+}
+
+// The states of endpoints, as metrics name them.
+const (
+	stateReady = iota
+	stateDraining
+	stateUnready
+	stateTerminating
+)
+
+var stateNames = [4]string{"ready", "draining", "unready", "terminating"}
+
+func stateOf(c model.Conditions) int {
+	switch {
+	case c.Has(model.Ready):
+		return stateReady
+	case c.Has(model.Serving | model.Terminating):
+		return stateDraining
+	case c.Has(model.Terminating):
+		return stateTerminating
+	}
+	return stateUnready
+}
+
+// observeLatency notes how long the changes took that are now published.
+func observeLatency(jobs []job) {
+	for _, j := range jobs {
+		if j.triggered.IsZero() || j.object == nil || j.object.Kind != model.Headless {
+			continue
+		}
+		kind := "headless_without_selector"
+		if j.object.HasSelector {
+			kind = "headless_with_selector"
+		}
+		programmingDuration.WithLabelValues(kind).Observe(time.Since(j.triggered).Seconds())
+	}
+}
+
+// types are the types of questions that metrics tell apart.
+var types = [...]string{"other", "A", "AAAA", "CNAME", "NS", "PTR", "SOA", "SRV", "TXT"}
+
+func typeIndex(qtype uint16) int {
+	switch qtype {
+	case dns.TypeA:
+		return 1
+	case dns.TypeAAAA:
+		return 2
+	case dns.TypeCNAME:
+		return 3
+	case dns.TypeNS:
+		return 4
+	case dns.TypePTR:
+		return 5
+	case dns.TypeSOA:
+		return 6
+	case dns.TypeSRV:
+		return 7
+	case dns.TypeTXT:
+		return 8
+	}
+	return 0
+}
+
+var results = [...]string{"success", "nodata", "nxdomain", "servfail"}
+
+func resultIndex(m *dns.Msg) int {
+	switch {
+	case m.Rcode == dns.RcodeNameError:
+		return 2
+	case m.Rcode != dns.RcodeSuccess:
+		return 3
+	case len(m.Answer) == 0 && !m.Truncated:
+		return 1
+	}
+	return 0
+}
+
+// counters finds the counters of a server without a look-up by label values,
+// which would cost more than finding the answer. The zero value is ready for
+// use.
+type counters struct {
+	mu      sync.Mutex
+	servers atomic.Pointer[map[string]*serverCounters]
+}
+
+// serverCounters makes each counter when it is first needed.
+type serverCounters struct {
+	server    string
+	answers   [len(types)][len(results)]atomic.Pointer[prometheus.Counter]
+	truncated [len(types)]atomic.Pointer[prometheus.Counter]
+}
+
+func (c *counters) count(ctx context.Context, qtype uint16, m *dns.Msg) {
+	s := c.of(metrics.WithServer(ctx))
+	t, r := typeIndex(qtype), resultIndex(m)
+	if counter := s.answers[t][r].Load(); counter != nil {
+		(*counter).Inc()
+	} else {
+		first := answersTotal.WithLabelValues(s.server, types[t], results[r])
+		first.Inc()
+		s.answers[t][r].Store(&first)
+	}
+	if m.Truncated {
+		s.countTruncated(t)
+	}
+}
+
+func (s *serverCounters) countTruncated(t int) {
+	if counter := s.truncated[t].Load(); counter != nil {
+		(*counter).Inc()
+		return
+	}
+	first := truncatedTotal.WithLabelValues(s.server, types[t])
+	first.Inc()
+	s.truncated[t].Store(&first)
+}
+
+func (c *counters) of(server string) *serverCounters {
+	if known := c.servers.Load(); known != nil {
+		if s := (*known)[server]; s != nil {
+			return s
+		}
+	}
+	return c.add(server)
+}
+
+func (c *counters) add(server string) *serverCounters {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	next := make(map[string]*serverCounters)
+	if known := c.servers.Load(); known != nil {
+		maps.Copy(next, *known)
+	}
+	if next[server] == nil {
+		next[server] = &serverCounters{server: server}
+	}
+	c.servers.Store(&next)
+	return next[server]
+}

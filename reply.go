@@ -1,0 +1,102 @@
+package endpoints
+
+import (
+	"context"
+
+	"github.com/miekg/dns"
+)
+
+// reply is a message with room for its question, so that both are one
+// allocation.
+type reply struct {
+	dns.Msg
+	question [1]dns.Question
+}
+
+// newReply returns an authoritative reply to r without any records.
+func newReply(r *dns.Msg) *dns.Msg {
+	m := &reply{question: [1]dns.Question{r.Question[0]}}
+	m.MsgHdr = dns.MsgHdr{
+		Id:               r.Id,
+		Response:         true,
+		Opcode:           r.Opcode,
+		Authoritative:    true,
+		RecursionDesired: r.RecursionDesired,
+		CheckingDisabled: r.CheckingDisabled,
+	}
+	m.Question = m.question[:]
+	return &m.Msg
+}
+
+// write sends m and counts it.
+func (h *handler) write(ctx context.Context, q *query, m *dns.Msg) (int, error) {
+	h.counters.count(ctx, q.qtype(), m)
+	if err := q.w.WriteMsg(m); err != nil {
+		return dns.RcodeServerFailure, err
+	}
+	return dns.RcodeSuccess, nil
+}
+
+// negative says that there are no records, or no name, for as long as
+// negativeTTL (RFC 2308, sections 3 and 5).
+func (h *handler) negative(ctx context.Context, q *query, rcode int) (int, error) {
+	m := newReply(q.r)
+	m.Rcode = rcode
+	m.Ns = []dns.RR{h.soa(q, h.negativeTTL)}
+	return h.write(ctx, q, m)
+}
+
+// notReady says that it is too early to know (RFC 8914, section 4.15).
+func (h *handler) notReady(ctx context.Context, q *query) (int, error) {
+	m := newReply(q.r)
+	m.Rcode = dns.RcodeServerFailure
+	m.Authoritative = false
+	explain(q, m, dns.ExtendedErrorCodeNotReady, "the first list of Services and EndpointSlices is not complete")
+	return h.write(ctx, q, m)
+}
+
+// explain adds an Extended DNS Error for a client that can read one (RFC 8914,
+// section 2, and RFC 6891, section 7).
+func explain(q *query, m *dns.Msg, code uint16, text string) {
+	asked := q.r.IsEdns0()
+	if asked == nil {
+		return
+	}
+	opt := &dns.OPT{Hdr: dns.RR_Header{Name: ".", Rrtype: dns.TypeOPT}}
+	opt.SetUDPSize(asked.UDPSize())
+	opt.Option = []dns.EDNS0{&dns.EDNS0_EDE{InfoCode: code, ExtraText: text}}
+	m.Extra = append(m.Extra, opt)
+}
+
+// The timers of the SOA record, in seconds, are the stock kubernetes plugin's.
+const (
+	soaRefresh = 7200
+	soaRetry   = 1800
+	soaExpire  = 86400
+)
+
+// soa returns the SOA record of the zone, with a TTL in seconds.
+func (h *handler) soa(q *query, ttl uint32) *dns.SOA {
+	return &dns.SOA{
+		Hdr:     header(q.zone, dns.TypeSOA, ttl),
+		Ns:      under("ns.dns", q.zone),
+		Mbox:    under("hostmaster", q.zone),
+		Serial:  uint32(q.cache.modified.Load()),
+		Refresh: soaRefresh,
+		Retry:   soaRetry,
+		Expire:  soaExpire,
+		Minttl:  h.negativeTTL,
+	}
+}
+
+// under returns the name of labels in a zone.
+func under(labels, zone string) string {
+	if zone == "." {
+		return labels + "."
+	}
+	return labels + "." + zone
+}
+
+func header(owner string, rrtype uint16, ttl uint32) dns.RR_Header {
+	return dns.RR_Header{Name: owner, Rrtype: rrtype, Class: dns.ClassINET, Ttl: ttl}
+}
