@@ -9,6 +9,7 @@ import (
 	"time"
 	"unique"
 
+	"github.com/google/uuid"
 	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
 )
@@ -259,9 +260,11 @@ func conditions(obj *discoveryv1.EndpointConditions) Conditions {
 	return c
 }
 
+// podID tells Pods apart by their UID, which the API server makes as a UUID.
+// Others may write anything.
 func podID(uid string, addr netip.Addr, hostname string) PodID {
-	if id, ok := parseUUID(uid); ok {
-		return id
+	if id, err := uuid.Parse(uid); err == nil && len(uid) == len("xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx") {
+		return PodID(id)
 	}
 	text := "uid " + uid
 	if uid == "" {
@@ -269,39 +272,6 @@ func podID(uid string, addr netip.Addr, hostname string) PodID {
 	}
 	sum := sha256.Sum256([]byte(text))
 	return PodID(sum[:16])
-}
-
-// parseUUID reads the form that the API server writes: 8-4-4-4-12 hex digits.
-func parseUUID(text string) (id PodID, ok bool) {
-	if len(text) != 36 {
-		return id, false
-	}
-	n := 0
-	for i := 0; i < len(text); i++ {
-		if i == 8 || i == 13 || i == 18 || i == 23 {
-			if text[i] != '-' {
-				return id, false
-			}
-			continue
-		}
-		digit, ok := hexDigit(text[i])
-		if !ok {
-			return id, false
-		}
-		id[n/2] = id[n/2]<<4 | digit
-		n++
-	}
-	return id, true
-}
-
-func hexDigit(c byte) (byte, bool) {
-	switch {
-	case '0' <= c && c <= '9':
-		return c - '0', true
-	case 'a' <= c && c <= 'f':
-		return c - 'a' + 10, true
-	}
-	return 0, false
 }
 
 // isLabel is true for a label as RFC 1123 has it: letters, digits and, inside,
