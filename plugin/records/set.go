@@ -81,8 +81,8 @@ func Compile(service *model.Service, all []*model.Slice, naming Naming) *Set {
 	published := merge(all)
 	published = slices.DeleteFunc(published, func(m merged) bool { return !health.Published(m.endpoint.Conditions) })
 	s.compileAddresses(published)
-	s.compileLabels(published)
-	s.compileTargets(published, naming)
+	lookalikes := s.compileLabels(published)
+	s.compileTargets(published, naming, lookalikes)
 	s.compileRuns(published)
 	return s
 }
@@ -108,8 +108,10 @@ type alias struct {
 }
 
 // compileLabels gives each address its hostname and its Pod's name. A label
-// that looks like a dashed address which is published means that one too.
-func (s *Set) compileLabels(published []merged) {
+// that looks like a dashed address which is published means that one too; those
+// it returns, by the address.
+func (s *Set) compileLabels(published []merged) (lookalikes map[int32]string) {
+	lookalikes = make(map[int32]string)
 	aliases := make([]alias, 0, len(published))
 	for i, m := range published {
 		for _, text := range []string{m.endpoint.Hostname, m.endpoint.Pod} {
@@ -120,6 +122,7 @@ func (s *Set) compileLabels(published []merged) {
 			if addr, ok := name.ParseDashed(text); ok {
 				if j, ok := s.find(addr); ok {
 					aliases = append(aliases, alias{text, j})
+					lookalikes[j] = text
 				}
 			}
 		}
@@ -140,14 +143,18 @@ func (s *Set) compileLabels(published []merged) {
 		s.labels[len(s.labels)-1].last = int32(i + 1)
 	}
 	s.labels = slices.Clip(s.labels)
+	return lookalikes
 }
 
-func (s *Set) compileTargets(published []merged, naming Naming) {
+func (s *Set) compileTargets(published []merged, naming Naming, lookalikes map[int32]string) {
 	s.targets = make([]int32, len(published))
 	for i, m := range published {
 		text := m.endpoint.Hostname
 		if text == "" && naming == ByPodName {
 			text = m.endpoint.Pod
+		}
+		if text == "" {
+			text = lookalikes[int32(i)]
 		}
 		s.targets[i] = dashed
 		if at, ok := s.findLabel(text); ok {
