@@ -6,6 +6,7 @@ import (
 	"sync/atomic"
 
 	"github.com/coredns/coredns/plugin"
+	"github.com/coredns/coredns/plugin/pkg/edns"
 	"github.com/coredns/coredns/request"
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/name"
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/records"
@@ -158,10 +159,18 @@ const headerSize = 12
 func capacity(q *query) int {
 	state := request.Request{W: q.w, Req: q.r}
 	size := state.Size()
-	if opt := q.r.IsEdns0(); opt != nil {
-		size -= dns.Len(opt)
+	asked := q.r.IsEdns0()
+	if asked == nil {
+		return size
 	}
-	return size
+	reply := dns.OPT{Hdr: asked.Hdr}
+	for _, option := range asked.Option {
+		// The server sends back only those that a plugin has registered.
+		if edns.SupportedOption(option.Option()) {
+			reply.Option = append(reply.Option, option)
+		}
+	}
+	return size - dns.Len(&reply)
 }
 
 // reverse answers for the address that the sets publish: a PTR record for each

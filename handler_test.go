@@ -278,6 +278,24 @@ func TestMaxAnswersBoundsTheServiceName(t *testing.T) {
 	}
 }
 
+func TestOptionsThatAreNotSentBackTakeNoRoom(t *testing.T) {
+	big := readySlice("default", "big", "big-1")
+	for i := range 100 {
+		one := readySlice("default", "big", "big-1", netip.AddrFrom4([4]byte{10, 1, 0, byte(i)}).String())
+		big.Slice.Endpoints = append(big.Slice.Endpoints, one.Slice.Endpoints...)
+	}
+	h := testHandler(testStanza(), []model.Change{headlessService("default", "big"), big})
+	count := func(options ...dns.EDNS0) int {
+		r := new(dns.Msg).SetQuestion("big.default.svc.cluster.local.", dns.TypeA).SetEdns0(512, false)
+		r.IsEdns0().Option = options
+		return len(serve(t, h, r).Answer)
+	}
+	cookie := &dns.EDNS0_COOKIE{Code: dns.EDNS0COOKIE, Cookie: strings.Repeat("24", 200)}
+	if plain, with := count(), count(cookie); plain != with || plain != (512-12-35-11)/16 {
+		t.Errorf("%d addresses without an option, %d with one", plain, with)
+	}
+}
+
 func TestMetadata(t *testing.T) {
 	h := testHandler(testStanza(), testChanges())
 	for question, want := range map[string]map[string]string{

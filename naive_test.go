@@ -1,0 +1,642 @@
+package endpoints
+
+import (
+	"net/netip"
+	"slices"
+	"strings"
+
+	"github.com/miekg/dns"
+	corev1 "k8s.io/api/core/v1"
+	discoveryv1 "k8s.io/api/discovery/v1"
+)
+
+// naive is what the plugin should answer, straight from the objects: the
+// Kubernetes DNS specification 1.1.0 with the rules of the design, without an
+// index, a cache or any other cleverness. It shares no code with the plugin, so
+// that a rule misread in one of the two shows as a difference.
+type naive struct {
+	services []*corev1.Service
+	slices   []*discoveryv1.EndpointSlice
+
+	zones       []string // in lower case
+	primary     string   // the zone that PTR records point into
+	fallsIn     []string // the zones in which a name that is not owned falls through
+	podNames    bool
+	ttl         uint32
+	negativeTTL uint32
+
+	// next answers what the plugin passes on: the other plugins of the server.
+	next func(name string, qtype uint16) naiveAnswer
+}
+
+// naiveAnswer is one expected answer. Records are in the form of dns.RR.String,
+// sorted; the serial of an SOA record is zero.
+type naiveAnswer struct {
+	passed        bool // to the next plugin; all else is then unset
+	rcode         int
+	authoritative bool
+	answer        []string
+	authority     []string
+	additional    []string
+}
+
+func (n *naive) ask(q dns.Question, opcode int) naiveAnswer {
+	if opcode != dns.OpcodeQuery || q.Qclass != dns.ClassINET || q.Qtype == dns.TypeAXFR || q.Qtype == dns.TypeIXFR {
+		return naiveAnswer{passed: true}
+	}
+	return n.lookup(q.Name, q.Qtype, 0)
+}
+
+// lookup takes the number of CNAME records that led to name.
+func (n *naive) lookup(name string, qtype uint16, hops int) naiveAnswer {
+	zone := n.zoneOf(name)
+	if zone == "" {
+		return naiveAnswer{passed: true}
+	}
+	a := &naiveQuestion{naive: n, name: name, qtype: qtype, hops: hops}
+	labels := dns.SplitDomainName(name)
+	for i := range labels {
+		labels[i] = strings.ToLower(labels[i])
+	}
+	a.labels = labels[:len(labels)-dns.CountLabel(zone)]
+	a.zone = naiveLast(name, dns.CountLabel(zone))
+	var got naiveAnswer
+	if strings.HasSuffix(zone, "in-addr.arpa.") || strings.HasSuffix(zone, "ip6.arpa.") {
+		got = a.reverse()
+	} else {
+		got = a.forward()
+	}
+	slices.Sort(got.answer)
+	slices.Sort(got.authority)
+	slices.Sort(got.additional)
+	return got
+}
+
+// zoneOf returns the longest zone that name is in, or nothing.
+func (n *naive) zoneOf(name string) string {
+	longest := ""
+	for _, zone := range n.zones {
+		if dns.IsSubDomain(zone, strings.ToLower(name)) && len(zone) > len(longest) {
+			longest = zone
+		}
+	}
+	return longest
+}
+
+// naiveQuestion is a question within a zone of ours. zone has the case of the
+// question, labels are those in front of it, in lower case.
+type naiveQuestion struct {
+	*naive
+	name   string
+	qtype  uint16
+	labels []string
+	zone   string
+	hops   int
+}
+
+func (q *naiveQuestion) forward() naiveAnswer {
+	if len(q.labels) == 1 && q.labels[0] == "dns-version" {
+		if q.qtype != dns.TypeTXT {
+			return q.nodata()
+		}
+		return naiveFound(&dns.TXT{Hdr: q.header(q.name, dns.TypeTXT, 28800), Txt: []string{"1.1.0"}})
+	}
+	if count := len(q.labels); count >= 3 && q.labels[count-1] == "svc" {
+		for _, service := range q.services {
+			if naiveServes(service) && service.Namespace == q.labels[count-2] && service.Name == q.labels[count-3] {
+				return q.owned(service, q.labels[:count-3])
+			}
+		}
+	}
+	return q.notOwned()
+}
+
+// notOwned answers for a name that this plugin has no Service for.
+func (q *naiveQuestion) notOwned() naiveAnswer {
+	for _, zone := range q.fallsIn {
+		if dns.IsSubDomain(zone, strings.ToLower(q.name)) {
+			return naiveAnswer{passed: true}
+		}
+	}
+	if len(q.labels) == 0 {
+		switch q.qtype {
+		case dns.TypeSOA:
+			return naiveFound(q.soa(q.ttl))
+		case dns.TypeNS:
+			return naiveFound(&dns.NS{Hdr: q.header(q.name, dns.TypeNS, q.ttl), Ns: "ns.dns." + q.zone})
+		}
+		return q.nodata()
+	}
+	if q.isReverse() {
+		if q.isPartOfAddress() {
+			return q.nodata()
+		}
+		return q.nxdomain()
+	}
+	if len(q.labels) == 1 && q.labels[0] == "svc" {
+		return q.nodata()
+	}
+	if len(q.labels) == 2 && q.labels[1] == "svc" {
+		for _, service := range q.services {
+			if naiveServes(service) && service.Namespace == q.labels[0] {
+				return q.nodata()
+			}
+		}
+	}
+	return q.nxdomain()
+}
+
+func naiveServes(service *corev1.Service) bool {
+	return service.Spec.Type == corev1.ServiceTypeExternalName || service.Spec.ClusterIP == corev1.ClusterIPNone
+}
+
+func (q *naiveQuestion) owned(service *corev1.Service, below []string) naiveAnswer {
+	if service.Spec.Type == corev1.ServiceTypeExternalName {
+		return q.externalName(service, below)
+	}
+	return q.headless(service, below)
+}
+
+// Headless Services
+
+func (q *naiveQuestion) headless(service *corev1.Service, below []string) naiveAnswer {
+	published := q.published(service)
+	if len(published) == 0 {
+		return q.nxdomain()
+	}
+	switch len(below) {
+	case 0:
+		if q.qtype == dns.TypeSRV {
+			return q.srv(published, q.name, "", "")
+		}
+		return q.addresses(published)
+	case 1:
+		for _, e := range published {
+			for _, p := range e.ports {
+				if below[0] == "_"+p.protocol {
+					return q.nodata()
+				}
+			}
+		}
+		if matching := naiveNamed(published, below[0]); len(matching) > 0 {
+			return q.addresses(matching)
+		}
+	case 2:
+		for _, e := range published {
+			for _, p := range e.ports {
+				if below[0] != "_"+p.name || below[1] != "_"+p.protocol {
+					continue
+				}
+				if q.qtype != dns.TypeSRV {
+					return q.nodata()
+				}
+				return q.srv(published, naiveCut(q.name, 2), p.name, p.protocol)
+			}
+		}
+	}
+	return q.nxdomain()
+}
+
+// addresses answers a question of type A or AAAA; of any other it says that the
+// name exists.
+func (q *naiveQuestion) addresses(endpoints []naiveEndpoint) naiveAnswer {
+	var rrs []dns.RR
+	for _, e := range endpoints {
+		if rr := q.address(q.name, e.address); rr.Header().Rrtype == q.qtype {
+			rrs = append(rrs, rr)
+		}
+	}
+	if len(rrs) == 0 {
+		return q.nodata()
+	}
+	return naiveFound(rrs...)
+}
+
+// srv answers with the port of that name and protocol, or with every port where
+// they are empty.
+func (q *naiveQuestion) srv(published []naiveEndpoint, service, port, protocol string) naiveAnswer {
+	var rrs, extra []dns.RR
+	for _, e := range published {
+		for _, p := range e.ports {
+			if port != "" && (p.name != port || p.protocol != protocol) {
+				continue
+			}
+			target := e.name(q.podNames) + "." + service
+			rrs = append(rrs, q.service(target, p.number))
+			for _, same := range naiveNamed(published, e.name(q.podNames)) {
+				extra = append(extra, q.address(target, same.address))
+			}
+		}
+	}
+	if len(rrs) == 0 {
+		return q.nodata()
+	}
+	got := naiveFound(rrs...)
+	got.additional = naiveText(extra)
+	return got
+}
+
+// naiveEndpoint is one address of a Service, and who holds it.
+type naiveEndpoint struct {
+	address  netip.Addr
+	dashed   string
+	hostname string
+	pod      string // its name, where that is a label
+	ports    []naivePort
+}
+
+// naivePort is a port that has a name and a number.
+type naivePort struct {
+	name, protocol string
+	number         uint16
+}
+
+// name is the one that SRV and PTR records give.
+func (e naiveEndpoint) name(podNames bool) string {
+	switch {
+	case e.hostname != "":
+		return e.hostname
+	case podNames && e.pod != "":
+		return e.pod
+	}
+	return e.dashed
+}
+
+func naiveDashes(address netip.Addr) string {
+	dashed := strings.NewReplacer(".", "-", ":", "-").Replace(address.String())
+	if strings.HasSuffix(dashed, "-") {
+		dashed += "0"
+	}
+	return dashed
+}
+
+func naiveNamed(endpoints []naiveEndpoint, name string) []naiveEndpoint {
+	var matching []naiveEndpoint
+	for _, e := range endpoints {
+		if name == e.hostname || name == e.pod || name == e.dashed {
+			matching = append(matching, e)
+		}
+	}
+	return matching
+}
+
+// naiveClaim is what one slice says of one address.
+type naiveClaim struct {
+	slice    *discoveryv1.EndpointSlice
+	endpoint *discoveryv1.Endpoint
+	address  netip.Addr
+}
+
+func (c naiveClaim) ready() bool {
+	return c.endpoint.Conditions.Ready == nil || *c.endpoint.Conditions.Ready
+}
+
+func (c naiveClaim) terminating() bool {
+	return c.endpoint.Conditions.Terminating != nil && *c.endpoint.Conditions.Terminating
+}
+
+func (c naiveClaim) hostname() string {
+	if c.endpoint.Hostname == nil {
+		return ""
+	}
+	return strings.ToLower(*c.endpoint.Hostname)
+}
+
+func (c naiveClaim) podName() string {
+	if c.endpoint.TargetRef == nil || !naiveLabel(c.endpoint.TargetRef.Name) {
+		return ""
+	}
+	return strings.ToLower(c.endpoint.TargetRef.Name)
+}
+
+func naiveLabel(name string) bool {
+	if len(name) < 1 || len(name) > 63 || strings.Trim(name, "-") != name {
+		return false
+	}
+	return strings.Trim(strings.ToLower(name), "abcdefghijklmnopqrstuvwxyz0123456789-") == ""
+}
+
+// samePod compares the Pods of two claims to the same address.
+func (c naiveClaim) samePod(d naiveClaim) bool {
+	var one, other string
+	if c.endpoint.TargetRef != nil {
+		one = string(c.endpoint.TargetRef.UID)
+	}
+	if d.endpoint.TargetRef != nil {
+		other = string(d.endpoint.TargetRef.UID)
+	}
+	return one == other && (one != "" || c.hostname() == d.hostname())
+}
+
+// newer compares resource versions, which are decimal numbers without leading
+// zeros: a longer one is the larger one.
+func (c naiveClaim) newer(d naiveClaim) bool {
+	one, other := c.slice.ResourceVersion, d.slice.ResourceVersion
+	if len(one) != len(other) {
+		return len(one) > len(other)
+	}
+	return one > other
+}
+
+// beats decides between two claims to the same address.
+func (c naiveClaim) beats(d naiveClaim) bool {
+	if c.samePod(d) {
+		if c.newer(d) || d.newer(c) {
+			return c.newer(d)
+		}
+		return c.ready() && !d.ready()
+	}
+	if c.terminating() != d.terminating() {
+		return !c.terminating()
+	}
+	if c.ready() != d.ready() {
+		return c.ready()
+	}
+	return c.newer(d)
+}
+
+// published returns the endpoints of a headless Service that are in the answer
+// for its name, one for each address.
+func (q *naiveQuestion) published(service *corev1.Service) []naiveEndpoint {
+	claims := q.claims(service)
+	var addresses []netip.Addr
+	for _, c := range claims {
+		if !slices.Contains(addresses, c.address) {
+			addresses = append(addresses, c.address)
+		}
+	}
+	var published []naiveEndpoint
+	for _, address := range addresses {
+		winner := naiveWinner(address, claims)
+		if !winner.ready() {
+			continue
+		}
+		published = append(published, naiveEndpoint{
+			address:  address,
+			dashed:   naiveDashes(address),
+			hostname: winner.hostname(),
+			pod:      winner.podName(),
+			ports:    naivePorts(winner, claims),
+		})
+	}
+	return published
+}
+
+// naiveWinner first finds the one claim of each Pod, then compares the Pods.
+func naiveWinner(address netip.Addr, claims []naiveClaim) naiveClaim {
+	var pods []naiveClaim
+claim:
+	for _, c := range claims {
+		if c.address != address {
+			continue
+		}
+		for i := range pods {
+			if c.samePod(pods[i]) {
+				if c.beats(pods[i]) {
+					pods[i] = c
+				}
+				continue claim
+			}
+		}
+		pods = append(pods, c)
+	}
+	winner := pods[0]
+	for _, c := range pods[1:] {
+		if c.beats(winner) {
+			winner = c
+		}
+	}
+	return winner
+}
+
+// naivePorts unites the ports of all slices in which the winner's Pod holds the
+// winner's address.
+func naivePorts(winner naiveClaim, claims []naiveClaim) []naivePort {
+	var ports []naivePort
+	for _, c := range claims {
+		if c.address != winner.address || !c.samePod(winner) {
+			continue
+		}
+		for _, p := range c.slice.Ports {
+			if p.Name == nil || *p.Name == "" || p.Port == nil {
+				continue
+			}
+			protocol := corev1.ProtocolTCP
+			if p.Protocol != nil {
+				protocol = *p.Protocol
+			}
+			ports = append(ports, naivePort{strings.ToLower(*p.Name), strings.ToLower(string(protocol)), uint16(*p.Port)})
+		}
+	}
+	return ports
+}
+
+// claims leaves out slices of no Service and slices of names.
+func (q *naiveQuestion) claims(service *corev1.Service) []naiveClaim {
+	var claims []naiveClaim
+	for _, slice := range q.slices {
+		if slice.Namespace != service.Namespace || slice.Labels[discoveryv1.LabelServiceName] != service.Name {
+			continue
+		}
+		if slice.AddressType == discoveryv1.AddressTypeFQDN {
+			continue
+		}
+		for i := range slice.Endpoints {
+			for _, address := range slice.Endpoints[i].Addresses {
+				claims = append(claims, naiveClaim{slice, &slice.Endpoints[i], netip.MustParseAddr(address)})
+			}
+		}
+	}
+	return claims
+}
+
+// ExternalName Services
+
+func (q *naiveQuestion) externalName(service *corev1.Service, below []string) naiveAnswer {
+	address, err := netip.ParseAddr(service.Spec.ExternalName)
+	if len(below) == 0 {
+		if err == nil {
+			return q.addresses([]naiveEndpoint{{address: address}})
+		}
+		return q.chase(dns.Fqdn(service.Spec.ExternalName))
+	}
+	for _, p := range service.Spec.Ports {
+		if p.Name == "" {
+			continue
+		}
+		name, protocol := "_"+strings.ToLower(p.Name), "_tcp"
+		if p.Protocol != "" {
+			protocol = "_" + strings.ToLower(string(p.Protocol))
+		}
+		if len(below) == 1 && below[0] == protocol {
+			return q.nodata()
+		}
+		if len(below) != 2 || below[0] != name || below[1] != protocol {
+			continue
+		}
+		if q.qtype != dns.TypeSRV {
+			return q.nodata()
+		}
+		if err != nil {
+			return naiveFound(q.service(dns.Fqdn(service.Spec.ExternalName), uint16(p.Port)))
+		}
+		target := naiveCut(q.name, 2)
+		got := naiveFound(q.service(target, uint16(p.Port)))
+		got.additional = naiveText([]dns.RR{q.address(target, address)})
+		return got
+	}
+	return q.nxdomain()
+}
+
+// naiveMaxChain is the number of CNAME records after which a chain ends.
+const naiveMaxChain = 8
+
+// chase answers with the CNAME record and with what its target resolves to in
+// the whole server. The response code is that of the end of the chain (RFC 6604).
+func (q *naiveQuestion) chase(target string) naiveAnswer {
+	cname := naiveFound(&dns.CNAME{Hdr: q.header(q.name, dns.TypeCNAME, q.ttl), Target: target})
+	if q.qtype == dns.TypeCNAME || q.qtype == dns.TypeANY {
+		return cname
+	}
+	if q.hops+1 > naiveMaxChain {
+		return naiveAnswer{rcode: dns.RcodeServerFailure}
+	}
+	end := q.lookup(target, q.qtype, q.hops+1)
+	if end.passed {
+		end = q.next(target, q.qtype)
+	}
+	switch end.rcode {
+	case dns.RcodeSuccess, dns.RcodeNameError:
+		cname.rcode = end.rcode
+		cname.answer = append(cname.answer, end.answer...)
+		cname.authority, cname.additional = end.authority, end.additional
+		return cname
+	case dns.RcodeRefused:
+		return cname
+	}
+	return naiveAnswer{rcode: dns.RcodeServerFailure}
+}
+
+// Reverse names
+
+func (q *naiveQuestion) isReverse() bool {
+	zone := strings.ToLower(q.zone)
+	return dns.IsSubDomain("in-addr.arpa.", zone) || dns.IsSubDomain("ip6.arpa.", zone)
+}
+
+func (q *naiveQuestion) reverse() naiveAnswer {
+	var rrs []dns.RR
+	for _, service := range q.services {
+		if !naiveServes(service) || service.Spec.Type == corev1.ServiceTypeExternalName {
+			continue
+		}
+		for _, e := range q.published(service) {
+			reversed, err := dns.ReverseAddr(e.address.String())
+			if err != nil || reversed != strings.ToLower(q.name) {
+				continue
+			}
+			owner := e.name(q.podNames) + "." + service.Name + "." + service.Namespace + ".svc." + q.primary
+			rrs = append(rrs, &dns.PTR{Hdr: q.header(q.name, dns.TypePTR, q.ttl), Ptr: owner})
+		}
+	}
+	switch {
+	case len(rrs) == 0:
+		return q.notOwned()
+	case q.qtype != dns.TypePTR:
+		return q.nodata()
+	}
+	return naiveFound(rrs...)
+}
+
+// isPartOfAddress is true for a reverse name that lies above names of whole
+// addresses.
+func (q *naiveQuestion) isPartOfAddress() bool {
+	labels := dns.SplitDomainName(strings.ToLower(q.name))
+	labels = labels[:len(labels)-2]
+	if strings.HasSuffix(strings.ToLower(q.name), "ip6.arpa.") {
+		for _, label := range labels {
+			if len(label) != 1 || !strings.Contains("0123456789abcdef", label) {
+				return false
+			}
+		}
+		return len(labels) < 32
+	}
+	for _, label := range labels {
+		if !naiveOctet(label) {
+			return false
+		}
+	}
+	return len(labels) < 4
+}
+
+func naiveOctet(label string) bool {
+	_, err := netip.ParseAddr(label + ".0.0.0")
+	return err == nil
+}
+
+// Answers and records
+
+func naiveFound(rrs ...dns.RR) naiveAnswer {
+	return naiveAnswer{authoritative: true, answer: naiveText(rrs)}
+}
+
+func (q *naiveQuestion) nodata() naiveAnswer {
+	return naiveAnswer{authoritative: true, authority: naiveText([]dns.RR{q.soa(q.negativeTTL)})}
+}
+
+func (q *naiveQuestion) nxdomain() naiveAnswer {
+	got := q.nodata()
+	got.rcode = dns.RcodeNameError
+	return got
+}
+
+func (q *naiveQuestion) soa(ttl uint32) dns.RR {
+	return &dns.SOA{
+		Hdr:     q.header(q.zone, dns.TypeSOA, ttl),
+		Ns:      "ns.dns." + q.zone,
+		Mbox:    "hostmaster." + q.zone,
+		Refresh: 7200,
+		Retry:   1800,
+		Expire:  86400,
+		Minttl:  q.negativeTTL,
+	}
+}
+
+func (q *naiveQuestion) service(target string, port uint16) dns.RR {
+	return &dns.SRV{Hdr: q.header(q.name, dns.TypeSRV, q.ttl), Weight: 100, Port: port, Target: target}
+}
+
+func (q *naiveQuestion) address(owner string, address netip.Addr) dns.RR {
+	if address = address.Unmap(); address.Is4() {
+		return &dns.A{Hdr: q.header(owner, dns.TypeA, q.ttl), A: address.AsSlice()}
+	}
+	return &dns.AAAA{Hdr: q.header(owner, dns.TypeAAAA, q.ttl), AAAA: address.AsSlice()}
+}
+
+func (q *naiveQuestion) header(owner string, rrtype uint16, ttl uint32) dns.RR_Header {
+	return dns.RR_Header{Name: owner, Rrtype: rrtype, Class: dns.ClassINET, Ttl: ttl}
+}
+
+// naiveText returns the records sorted, each once.
+func naiveText(rrs []dns.RR) []string {
+	var lines []string
+	for _, rr := range rrs {
+		lines = append(lines, rr.String())
+	}
+	slices.Sort(lines)
+	return slices.Compact(lines)
+}
+
+// naiveLast returns the last count labels of name, with their dots.
+func naiveLast(name string, count int) string {
+	starts := dns.Split(name)
+	if count == 0 {
+		return "."
+	}
+	return name[starts[len(starts)-count]:]
+}
+
+// naiveCut returns name without its first count labels.
+func naiveCut(name string, count int) string {
+	return naiveLast(name, dns.CountLabel(name)-count)
+}
