@@ -11,18 +11,28 @@ import (
 )
 
 // A Service that went from ClusterIP through ExternalName to headless keeps
-// slices without the headless label until its endpoints change, and so no
-// filtered stream brings them. But the EndpointSlice controller gives each
-// headless Service with a selector at least one slice. So one that has none
-// gets an extra stream, of the slices with its name on them, until the filtered
-// streams hold all that the extra one holds.
+// slices without the headless label, and so no filtered stream brings them. The
+// EndpointSlice controller labels each slice when its endpoints change: some
+// may have the label while others lack it. Such a Service gets an extra stream,
+// of the slices with its name on them, until the filtered streams hold all that
+// the extra one holds. There are three signs of it:
+//
+//   - It is named by a slice without the label. All of these are asked for once,
+//     after the first lists (unlabelled.go).
+//   - It enters the headless ones after that, and was made long before: then it
+//     has changed its type.
+//   - It has no slice, while the controller gives each headless Service with a
+//     selector at least one.
 
 const (
 	// extraWait is how long a Service may have no slice: the controller makes
 	// the slices of a new one a moment after it.
 	extraWait = 250 * time.Millisecond
+	// creationTime is how old a Service that enters may be and count as just
+	// made. Clocks differ, and a connection may have been lost for a moment.
+	creationTime = 10 * time.Second
 	// extraListTime bounds how long Synced waits for the extra streams that
-	// were found necessary by the first lists.
+	// were found necessary at the start.
 	extraListTime = 2 * time.Second
 	// maxExtras bounds how many extra streams run at once. The others wait.
 	maxExtras = 16
@@ -40,6 +50,17 @@ type extra struct {
 	cancel func()
 	// holds are the slices that the stream holds.
 	holds map[key]struct{}
+	// again means that the Service changed its type while the stream ran, which
+	// may not have come that far: another one has to follow it.
+	again bool
+}
+
+// A turn is when a Service gets its extra stream.
+type turn struct {
+	at time.Time
+	// mixed means that the Service may have slices without the label beside those
+	// that are held.
+	mixed bool
 }
 
 // extras knows which Services lack slices. The lock of its join guards it.
@@ -49,7 +70,7 @@ type extras struct {
 	// slices counts the served slices of each Service.
 	slices map[model.ServiceKey]int
 	// waiting has the Services that lack slices, and when they get a stream.
-	waiting map[model.ServiceKey]time.Time
+	waiting map[model.ServiceKey]turn
 	running map[model.ServiceKey]*extra
 	free    holders
 }
@@ -57,7 +78,7 @@ type extras struct {
 func newExtras() extras {
 	return extras{
 		slices:  make(map[model.ServiceKey]int),
-		waiting: make(map[model.ServiceKey]time.Time),
+		waiting: make(map[model.ServiceKey]turn),
 		running: make(map[model.ServiceKey]*extra),
 		free:    extraBits,
 	}
@@ -74,7 +95,7 @@ func (j *join) expectSlices(service model.ServiceKey, selecting bool) {
 		return
 	}
 	if _, ok := j.extras.waiting[service]; !ok {
-		j.extras.waiting[service] = j.clock.Now().Add(extraWait)
+		j.extras.waiting[service] = turn{at: j.clock.Now().Add(extraWait)}
 		j.rouse()
 	}
 }
@@ -85,8 +106,60 @@ func (j *join) expectAllSlices(now time.Time) {
 	for k, rec := range j.services.records {
 		service, err := model.NewServiceKey(k.namespace, k.name)
 		if err == nil && rec.selecting && j.extras.lacksSlices(service) {
-			j.extras.waiting[service] = now
+			j.extras.waiting[service] = turn{at: now}
 		}
+	}
+}
+
+// expectUnlabelled notes that a Service has become headless. One that was made
+// long ago has changed its type, and may have slices without the label. Before
+// the first lists all Services are new: the search that follows will tell.
+func (j *join) expectUnlabelled(service model.ServiceKey, created time.Time) {
+	now := j.clock.Now()
+	if j.syncBy.IsZero() || created.IsZero() || now.Sub(created) <= creationTime {
+		return
+	}
+	if running := j.extras.running[service]; running != nil {
+		running.again = true
+		return
+	}
+	j.extras.queue(service, now)
+	j.rouse()
+}
+
+// found takes the Services that slices without the headless label name. Those
+// that should have the label get an extra stream at once.
+func (j *join) found(owners []model.ServiceKey) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	now := j.clock.Now()
+	for _, service := range owners {
+		rec := j.services.records[key{service.Namespace, service.Name}]
+		if rec.selecting && j.extras.running[service] == nil {
+			j.extras.queue(service, now)
+		}
+	}
+	j.rouse()
+}
+
+// searched notes that the search in one Namespace is over, or has failed and
+// holds nothing up any more.
+func (j *join) searched() {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.unsearched--
+	j.rouse()
+}
+
+// queue gives a Service its turn whatever slices it has.
+func (e *extras) queue(service model.ServiceKey, now time.Time) {
+	e.waiting[service] = turn{at: earlier(e.waiting[service].at, now), mixed: true}
+}
+
+// hasSlice ends the wait of a Service that had no slice.
+func (e *extras) hasSlice(service model.ServiceKey) {
+	if !e.waiting[service].mixed {
+		delete(e.waiting, service)
 	}
 }
 
@@ -98,13 +171,13 @@ func (e *extras) lacksSlices(service model.ServiceKey) bool {
 // waited longest first, as long as there are streams left.
 func (e *extras) start(now time.Time) []*extra {
 	var due []model.ServiceKey
-	for service, at := range e.waiting {
-		if !at.After(now) {
+	for service, turn := range e.waiting {
+		if !turn.at.After(now) {
 			due = append(due, service)
 		}
 	}
 	slices.SortFunc(due, func(a, b model.ServiceKey) int {
-		return cmp.Or(e.waiting[a].Compare(e.waiting[b]), cmp.Compare(a.Namespace, b.Namespace), cmp.Compare(a.Name, b.Name))
+		return cmp.Or(e.waiting[a].at.Compare(e.waiting[b].at), cmp.Compare(a.Namespace, b.Namespace), cmp.Compare(a.Name, b.Name))
 	})
 	due = due[:min(len(due), bits.OnesCount32(uint32(e.free)))]
 	started := make([]*extra, 0, len(due))
@@ -125,8 +198,8 @@ func (e *extras) next() time.Time {
 	if e.free == 0 {
 		return next
 	}
-	for _, at := range e.waiting {
-		next = earlier(next, at)
+	for _, turn := range e.waiting {
+		next = earlier(next, turn.at)
 	}
 	return next
 }
@@ -155,7 +228,7 @@ func (e *extras) let(s *stream, k key) {
 
 // of returns the extra that a stream belongs to, nil for a filtered stream.
 func (e *extras) of(s *stream) *extra {
-	if s.query.bit&extraBits == 0 {
+	if s.filtered() {
 		return nil
 	}
 	return e.running[s.owner]
@@ -165,20 +238,25 @@ func (e *extras) of(s *stream) *extra {
 // streams.
 func (j *join) endCoveredExtras() {
 	for service, running := range j.extras.running {
-		if running.stream.listed && j.covered(running) {
-			j.endExtra(service)
+		if !running.stream.listed || !j.covered(running) {
+			continue
+		}
+		j.endExtra(service)
+		if running.again {
+			j.extras.queue(service, j.clock.Now())
 		}
 	}
 }
 
 // covered tells whether filtered streams hold all slices that an extra holds,
-// one of which is served for its Service: only the end of such a slice would
-// start the next extra.
+// in the same state: they may lag, and drop a slice that has lost the label. One
+// of them has to be served for the Service: only the end of such a slice would start
+// the next extra.
 func (j *join) covered(e *extra) bool {
 	served := false
 	for k := range e.holds {
 		rec := j.slices.records[k]
-		if rec.holders&^extraBits == 0 {
+		if rec.holders&^extraBits == 0 || !rec.filtered {
 			return false
 		}
 		served = served || rec.served && rec.owner == e.stream.owner.Name

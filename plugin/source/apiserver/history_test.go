@@ -6,12 +6,14 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/model"
 
 	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/runtime"
 	"pgregory.net/rapid"
 )
@@ -70,7 +72,8 @@ func drawChange(t *rapid.T, at int) (string, runtime.Object) {
 		if deleted {
 			return "service " + service, nil
 		}
-		return "service " + service, serviceForms[form](service, at*10)
+		obj := serviceForms[form](service, at*10).(*corev1.Service)
+		return "service " + service, aged(obj, creationTime+time.Second)
 	}
 	name := rapid.SampledFrom([]string{"s", "t", "u"}).Draw(t, "slice")
 	form := rapid.SampledFrom(slices.Sorted(maps.Keys(sliceForms))).Draw(t, "form")
@@ -192,6 +195,10 @@ type play struct {
 	*scene
 	history *history
 	views   []*view
+	// shown has the states that the stream of headless Services has shown.
+	shown []int
+	// searched is true after the search for slices without the label.
+	searched bool
 	// known counts the extra streams that have a view.
 	known int
 }
@@ -203,6 +210,39 @@ func (p *play) level() bool {
 		}
 	}
 	return true
+}
+
+// newest is the newest state that any stream has shown. What is asked for anew
+// is not older.
+func (p *play) newest() int {
+	newest := 0
+	for _, v := range p.views {
+		newest = max(newest, v.at)
+	}
+	return newest
+}
+
+// search tells the join the owners of the slices without the headless label.
+func (p *play) search(at int) {
+	selector := parsed(unlabelledLabels)
+	var page metav1.PartialObjectMetadataList
+	for _, obj := range p.history.states[at] {
+		if s, ok := obj.(*discoveryv1.EndpointSlice); ok && selector.Matches(labels.Set(s.Labels)) {
+			page.Items = append(page.Items, metav1.PartialObjectMetadata{ObjectMeta: s.ObjectMeta})
+		}
+	}
+	p.join.found(owners(&page))
+	if !p.searched {
+		p.join.searched()
+	}
+	p.searched = true
+	p.after(0)
+}
+
+func (p *play) note(v *view) {
+	if v.stream == p.headless {
+		p.shown = append(p.shown, v.at)
+	}
 }
 
 // follow gives new extra streams a view, and takes it from ended ones.
@@ -229,8 +269,12 @@ func (p *play) turn(t *rapid.T) {
 	} else {
 		p.history.deliver(p.scene, v)
 	}
+	p.note(v)
 	p.join.advance()
-	p.follow(rapid.IntRange(v.at, p.history.last()).Draw(t, "extra list at"))
+	if !p.searched && rapid.Bool().Draw(t, "search") {
+		p.search(rapid.IntRange(p.newest(), p.history.last()).Draw(t, "search at"))
+	}
+	p.follow(rapid.IntRange(p.newest(), p.history.last()).Draw(t, "extra list at"))
 }
 
 // expectNoGap finds fault with each state that lacks an object which was there
@@ -256,7 +300,13 @@ func (p *play) finish() {
 	for _, v := range p.views {
 		for v.at < p.history.last() && !v.stream.closed {
 			p.history.deliver(p.scene, v)
+			p.note(v)
 		}
+	}
+	p.join.advance()
+	p.follow(p.history.last())
+	if !p.searched {
+		p.search(p.history.last())
 	}
 	for range 3 {
 		p.after(extraWait)
@@ -265,8 +315,9 @@ func (p *play) finish() {
 }
 
 // wantFinal holds the reported state against the last one of the history.
-// Trapped slices are reported where their headless Service has no others, and
-// may be where an extra stream still runs.
+// Trapped slices are reported where their headless Service has no others or was
+// seen to become headless after them, and may be where an extra stream still
+// runs.
 func (p *play) wantFinal(t *rapid.T) {
 	last := p.history.states[p.history.last()]
 	var must, may []string
@@ -283,6 +334,8 @@ func (p *play) wantFinal(t *rapid.T) {
 		owner := s.Labels[discoveryv1.LabelServiceName]
 		service, _ := last["service "+owner].(*corev1.Service)
 		switch {
+		case p.wasTrapped("slice "+s.Name, owner):
+			must = append(must, shown(obj))
 		case service == nil || service.Spec.ClusterIP != corev1.ClusterIPNone:
 		case len(service.Spec.Selector) > 0 && !slices.ContainsFunc(must, func(text string) bool { return strings.Contains(text, " of "+owner+" ") && !p.onlyExtra(text) }):
 			must = append(must, shown(obj))
@@ -291,6 +344,40 @@ func (p *play) wantFinal(t *rapid.T) {
 		}
 	}
 	p.compare(t, must, may)
+}
+
+// wasTrapped tells whether a slice has been without the label since before its
+// Service became headless, for the last time, and whether the stream of headless
+// Services could see that it did: no list has skipped what was before.
+func (p *play) wasTrapped(name, owner string) bool {
+	entry := len(p.history.states)
+	for entry > 0 && p.selecting(owner, entry-1) && p.trapped(name, owner, entry-1) {
+		entry--
+	}
+	if entry > p.history.last() || p.selecting(owner, entry-1) {
+		return false
+	}
+	before := -1
+	for _, at := range p.shown {
+		if at < entry {
+			before = max(before, at)
+		}
+	}
+	return !p.selecting(owner, before)
+}
+
+// selecting tells whether a Service was headless with a selector.
+func (p *play) selecting(name string, at int) bool {
+	if at < 0 {
+		return false
+	}
+	s, ok := p.history.states[at]["service "+name].(*corev1.Service)
+	return ok && isHeadless(s) && len(s.Spec.Selector) > 0
+}
+
+func (p *play) trapped(name, owner string, at int) bool {
+	s, ok := p.history.states[at][name].(*discoveryv1.EndpointSlice)
+	return ok && s.Labels[discoveryv1.LabelServiceName] == owner && parsed(unlabelledLabels).Matches(labels.Set(s.Labels))
 }
 
 // onlyExtra tells a slice that is in no filtered stream by its state's text.
@@ -327,9 +414,11 @@ func TestAnyOrderOfEventsEndsInTheSameState(t *testing.T) {
 			v := &view{stream: s}
 			p.views = append(p.views, v)
 			p.history.relist(p.scene, v, rapid.IntRange(first, p.history.last()).Draw(t, "first list of a stream"))
+			p.note(v)
 		}
+		p.join.unsearched = 1
 		p.after(0)
-		p.follow(first)
+		p.follow(rapid.IntRange(p.newest(), p.history.last()).Draw(t, "first extra list at"))
 		p.expectNoGap(first)
 		for range rapid.IntRange(0, 80).Draw(t, "turns") {
 			p.turn(t)

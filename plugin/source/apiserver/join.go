@@ -36,6 +36,8 @@ type record struct {
 	// served means that the Receiver knows the object, refused that something
 	// is wrong with its newest state.
 	served, refused bool
+	// filtered means that a filtered stream has shown the newest state.
+	filtered bool
 	// selecting marks a served headless Service with a selector: it has slices.
 	selecting bool
 	// owner is the Service of a served slice, in the slice's own namespace.
@@ -78,6 +80,9 @@ type join struct {
 	changes    []model.Change
 	// unlisted counts the streams without a first list; extra ones do not count.
 	unlisted int
+	// unsearched counts the Namespaces whose slices without the headless label
+	// were not yet asked for.
+	unsearched int
 	// syncBy is when Synced is called at the latest; zero before the first lists.
 	syncBy time.Time
 	synced bool
@@ -187,7 +192,7 @@ func (j *join) noteListed(s *stream) {
 		return
 	}
 	s.listed = true
-	if s.query.bit&extraBits == 0 {
+	if s.filtered() {
 		j.unlisted--
 	}
 	j.rouse()
@@ -198,12 +203,18 @@ func (j *join) noteListed(s *stream) {
 // version does not tell.
 func (j *join) take(s *stream, o *object, force bool) {
 	rec, known := s.table.records[o.key]
+	entered := rec.holders&s.query.bit == 0
 	rec.holders |= s.query.bit
 	j.extras.held(s, o.key)
 	delete(s.table.leaving, o.key)
-	if !known || force || o.version > rec.version {
-		rec.version = o.version
+	switch {
+	case !known || force || o.version > rec.version:
+		rec.version, rec.filtered = o.version, s.filtered()
+		// What was outside for a moment may have been of another type there.
+		rec.selecting = rec.selecting && !entered
 		j.report(s.table, o, &rec)
+	case o.version == rec.version:
+		rec.filtered = rec.filtered || s.filtered()
 	}
 	s.table.records[o.key] = rec
 }
@@ -253,7 +264,7 @@ func (j *join) report(t *table, o *object, rec *record) {
 	}
 	switch t.kind {
 	case serviceKind:
-		j.reportService(o.service, rec)
+		j.reportService(o, rec)
 	case sliceKind:
 		j.reportSlice(o.slice, rec)
 	case namespaceKind:
@@ -261,14 +272,19 @@ func (j *join) report(t *table, o *object, rec *record) {
 	}
 }
 
-func (j *join) reportService(s *model.Service, rec *record) {
+func (j *join) reportService(o *object, rec *record) {
+	s := o.service
 	j.changes = append(j.changes, model.Change{Service: s})
+	before := rec.selecting
 	rec.served = true
 	rec.selecting = s.Kind == model.Headless && s.HasSelector
 	if s.Kind != model.Headless {
 		j.endExtra(s.ServiceKey)
 	}
 	j.expectSlices(s.ServiceKey, rec.selecting)
+	if rec.selecting && !before {
+		j.expectUnlabelled(s.ServiceKey, o.created)
+	}
 }
 
 func (j *join) reportSlice(s *model.Slice, rec *record) {
@@ -278,7 +294,7 @@ func (j *join) reportSlice(s *model.Slice, rec *record) {
 	j.changes = append(j.changes, model.Change{Slice: s})
 	if !rec.served {
 		j.extras.slices[s.Owner()]++
-		delete(j.extras.waiting, s.Owner())
+		j.extras.hasSlice(s.Owner())
 	}
 	rec.served, rec.owner = true, s.Service
 }
@@ -344,6 +360,8 @@ func (j *join) rouse() {
 type step struct {
 	// started are extra streams to be run.
 	started []*extra
+	// search is true once: the slices without the headless label are to be found.
+	search bool
 	// synced is true once: the Receiver is to be told.
 	synced bool
 	// next is when to call advance again if nothing wakes earlier; zero is never.
@@ -354,16 +372,17 @@ type step struct {
 func (j *join) advance() step {
 	j.mu.Lock()
 	defer j.mu.Unlock()
+	var s step
 	now := j.clock.Now()
 	j.settle(now, j.services)
 	j.settle(now, j.slices)
 	if j.unlisted == 0 && j.syncBy.IsZero() {
 		j.syncBy = now.Add(extraListTime)
 		j.expectAllSlices(now)
+		s.search = true
 	}
-	var s step
 	s.started = j.extras.start(now)
-	s.synced = !j.synced && !j.syncBy.IsZero() && (j.extras.listed() || !now.Before(j.syncBy))
+	s.synced = !j.synced && !j.syncBy.IsZero() && (j.unsearched == 0 && j.extras.listed() || !now.Before(j.syncBy))
 	j.synced = j.synced || s.synced
 	j.send()
 	s.next = j.next()

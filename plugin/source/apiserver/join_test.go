@@ -28,6 +28,9 @@ type scene struct {
 	inputs []input
 }
 
+// sceneStart is when the clock of each scene stands at first.
+var sceneStart = time.Unix(1_000_000, 0)
+
 type input struct{ given, copied runtime.Object }
 
 func newScene(t tester) *scene {
@@ -37,7 +40,7 @@ func newScene(t tester) *scene {
 	}
 	sc := &scene{
 		t:        t,
-		clock:    clocktesting.NewFakePassiveClock(time.Unix(1_000_000, 0)),
+		clock:    clocktesting.NewFakePassiveClock(sceneStart),
 		receiver: newReceiver(),
 		ended:    make(map[*extra]bool),
 	}

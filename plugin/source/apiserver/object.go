@@ -2,6 +2,7 @@ package apiserver
 
 import (
 	"strconv"
+	"time"
 	"unique"
 
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/model"
@@ -20,6 +21,8 @@ type key struct{ namespace, name string }
 type object struct {
 	key
 	version uint64
+	// created is when the API object of a Service was made; zero is unknown.
+	created time.Time
 	// matches is false for an object that does not belong to the stream that it
 	// came in: a delete without the word.
 	matches bool
@@ -55,6 +58,7 @@ func readServices(matches func(*corev1.Service) bool) reader {
 			return o
 		}
 		o.service, o.refused = model.NewService(api)
+		o.created = api.CreationTimestamp.Time
 		o.matches = o.service != nil || o.refused != nil
 		return o
 	}

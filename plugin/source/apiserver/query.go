@@ -18,24 +18,26 @@ import (
 	"k8s.io/client-go/tools/cache"
 )
 
-// The names of the streams in metrics.
+// The names of the streams in metrics, and of the search in unlabelled.go.
 const (
 	servicesHeadless     = "services_headless"
 	servicesExternalName = "services_externalname"
 	slicesHeadless       = "endpointslices_headless"
 	slicesOther          = "endpointslices_other"
 	slicesExtra          = "endpointslices_extra"
+	slicesUnlabelled     = "endpointslices_unlabelled"
 	namespacesSelected   = "namespaces"
 )
 
 const sliceController = "endpointslice-controller.k8s.io"
 
 // What the API server is asked for. Slices that the controller made for
-// Services with a ClusterIP are in none of them.
+// Services with a ClusterIP are in none of the streams.
 const (
 	headlessField     = "spec.clusterIP=" + corev1.ClusterIPNone
 	externalNameField = "spec.type=" + string(corev1.ServiceTypeExternalName)
 	headlessLabels    = discoveryv1.LabelManagedBy + "=" + sliceController + "," + corev1.IsHeadlessService
+	unlabelledLabels  = discoveryv1.LabelManagedBy + "=" + sliceController + ",!" + corev1.IsHeadlessService
 	otherLabels       = discoveryv1.LabelManagedBy + "!=" + sliceController + "," + discoveryv1.LabelServiceName
 )
 
@@ -66,14 +68,10 @@ func (c Config) queries() ([]*query, error) {
 	if err != nil {
 		return nil, fmt.Errorf("the labels %q are not a label selector: %w", c.Labels, err)
 	}
-	headlessSlices := parsed(headlessLabels)
-	if requirements, _ := selected.Requirements(); !namesReserved(requirements) {
-		headlessSlices = headlessSlices.Add(requirements...)
-	}
 	queries := []*query{
 		serviceQuery(servicesHeadless, selected, headlessField, isHeadless),
 		serviceQuery(servicesExternalName, selected, externalNameField, isExternalName),
-		sliceQuery(slicesHeadless, headlessSlices),
+		sliceQuery(slicesHeadless, controllerSlices(headlessLabels, selected)),
 		sliceQuery(slicesOther, parsed(otherLabels)),
 	}
 	if c.NamespaceLabels != "" {
@@ -87,6 +85,17 @@ func (c Config) queries() ([]*query, error) {
 		q.bit = 1 << i
 	}
 	return queries, nil
+}
+
+// controllerSlices narrows a selector of slices that the EndpointSlice
+// controller made down to those of the selected Services.
+func controllerSlices(selector string, services labels.Selector) labels.Selector {
+	all := parsed(selector)
+	requirements, _ := services.Requirements()
+	if namesReserved(requirements) {
+		return all
+	}
+	return all.Add(requirements...)
 }
 
 // parsed is for the selectors of this package, which parse.

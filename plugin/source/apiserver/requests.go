@@ -88,12 +88,17 @@ func (r *requests) failed(err error) {
 	if apierrors.IsResourceExpired(err) || apierrors.IsGone(err) {
 		return
 	}
-	// The URL is long and says what the stream's name says.
-	if request, ok := errors.AsType[*url.Error](err); ok {
-		err = request.Err
-	}
 	watchErrors.WithLabelValues(r.stream.query.name).Inc()
-	r.stream.connection.failed(err)
+	r.stream.connection.failed(withoutURL(err))
+}
+
+// withoutURL leaves out the URL, which is long and says what the name of the
+// stream says.
+func withoutURL(err error) error {
+	if request, ok := errors.AsType[*url.Error](err); ok {
+		return request.Err
+	}
+	return err
 }
 
 // refusesStreaming tells the answer of a server that has no streaming lists,

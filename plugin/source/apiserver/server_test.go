@@ -61,6 +61,11 @@ type request struct {
 // resource is the plural name at the end of the path.
 func (r request) resource() string { return r.path[strings.LastIndex(r.path, "/")+1:] }
 
+// metadata tells a request for metadata only.
+func (r request) metadata() bool {
+	return strings.Contains(r.header.Get("Accept"), "as=PartialObjectMetadataList")
+}
+
 func newAPIServer(t testing.TB) *apiServer {
 	a := &apiServer{
 		version: 1,
@@ -177,6 +182,10 @@ func (a *apiServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 func (a *apiServer) list(w http.ResponseWriter, r request) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
+	if r.metadata() {
+		a.listMetadataLocked(w, r)
+		return
+	}
 	kinds := kindsOf(r.resource())
 	_ = json.NewEncoder(w).Encode(map[string]any{
 		"kind":       kinds.Kind + "List",
@@ -184,6 +193,28 @@ func (a *apiServer) list(w http.ResponseWriter, r request) {
 		"metadata":   map[string]string{"resourceVersion": strconv.Itoa(a.version)},
 		"items":      a.selectedLocked(r),
 	})
+}
+
+// listMetadataLocked makes pages of the size that is asked for, also at the
+// resource version 0.
+func (a *apiServer) listMetadataLocked(w http.ResponseWriter, r request) {
+	var all []metav1.PartialObjectMetadata
+	for _, obj := range a.selectedLocked(r) {
+		meta := obj.(metav1.Object)
+		all = append(all, metav1.PartialObjectMetadata{ObjectMeta: metav1.ObjectMeta{
+			Namespace: meta.GetNamespace(), Name: meta.GetName(), Labels: meta.GetLabels(),
+		}})
+	}
+	slices.SortFunc(all, func(a, b metav1.PartialObjectMetadata) int { return strings.Compare(a.Name, b.Name) })
+	from, _ := strconv.Atoi(r.query.Get("continue"))
+	limit, _ := strconv.Atoi(r.query.Get("limit"))
+	to := min(from+limit, len(all))
+	list := metav1.PartialObjectMetadataList{Items: all[from:to]}
+	list.TypeMeta = metav1.TypeMeta{Kind: "PartialObjectMetadataList", APIVersion: metav1.SchemeGroupVersion.String()}
+	if to < len(all) {
+		list.Continue = strconv.Itoa(to)
+	}
+	_ = json.NewEncoder(w).Encode(list)
 }
 
 func (a *apiServer) selectedLocked(r request) []runtime.Object {

@@ -6,7 +6,7 @@
 // requests go through requests.go. It makes its API objects small (object.go)
 // and hands them to the join (join.go), which makes one state out of all
 // streams for the Receiver. extra.go has the streams for Services whose slices
-// the others miss.
+// the others miss, and unlabelled.go looks for these Services at the start.
 package apiserver
 
 import (
@@ -24,6 +24,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/wait"
 	corev1client "k8s.io/client-go/kubernetes/typed/core/v1"
 	discoveryv1client "k8s.io/client-go/kubernetes/typed/discovery/v1"
+	"k8s.io/client-go/metadata"
 	"k8s.io/client-go/rest"
 	"k8s.io/utils/clock"
 )
@@ -35,6 +36,9 @@ type Source struct {
 	client     *http.Client
 	core       rest.Interface
 	discovery  rest.Interface
+	// unlabelled selects the slices that the search is for.
+	unlabelled string
+	metadata   metadata.Interface
 	clock      clock.Clock
 	// backoff is client-go's own where nil.
 	backoff *wait.Backoff
@@ -52,11 +56,18 @@ func New(c Config) (*Source, error) {
 	if err != nil {
 		return nil, err
 	}
+	// The queries have the labels parsed.
+	selected := parsed(c.Labels)
 	config, err := c.clientConfig()
 	if err != nil {
 		return nil, err
 	}
-	s := &Source{queries: queries, namespaces: sorted(c.Namespaces), clock: clock.RealClock{}}
+	s := &Source{
+		queries:    queries,
+		namespaces: sorted(c.Namespaces),
+		unlabelled: controllerSlices(unlabelledLabels, selected).String(),
+		clock:      clock.RealClock{},
+	}
 	if len(s.namespaces) == 0 {
 		s.namespaces = []string{metav1.NamespaceAll}
 	}
@@ -79,6 +90,9 @@ func (s *Source) connect(config *rest.Config) error {
 	if err != nil {
 		return fmt.Errorf("cannot make a client of the API server %s: %w", config.Host, err)
 	}
+	if s.metadata, err = metadata.NewForConfigAndClient(config, s.client); err != nil {
+		return fmt.Errorf("cannot make a client of the API server %s: %w", config.Host, err)
+	}
 	s.core, s.discovery = core.RESTClient(), discovery.RESTClient()
 	return nil
 }
@@ -89,7 +103,7 @@ func (s *Source) Run(ctx context.Context, r source.Receiver) {
 	j := newJoin(s.clock, r)
 	j.extras.open = func(owner model.ServiceKey, bit holders) *extra { return s.openExtra(ctx, j, owner, bit) }
 	streams := s.streams(j)
-	j.unlisted = len(streams)
+	j.unlisted, j.unsearched = len(streams), len(s.namespaces)
 	for _, stream := range streams {
 		running.Go(func() { s.watch(ctx, stream) })
 	}
@@ -97,6 +111,11 @@ func (s *Source) Run(ctx context.Context, r source.Receiver) {
 		next := j.advance()
 		for _, extra := range next.started {
 			running.Go(extra.run)
+		}
+		if next.search {
+			for _, namespace := range s.namespaces {
+				running.Go(func() { s.search(ctx, j, namespace) })
+			}
 		}
 		if next.synced {
 			r.Synced()

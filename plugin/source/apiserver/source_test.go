@@ -78,6 +78,7 @@ func TestSelectors(t *testing.T) {
 	const (
 		discovery   = "/apis/discovery.k8s.io/v1/"
 		mainLabels  = "endpointslice.kubernetes.io/managed-by=endpointslice-controller.k8s.io,service.kubernetes.io/headless"
+		unlabelled  = "endpointslice.kubernetes.io/managed-by=endpointslice-controller.k8s.io,!service.kubernetes.io/headless"
 		otherLabels = "endpointslice.kubernetes.io/managed-by!=endpointslice-controller.k8s.io,kubernetes.io/service-name"
 	)
 	tests := []struct {
@@ -85,26 +86,30 @@ func TestSelectors(t *testing.T) {
 		config Config
 		want   []string
 	}{
-		{"four streams over all namespaces", Config{}, []string{
+		{"four streams and a search over all namespaces", Config{}, []string{
 			"/api/v1/services field spec.clusterIP=None",
 			"/api/v1/services field spec.type=ExternalName",
 			discovery + "endpointslices labels " + otherLabels,
 			discovery + "endpointslices labels " + mainLabels,
+			discovery + "endpointslices labels " + unlabelled,
 		}},
-		{"four streams in each namespace, and nothing across them", Config{Namespaces: []string{"n", "m", "n"}}, []string{
+		{"four streams and a search in each namespace, and nothing across them", Config{Namespaces: []string{"n", "m", "n"}}, []string{
 			"/api/v1/namespaces/m/services field spec.clusterIP=None",
 			"/api/v1/namespaces/m/services field spec.type=ExternalName",
 			"/api/v1/namespaces/n/services field spec.clusterIP=None",
 			"/api/v1/namespaces/n/services field spec.type=ExternalName",
 			discovery + "namespaces/m/endpointslices labels " + otherLabels,
 			discovery + "namespaces/m/endpointslices labels " + mainLabels,
+			discovery + "namespaces/m/endpointslices labels " + unlabelled,
 			discovery + "namespaces/n/endpointslices labels " + otherLabels,
 			discovery + "namespaces/n/endpointslices labels " + mainLabels,
+			discovery + "namespaces/n/endpointslices labels " + unlabelled,
 		}},
 		{"labels of Services, which the controller copies to its slices", Config{Labels: "tier in (a, b),dns"}, []string{
 			"/api/v1/services labels dns,tier in (a,b) field spec.clusterIP=None",
 			"/api/v1/services labels dns,tier in (a,b) field spec.type=ExternalName",
 			discovery + "endpointslices labels dns," + mainLabels + ",tier in (a,b)",
+			discovery + "endpointslices labels dns," + unlabelled + ",tier in (a,b)",
 			discovery + "endpointslices labels " + otherLabels,
 		}},
 		{"labels that the controller reserves are not asked of slices", Config{Labels: "service.kubernetes.io/headless"}, []string{
@@ -112,6 +117,7 @@ func TestSelectors(t *testing.T) {
 			"/api/v1/services labels service.kubernetes.io/headless field spec.type=ExternalName",
 			discovery + "endpointslices labels " + otherLabels,
 			discovery + "endpointslices labels " + mainLabels,
+			discovery + "endpointslices labels " + unlabelled,
 		}},
 		{"Namespaces by label", Config{NamespaceLabels: "dns=yes"}, []string{
 			"/api/v1/namespaces labels dns=yes",
@@ -119,6 +125,7 @@ func TestSelectors(t *testing.T) {
 			"/api/v1/services field spec.type=ExternalName",
 			discovery + "endpointslices labels " + otherLabels,
 			discovery + "endpointslices labels " + mainLabels,
+			discovery + "endpointslices labels " + unlabelled,
 		}},
 	}
 	for _, tt := range tests {
@@ -143,7 +150,7 @@ func TestRequestsSayWhoAsksAndPreferProtobuf(t *testing.T) {
 		if accept := r.header.Get("Accept"); !strings.HasPrefix(accept, "application/vnd.kubernetes.protobuf") {
 			t.Errorf("the client accepts %q", accept)
 		}
-		if !r.streams {
+		if !r.streams && !r.metadata() {
 			t.Errorf("%s was not asked for as a streaming list: %v", r.path, r.query)
 		}
 	}

@@ -8,6 +8,7 @@ import (
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/model"
 
 	"github.com/go-logr/logr"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/client-go/tools/cache"
 	"k8s.io/klog/v2"
@@ -48,14 +49,19 @@ var (
 )
 
 func newStream(j *join, q *query, namespace string) *stream {
-	of := q.name
-	if namespace != "" {
-		of += " in the namespace " + namespace
-	}
+	of := inNamespace(q.name, namespace)
 	s := &stream{query: q, namespace: namespace, join: j, table: j.table(q.kind), connection: connection{of: of}}
 	s.touch()
 	s.listing.Store(new(time.Now()))
 	return s
+}
+
+// inNamespace names what is read, for people.
+func inNamespace(name, namespace string) string {
+	if namespace == metav1.NamespaceAll {
+		return name
+	}
+	return name + " in the namespace " + namespace
 }
 
 func newExtraStream(j *join, owner model.ServiceKey, bit holders) *stream {
@@ -64,6 +70,9 @@ func newExtraStream(j *join, owner model.ServiceKey, bit holders) *stream {
 	s.connection.of = slicesExtra + " of the Service " + owner.String()
 	return s
 }
+
+// filtered is false for an extra stream.
+func (s *stream) filtered() bool { return s.query.bit&extraBits == 0 }
 
 func (s *stream) covers(k key) bool { return s.namespace == "" || s.namespace == k.namespace }
 
