@@ -1,0 +1,67 @@
+package differential
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+//go:generate go test -run TestTheDocumentIsTheList -update
+
+var update = flag.Bool("update", false, "write docs/differences.md anew")
+
+// document is where people read the list.
+var document = filepath.Join("..", "..", "docs", "differences.md")
+
+func TestTheDocumentIsTheList(t *testing.T) {
+	want := markdown(differences)
+	if *update {
+		if err := os.WriteFile(document, []byte(want), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	got, err := os.ReadFile(document)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if string(got) != want {
+		t.Errorf("%s is not what the list in differences_test.go says: run `go generate ./test/differential`", document)
+	}
+}
+
+const introduction = `# Differences from *kubernetes*
+
+Asked the same question about the same cluster, *k8s_endpoints* and the stock *kubernetes* plugin of CoreDNS
+1.15.0 give the same answer (response code, flags, records, TTLs), except for what stands here. The test in
+` + "`test/differential`" + ` asks both about headless and ExternalName Services of every kind, with a real control plane,
+and fails on any other difference, and on one that is no longer there. This file is made from its list: change
+that, and run ` + "`go generate ./test/differential`" + `.
+
+The order of records does not count, and neither do serial numbers. The examples are questions of the test.
+`
+
+// markdown writes the list as a table for all setups, and one for each setup
+// that has differences of its own.
+func markdown(list []difference) string {
+	var b strings.Builder
+	b.WriteString(introduction)
+	for _, section := range []struct {
+		title string
+		only  setup
+	}{
+		{"In front of *kubernetes*, as recommended", ""},
+		{"With `endpoint_pod_names`, also", withPodNames},
+		{"Without `fallthrough`, also", alone},
+	} {
+		fmt.Fprintf(&b, "\n## %s\n\n| difference | reason | example |\n|---|---|---|\n", section.title)
+		for _, d := range list {
+			if d.only == section.only {
+				fmt.Fprintf(&b, "| %s | %s | `%s` |\n", d.name, d.reason, d.example)
+			}
+		}
+	}
+	return b.String()
+}

@@ -1,0 +1,214 @@
+package differential
+
+import (
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/miekg/dns"
+)
+
+// askedTypes are the types of questions for each name.
+var askedTypes = []uint16{
+	dns.TypeA, dns.TypeAAAA, dns.TypeSRV, dns.TypePTR, dns.TypeCNAME, dns.TypeTXT,
+	dns.TypeMX, dns.TypeNS, dns.TypeSOA, dns.TypeHTTPS, dns.TypeANY,
+}
+
+// A question is a name and a type, and how it is asked.
+type question struct {
+	name string
+	typ  uint16
+	way  way
+}
+
+func (q question) String() string {
+	return dns.TypeToString[q.typ] + " " + q.name
+}
+
+// A way is how a question is asked.
+type way string
+
+const (
+	overUDP  way = "UDP with a large buffer"
+	overTCP  way = "TCP"
+	smallUDP way = "UDP with 512 bytes"
+)
+
+// questions are all that the servers are asked. Those whose answer is not
+// negative are asked over TCP too.
+func questions(services []*service) []question {
+	var all []question
+	for _, name := range names(services) {
+		for _, typ := range askedTypes {
+			all = append(all, question{name, typ, overUDP})
+		}
+	}
+	for _, s := range services {
+		if s.kind != headless || s.namespace != mainSpace {
+			continue
+		}
+		for _, name := range []string{s.fullName(), "_one._tcp." + s.fullName(), "_sql._tcp." + s.fullName()} {
+			for _, typ := range []uint16{dns.TypeA, dns.TypeAAAA, dns.TypeSRV} {
+				all = append(all, question{name, typ, smallUDP})
+			}
+		}
+	}
+	return all
+}
+
+// names returns every name that exists, and near misses of each, in a fixed
+// order.
+func names(services []*service) []string {
+	all := make(map[string]bool)
+	add := func(names ...string) {
+		for _, name := range names {
+			all[name] = true
+		}
+	}
+	for _, s := range services {
+		add(serviceNames(s)...)
+		for _, e := range s.endpoints {
+			add(reverseOf(e.address))
+		}
+		if s.address != "" {
+			add(reverseOf(s.address))
+		}
+	}
+	add(zoneNames()...)
+	add(reverseNames()...)
+	return slices.Sorted(maps.Keys(all))
+}
+
+// thorough are the Services for which all near misses are asked, one or two of
+// each shape. Of the others, some are.
+var thorough = []string{"sts", "hand", "mixed", "any-port", "dotted", "fqdn", "reused", "web", "outside", "literal", "ported"}
+
+// serviceNames returns the names at and below a Service, and near misses.
+func serviceNames(s *service) []string {
+	full := s.fullName()
+	found := []string{full}
+	below := []string{"nope", "_nope._tcp", "_._tcp", "tcp"}
+	below = append(below, endpointNames(s)...)
+	below = append(below, portNames(s)...)
+	if slices.Contains(thorough, s.name) {
+		below = append(below, nearMisses(s)...)
+		found = append(found, besideNames(s)...)
+	}
+	for _, labels := range below {
+		found = append(found, labels+"."+full)
+	}
+	return found
+}
+
+// maxNamed is how many endpoints of a Service are asked for: those of a big one
+// are all alike.
+const maxNamed = 8
+
+// endpointNames returns the names of endpoints, in each form, whether they are
+// published or not.
+func endpointNames(s *service) []string {
+	var labels []string
+	for _, e := range s.endpoints[:min(len(s.endpoints), maxNamed)] {
+		labels = append(labels, e.dashed(), e.hostname, e.pod)
+	}
+	if s.fqdn != "" {
+		labels = append(labels, strings.ReplaceAll(s.fqdn, ".", "-"))
+	}
+	return slices.DeleteFunc(labels, func(label string) bool { return label == "" })
+}
+
+// portNames returns the names of ports and protocols, and the same without
+// underscores.
+func portNames(s *service) []string {
+	all := slices.Clone(s.ports)
+	for _, e := range s.endpoints {
+		all = append(all, e.ports...)
+	}
+	if s.fqdn != "" {
+		all = append(all, sql)
+	}
+	var labels []string
+	for _, p := range all {
+		labels = append(labels, "_"+p.protocol)
+		if p.name != "" {
+			labels = append(labels, "_"+p.name+"._"+p.protocol, p.name+"."+p.protocol)
+		}
+	}
+	return labels
+}
+
+// nearMisses returns labels below a Service that are nearly those of a port or
+// of an endpoint.
+func nearMisses(s *service) []string {
+	labels := []string{
+		"*", "_", "_nope", "_tcp", "_udp", "_sctp", "sctp", "a.b", "a.b.c", "_._", "_._udp", "_._nope", `a\.b`, "10-99-0-1", "fd00--99",
+		"_a.b", "a._b", "a._tcp", "x._sql._tcp",
+	}
+	for _, pair := range portNames(s) {
+		name, protocol, two := strings.Cut(pair, ".")
+		if !two {
+			continue
+		}
+		other := "_udp"
+		if strings.HasSuffix(protocol, "udp") {
+			other = "_tcp"
+		}
+		bareName, bareProtocol := strings.TrimPrefix(name, "_"), strings.TrimPrefix(protocol, "_")
+		labels = append(labels,
+			name, name+"."+other, name+"._nope", name+"._", "_"+bareName+"."+bareProtocol, bareName+"._"+bareProtocol,
+			"__"+bareName+"._"+bareProtocol, strings.ToUpper(pair),
+		)
+	}
+	for _, label := range endpointNames(s) {
+		labels = append(labels, label+"."+label, "_sql._tcp."+label, "_"+label, label+"x", strings.ToUpper(label))
+	}
+	return labels
+}
+
+// besideNames returns the name of a Service with capitals, and names beside it.
+func besideNames(s *service) []string {
+	full, beside := s.fullName(), s.name+"."+s.namespace+"."
+	return []string{
+		strings.ToUpper(full), "_SQL._tcp." + strings.ToUpper(full), strings.ToUpper(s.name) + "." + s.namespace + ".svc." + zone, beside + "Svc.Cluster.Local.",
+		beside + zone, beside + "pod." + zone, beside + "svc.svc." + zone, beside + "svc.nope." + zone,
+		s.name + ".nope.svc." + zone, s.name + "x." + s.namespace + ".svc." + zone, `a\.` + full,
+	}
+}
+
+// zoneNames returns the names of the zone itself, and others that no Service
+// owns.
+func zoneNames() []string {
+	found := []string{zone, strings.ToUpper(zone), "local.", "nope.", "www.example.net."}
+	for _, label := range []string{"www", "rich", "v4", "missing", "failing"} {
+		found = append(found, label+".example.org.")
+	}
+	for _, label := range []string{
+		"svc", "pod", "nope", "_tcp", "ns.dns", "dns", "apex.dns", "hostmaster", "dns-version", "DNS-Version", "x.dns-version", "dns-version.svc",
+		"10-1-0-1.test.pod", "*", "svc.svc",
+	} {
+		found = append(found, label+"."+zone)
+	}
+	for _, namespace := range []string{mainSpace, otherSpace, plainSpace, vacantSpace, "nope"} {
+		found = append(found, namespace+".svc."+zone, namespace+".pod."+zone, "nope."+namespace+".svc."+zone, "_tcp."+namespace+".svc."+zone)
+	}
+	return found
+}
+
+// reverseNames returns names in the reverse zones that are not the reverse
+// names of endpoints.
+func reverseNames() []string {
+	return []string{
+		"in-addr.arpa.", "10.in-addr.arpa.", "1.10.in-addr.arpa.", "0.1.10.in-addr.arpa.", "99.0.1.10.in-addr.arpa.", "1.1.0.1.10.in-addr.arpa.",
+		"01.0.1.10.in-addr.arpa.", "256.0.1.10.in-addr.arpa.", "x.in-addr.arpa.", "dns-version.in-addr.arpa.", "1.0.1.10.IN-ADDR.arpa.", "ns.dns.in-addr.arpa.",
+		"ip6.arpa.", "d.f.ip6.arpa.", "1.0.0.0.0.d.f.ip6.arpa.", "g.ip6.arpa.", "dns-version.ip6.arpa.", "10.ip6.arpa.",
+		reverseOf("fd00:1::99"), "1." + reverseOf("fd00:1::1"), strings.ToUpper(reverseOf("fd00:1::1")),
+	}
+}
+
+func reverseOf(address string) string {
+	name, err := dns.ReverseAddr(address)
+	if err != nil {
+		panic(err)
+	}
+	return name
+}
