@@ -111,12 +111,18 @@ func (j *join) expectAllSlices(now time.Time) {
 	}
 }
 
-// expectUnlabelled notes that a Service has become headless. One that was made
-// long ago has changed its type, and may have slices without the label. Before
-// the first lists all Services are new: the search that follows will tell.
-func (j *join) expectUnlabelled(service model.ServiceKey, created time.Time) {
+// isOld tells a Service that enters and was made long ago: it has changed its
+// type.
+func (j *join) isOld(created time.Time) bool {
+	return !created.IsZero() && j.clock.Since(created) > creationTime
+}
+
+// expectUnlabelled notes that a Service has become headless, and may have
+// slices without the label. Before the first lists all Services are new: the
+// search that follows will tell.
+func (j *join) expectUnlabelled(service model.ServiceKey) {
 	now := j.clock.Now()
-	if j.syncBy.IsZero() || created.IsZero() || now.Sub(created) <= creationTime {
+	if j.syncBy.IsZero() {
 		return
 	}
 	if running := j.extras.running[service]; running != nil {

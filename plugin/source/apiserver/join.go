@@ -39,7 +39,8 @@ type record struct {
 	// filtered means that a filtered stream has shown the newest state.
 	filtered bool
 	// selecting marks a served headless Service with a selector: it has slices.
-	selecting bool
+	// external marks one that was last reported as an ExternalName Service.
+	selecting, external bool
 	// owner is the Service of a served slice, in the slice's own namespace.
 	owner string
 }
@@ -275,15 +276,16 @@ func (j *join) report(t *table, o *object, rec *record) {
 func (j *join) reportService(o *object, rec *record) {
 	s := o.service
 	j.changes = append(j.changes, model.Change{Service: s})
-	before := rec.selecting
+	before, retyped := rec.selecting, rec.external
 	rec.served = true
+	rec.external = s.Kind == model.ExternalName
 	rec.selecting = s.Kind == model.Headless && s.HasSelector
 	if s.Kind != model.Headless {
 		j.endExtra(s.ServiceKey)
 	}
 	j.expectSlices(s.ServiceKey, rec.selecting)
-	if rec.selecting && !before {
-		j.expectUnlabelled(s.ServiceKey, o.created)
+	if rec.selecting && !before && (retyped || j.isOld(o.created)) {
+		j.expectUnlabelled(s.ServiceKey)
 	}
 }
 

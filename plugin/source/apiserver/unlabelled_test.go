@@ -144,6 +144,11 @@ func TestServiceThatBecomesHeadlessAfterTheStart(t *testing.T) {
 			sc.add(sc.headless, aged(headless("a", 3), old))
 			sc.delete(sc.external, aged(externalName("a", 3), old))
 		}, 1},
+		{"also one that was made just now", func(sc *scene) {
+			sc.add(sc.external, aged(externalName("a", 2), 0))
+			sc.add(sc.headless, aged(headless("a", 3), 0))
+			sc.add(sc.main, slice("s", "a", 4))
+		}, 1},
 		{"a Service that changed its type during a lost connection gets one", func(sc *scene) {
 			sc.add(sc.external, aged(externalName("a", 2), old))
 			sc.list(sc.main, 9, slice("s", "a", 5))
