@@ -1,0 +1,167 @@
+// Package e2e tests the built CoreDNS with dig against a real control plane:
+// slices come from the real controllers, as in a cluster.
+//
+// The tests share one control plane and, where they can, one CoreDNS. Each has a
+// namespace and addresses of its own.
+package e2e
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/k8s-endpoints/k8s_endpoints/test/cluster"
+	"github.com/k8s-endpoints/k8s_endpoints/test/cluster/poll"
+	"github.com/k8s-endpoints/k8s_endpoints/test/server"
+
+	rbacv1 "k8s.io/api/rbac/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+)
+
+func TestMain(m *testing.M) {
+	flag.Parse()
+	code := m.Run()
+	if err := stopShared(code != 0); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		code = 1
+	}
+	os.Exit(code)
+}
+
+// started is what tests share, once one of them has asked for it.
+var started struct {
+	sync.Mutex
+	cluster *cluster.Cluster
+	server  *server.Server
+	err     error
+}
+
+// sharedCluster returns the control plane of the tests that do not stop it. The
+// user coredns has the least rights that README.md names.
+func sharedCluster(t *testing.T) *cluster.Cluster {
+	t.Helper()
+	started.Lock()
+	defer started.Unlock()
+	if started.cluster == nil && started.err == nil {
+		// It outlives the test that asks for it first.
+		started.cluster, started.err = cluster.Start(context.Background())
+		if started.err == nil {
+			started.err = started.cluster.Grant(context.Background(), cluster.CoreDNSUser, leastRights...)
+		}
+	}
+	must(t, started.err)
+	return started.cluster
+}
+
+// sharedServer returns the CoreDNS of the tests that need no other Corefile
+// than sharedCorefile.
+func sharedServer(t *testing.T) *server.Server {
+	t.Helper()
+	c := sharedCluster(t)
+	started.Lock()
+	defer started.Unlock()
+	if started.server == nil && started.err == nil {
+		started.server, started.err = server.Start(context.Background(), sharedCorefile(t, c))
+	}
+	must(t, started.err)
+	return started.server
+}
+
+func stopShared(failed bool) error {
+	started.Lock()
+	defer started.Unlock()
+	var err error
+	if started.server != nil {
+		err = started.server.Stop()
+		if failed {
+			fmt.Fprintf(os.Stderr, "the log of the shared CoreDNS:\n%s", tail(started.server.Log()))
+		}
+	}
+	if started.cluster != nil {
+		err = errors.Join(err, started.cluster.Stop())
+	}
+	return err
+}
+
+func tail(log string) string {
+	const shown = 40
+	lines := strings.SplitAfter(log, "\n")
+	return strings.Join(lines[max(0, len(lines)-shown):], "")
+}
+
+// leastRights are those of README.md.
+var leastRights = []rbacv1.PolicyRule{
+	{APIGroups: []string{""}, Resources: []string{"services"}, Verbs: []string{"list", "watch"}},
+	{APIGroups: []string{"discovery.k8s.io"}, Resources: []string{"endpointslices"}, Verbs: []string{"list", "watch"}},
+}
+
+// Options that say nothing.
+var (
+	createOptions metav1.CreateOptions
+	deleteOptions metav1.DeleteOptions
+	getOptions    metav1.GetOptions
+	patchOptions  metav1.PatchOptions
+)
+
+const mergePatch = types.MergePatchType
+
+// limit is what a busy machine may need for what usually takes milliseconds.
+const limit = time.Minute
+
+func within(t *testing.T) context.Context {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), limit)
+	t.Cleanup(cancel)
+	return ctx
+}
+
+func until(t *testing.T, condition func(context.Context) error) {
+	t.Helper()
+	if err := poll.Until(within(t), condition); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// must fails the test on the first error of steps that were all taken.
+func must(t *testing.T, errs ...error) {
+	t.Helper()
+	for _, err := range errs {
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// A place is where a test puts its objects: a namespace of the shared cluster,
+// and addresses that no other test publishes.
+type place struct {
+	*cluster.Cluster
+	namespace string
+	network   int64
+}
+
+var networks atomic.Int64
+
+func newPlace(t *testing.T) *place {
+	t.Helper()
+	c := sharedCluster(t)
+	return &place{Cluster: c, namespace: c.Namespace(t), network: networks.Add(1)}
+}
+
+func (p *place) v4(host int) string { return fmt.Sprintf("10.1.%d.%d", p.network, host) }
+
+func (p *place) v6(host int) string { return fmt.Sprintf("fd00:1:%x::%x", p.network, host) }
+
+// name returns a name below the place's namespace, in the zone cluster.local:
+// that of a Service, or one below that.
+func (p *place) name(labels string) string {
+	return labels + "." + p.namespace + ".svc.cluster.local."
+}

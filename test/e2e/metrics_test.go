@@ -1,0 +1,300 @@
+package e2e
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/k8s-endpoints/k8s_endpoints/test/cluster"
+	"github.com/k8s-endpoints/k8s_endpoints/test/server"
+
+	corev1 "k8s.io/api/core/v1"
+	discoveryv1 "k8s.io/api/discovery/v1"
+)
+
+const prefix = "coredns_k8s_endpoints_"
+
+// A sample is a metric of the plugin, with its labels and without the prefix,
+// and its value.
+type sample struct {
+	series string
+	value  float64
+}
+
+// samples returns all metrics of the plugin.
+func samples(ctx context.Context, s *server.Server) (map[string]float64, error) {
+	text, err := s.Metrics(ctx)
+	if err != nil {
+		return nil, err
+	}
+	all := make(map[string]float64)
+	for line := range strings.Lines(text) {
+		series, ok := strings.CutPrefix(strings.TrimSpace(line), prefix)
+		if !ok {
+			continue
+		}
+		at := strings.LastIndexByte(series, ' ')
+		if all[series[:at]], err = strconv.ParseFloat(series[at+1:], 64); err != nil {
+			return nil, err
+		}
+	}
+	return all, nil
+}
+
+// wantMetrics waits until the metrics have the values.
+func wantMetrics(t *testing.T, s *server.Server, want ...sample) {
+	t.Helper()
+	until(t, func(ctx context.Context) error {
+		got, err := samples(ctx, s)
+		if err != nil {
+			return err
+		}
+		for _, each := range want {
+			if value, ok := got[each.series]; !ok || value != each.value {
+				return fmt.Errorf("%s is %v (exported: %t), want %v", each.series, value, ok, each.value)
+			}
+		}
+		return nil
+	})
+}
+
+// metered is a Corefile with all that makes metrics: an API server, manifests
+// and an external name that fails.
+const metered = `cluster.local:{{.DNS}} in-addr.arpa:{{.DNS}} {
+    bind 127.0.0.1
+    ready 127.0.0.1:{{.Ready}}
+    prometheus 127.0.0.1:{{.Metrics}}
+    metadata
+    log . "asked {name} kind={/k8s_endpoints/kind} service={/k8s_endpoints/service} namespace={/k8s_endpoints/namespace} endpoint={/k8s_endpoints/endpoint} port={/k8s_endpoints/port-name} protocol={/k8s_endpoints/protocol}"
+    k8s_endpoints {
+        kubeconfig KUBECONFIG
+        namespaces NAMESPACE
+    }
+}
+files.test:{{.DNS}} {
+    bind 127.0.0.1
+    prometheus 127.0.0.1:{{.Metrics}}
+    k8s_endpoints {
+        manifests MANIFESTS
+    }
+}
+fails.test:{{.DNS}} {
+    bind 127.0.0.1
+    template ANY ANY {
+        rcode SERVFAIL
+    }
+}
+`
+
+const configMap = "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: none\n"
+
+func meteredServer(t *testing.T, p *place, g *gate) *server.Server {
+	t.Helper()
+	dir := t.TempDir()
+	must(t, os.WriteFile(filepath.Join(dir, "skipped.yaml"), []byte(configMap), 0o600))
+	return server.New(t, strings.NewReplacer(
+		"KUBECONFIG", g.kubeconfig(p.Config(cluster.CoreDNSUser).BearerToken), "NAMESPACE", p.namespace, "MANIFESTS", dir,
+	).Replace(metered))
+}
+
+// runAllStates runs an endpoint in each state, and an object of each kind.
+func (p *place) runAllStates(t *testing.T) {
+	t.Helper()
+	ctx := within(t)
+	p.runDB(t)
+	for i, name := range []string{"unready", "draining", "terminating"} {
+		must(t, p.CreatePod(ctx, p.dbPod(name)), p.PodReady(ctx, p.namespace, name, p.v4(i+2)))
+	}
+	must(t,
+		p.TerminatePod(ctx, p.namespace, "draining"),
+		p.PodUnready(ctx, p.namespace, "unready"),
+		p.PodUnready(ctx, p.namespace, "terminating"),
+		p.TerminatePod(ctx, p.namespace, "terminating"),
+	)
+	hand := cluster.HandmadeSlice(p.namespace, "hand-1", "hand", nil, p.v4(11), p.v4(12))
+	hand.Annotations = map[string]string{corev1.EndpointsLastChangeTriggerTime: time.Now().Format(time.RFC3339Nano)}
+	bad := cluster.HandmadeSlice(p.namespace, "bad", "hand", nil)
+	bad.AddressType, bad.Endpoints = discoveryv1.AddressTypeFQDN, []discoveryv1.Endpoint{{Addresses: []string{"web.example.org"}}}
+	must(t,
+		p.CreateService(ctx, cluster.HeadlessService(p.namespace, "hand", nil)),
+		p.CreateSlice(ctx, hand),
+		p.CreateSlice(ctx, bad),
+	)
+	p.external(t, "outside", "web.fails.test")
+}
+
+func TestMetricsOfObjects(t *testing.T) {
+	p := newPlace(t)
+	g := openGate(t, p.Cluster)
+	s := meteredServer(t, p, g)
+	p.runAllStates(t)
+	held := []sample{
+		{`objects{kind="headless"}`, 2},
+		{`objects{kind="external_name"}`, 1},
+		{`objects{kind="endpointslice"}`, 2},
+		{`endpoints{state="ready"}`, 3},
+		{`endpoints{state="draining"}`, 1},
+		{`endpoints{state="unready"}`, 1},
+		{`endpoints{state="terminating"}`, 1},
+	}
+	wantMetrics(t, s, held...)
+	wantMetrics(t, s,
+		sample{`bad_objects_total{kind="EndpointSlice"}`, 1},
+		sample{`dns_programming_duration_seconds_count{service_kind="headless_without_selector"}`, 1},
+	)
+	all, err := samples(t.Context(), s)
+	must(t, err)
+	if all[`dns_programming_duration_seconds_count{service_kind="headless_with_selector"}`] < 1 {
+		t.Error("no latency was noted for a Service with a selector")
+	}
+	// A manifest that is read again is counted again.
+	if all[`skipped_objects_total{kind="ConfigMap"}`] < 1 {
+		t.Error("the ConfigMap of the manifests was not counted")
+	}
+
+	g.expireAll()
+	for _, stream := range []string{"services_headless", "services_externalname", "endpointslices_headless", "endpointslices_other"} {
+		wantMetrics(t, s, sample{`relists_total{stream="` + stream + `"}`, 1})
+		all, err := samples(t.Context(), s)
+		must(t, err)
+		if age, ok := all[`last_event_age_seconds{stream="`+stream+`"}`]; !ok || age < 0 {
+			t.Errorf("the age of the last event of %s is %v (exported: %t)", stream, age, ok)
+		}
+	}
+	wantMetrics(t, s, held...)
+
+	must(t, p.DeleteService(within(t), p.namespace, "outside"), p.DeleteService(within(t), p.namespace, "hand"))
+	wantMetrics(t, s, sample{`objects{kind="headless"}`, 1}, sample{`objects{kind="external_name"}`, 0})
+}
+
+func TestMetricsOfAnswers(t *testing.T) {
+	p := newPlace(t)
+	s := meteredServer(t, p, openGate(t, p.Cluster))
+	p.runDB(t)
+	p.runMany(t, s)
+	db, outside := p.name("db"), p.external(t, "outside", "web.fails.test")
+	wantSoon(t, s,
+		question{name: db, qtype: "A", want: found(at(db, p.v4(1))...)},
+		question{name: outside, qtype: "CNAME", want: found(cname(outside, "web.fails.test."))},
+	)
+	before, err := samples(t.Context(), s)
+	must(t, err)
+	for _, q := range []struct{ name, qtype string }{
+		{db, "A"}, {db, "A"}, {p.name("db-0.db"), "A"}, {db, "AAAA"}, {db, "MX"}, {db, "SRV"},
+		{p.name("_sql._tcp.db"), "SRV"}, {p.name("db-1.db"), "A"}, {p.name("nowhere"), "A"},
+		{outside, "CNAME"}, {outside, "A"}, {reverse(p.v4(1)), "PTR"}, {reverse(p.v4(99)), "PTR"},
+		{"cluster.local.", "SOA"}, {"cluster.local.", "NS"}, {"dns-version.cluster.local.", "TXT"},
+	} {
+		s.MustDig(t, q.name, q.qtype)
+	}
+	s.MustDig(t, p.name("many"), "A", "+ignore", "+bufsize=512")
+	after, err := samples(t.Context(), s)
+	must(t, err)
+	want := map[string]float64{}
+	for series, count := range map[string]float64{
+		`result="success",%s,type="A"`: 4, `result="nodata",%s,type="AAAA"`: 1, `result="nodata",%s,type="other"`: 1,
+		`result="success",%s,type="SRV"`: 2, `result="nxdomain",%s,type="A"`: 2, `result="success",%s,type="CNAME"`: 1,
+		`result="servfail",%s,type="A"`: 1, `result="success",%s,type="PTR"`: 1, `result="nxdomain",%s,type="PTR"`: 1,
+		`result="success",%s,type="SOA"`: 1, `result="success",%s,type="NS"`: 1, `result="success",%s,type="TXT"`: 1,
+	} {
+		want["answers_total{"+fmt.Sprintf(series, `server="dns://`+s.Address()+`"`)+"}"] = count
+	}
+	want[`truncated_answers_total{server="dns://`+s.Address()+`",type="A"}`] = 1
+	got := make(map[string]float64)
+	for series, value := range after {
+		if strings.Contains(series, "answers_total{") && value != before[series] {
+			got[series] = value - before[series]
+		}
+	}
+	if !maps.Equal(got, want) {
+		t.Errorf("the counters grew by\n%v\nwant\n%v", got, want)
+	}
+}
+
+func TestTheReadmeHasEveryMetric(t *testing.T) {
+	p := newPlace(t)
+	g := openGate(t, p.Cluster)
+	s := meteredServer(t, p, g)
+	p.runAllStates(t)
+	p.runMany(t, s)
+	s.MustDig(t, p.name("many"), "A", "+ignore")
+	g.expireAll()
+	wantMetrics(t, s, sample{`relists_total{stream="services_headless"}`, 1})
+	g.close()
+	untilMetric(t, s, "watch_errors_total{")
+	wantSoon(t, s, question{name: p.name("hand"), qtype: "A", want: found(at(p.name("hand"), p.v4(11), p.v4(12))...)})
+	untilMetric(t, s, "dns_programming_duration_seconds_count{")
+
+	text, err := s.Metrics(t.Context())
+	must(t, err)
+	readme, err := os.ReadFile("../../README.md")
+	must(t, err)
+	exported := names(regexp.MustCompile(`(?m)^# TYPE (`+prefix+`\w+)`), text)
+	documented := names(regexp.MustCompile("`("+prefix+`\w+)`), string(readme))
+	for _, name := range exported {
+		if !slices.Contains(documented, name) {
+			t.Errorf("%s is exported, and not in README.md", name)
+		}
+	}
+	for _, name := range documented {
+		if !slices.Contains(exported, name) {
+			t.Errorf("%s is in README.md, and not exported", name)
+		}
+	}
+}
+
+func names(expression *regexp.Regexp, text string) []string {
+	var all []string
+	for _, match := range expression.FindAllStringSubmatch(text, -1) {
+		all = append(all, match[1])
+	}
+	slices.Sort(all)
+	return slices.Compact(all)
+}
+
+// untilMetric waits until a metric whose series begins like that is exported.
+func untilMetric(t *testing.T, s *server.Server, start string) {
+	t.Helper()
+	until(t, func(ctx context.Context) error {
+		all, err := samples(ctx, s)
+		if err != nil {
+			return err
+		}
+		for series := range all {
+			if strings.HasPrefix(series, start) {
+				return nil
+			}
+		}
+		return fmt.Errorf("%s is not exported", start)
+	})
+}
+
+func TestTheLogHasTheMetadata(t *testing.T) {
+	p := newPlace(t)
+	s := meteredServer(t, p, openGate(t, p.Cluster))
+	tests := []struct{ name, asked, want string }{
+		{"the name of a Service", p.name("db"), "kind=svc service=db namespace=" + p.namespace + " endpoint= port= protocol="},
+		{"the name of an endpoint", p.name("db-0.db"), "kind=svc service=db namespace=" + p.namespace + " endpoint=db-0 port= protocol="},
+		{"the name of a port", p.name("_sql._tcp.db"), "kind=svc service=db namespace=" + p.namespace + " endpoint= port=sql protocol=tcp"},
+		{"a name of no Service", "nowhere.cluster.local.", "kind= service= namespace= endpoint= port= protocol="},
+	}
+	for _, tc := range tests {
+		t.Run(tc.name, func(t *testing.T) {
+			s.MustDig(t, tc.asked, "SRV")
+			until(t, func(context.Context) error {
+				if line := "asked " + tc.asked + " " + tc.want + "\n"; !strings.Contains(s.Log(), line) {
+					return fmt.Errorf("%q is not in the log:\n%s", line, tail(s.Log()))
+				}
+				return nil
+			})
+		})
+	}
+}

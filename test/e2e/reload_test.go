@@ -1,0 +1,144 @@
+package e2e
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/k8s-endpoints/k8s_endpoints/test/cluster"
+	"github.com/k8s-endpoints/k8s_endpoints/test/server"
+
+	"github.com/miekg/dns"
+)
+
+// reloading is the Corefile of a server that is told to read it again.
+const reloading = `cluster.local:{{.DNS}} in-addr.arpa:{{.DNS}} {
+    bind 127.0.0.1
+    ready 127.0.0.1:{{.Ready}}
+    prometheus 127.0.0.1:{{.Metrics}}
+    errors
+    RELOAD
+    k8s_endpoints {
+        kubeconfig KUBECONFIG
+        namespaces NAMESPACE
+        OPTION
+    }
+}
+`
+
+// A reloader changes the Corefile of a running server, in one of the two ways
+// that there are.
+type reloader struct {
+	t        *testing.T
+	server   *server.Server
+	corefile string
+	signal   bool
+}
+
+func (r *reloader) write(option string) {
+	r.t.Helper()
+	must(r.t, r.server.WriteCorefile(strings.Replace(r.corefile, "OPTION", option, 1)))
+	if r.signal {
+		must(r.t, r.server.Signal(syscall.SIGUSR1))
+	}
+}
+
+// until waits until the log has a text n times.
+func (r *reloader) until(text string, n int) {
+	r.t.Helper()
+	until(r.t, func(context.Context) error {
+		if got := strings.Count(r.server.Log(), text); got < n {
+			return fmt.Errorf("the log has %q %d times, want %d:\n%s", text, got, n, tail(r.server.Log()))
+		}
+		return nil
+	})
+}
+
+func TestAReload(t *testing.T) {
+	tests := []struct {
+		name, reload string
+		signal       bool
+	}{
+		{"by a signal", "", true},
+		{"by the plugin reload", "reload 2s 1s", false},
+	}
+	for _, tc := range tests {
+		t.Run(tc.name, func(t *testing.T) {
+			p := newPlace(t)
+			g := openGate(t, p.Cluster)
+			corefile := strings.NewReplacer(
+				"KUBECONFIG", g.kubeconfig(p.Config(cluster.CoreDNSUser).BearerToken), "NAMESPACE", p.namespace, "RELOAD", tc.reload,
+			).Replace(reloading)
+			s := server.New(t, strings.Replace(corefile, "OPTION", "ttl 5", 1))
+			p.runDB(t)
+			reloadUnderLoad(t, p, g, &reloader{t, s, corefile, tc.signal})
+		})
+	}
+}
+
+func reloadUnderLoad(t *testing.T, p *place, g *gate, r *reloader) {
+	db := p.name("db")
+	old := question{name: db, qtype: "A", want: found(at(db, p.v4(1))...)}
+	changed := question{name: db, qtype: "A", want: found(atFor(30, db, p.v4(1))...)}
+	wantSoon(t, r.server, old)
+	held := []sample{{`objects{kind="headless"}`, 1}, {`objects{kind="endpointslice"}`, 1}, {`endpoints{state="ready"}`, 1}}
+	wantMetrics(t, r.server, held...)
+	asked, lists := len(g.passed()), strings.Count(r.server.Log(), "Listed ")
+	l := ask(t, r.server, db, dns.TypeA, oneOf(old, changed))
+
+	r.write("ttl 30")
+	wantSoon(t, r.server, changed)
+	r.until("Reloading complete", 1)
+	wantMetrics(t, r.server, held...)
+
+	r.write("ttl nonsense")
+	r.until("ttl must be a whole number in range [0, 3600]: nonsense", 1)
+	wantNow(t, r.server, changed)
+
+	r.write("ttl 5")
+	wantSoon(t, r.server, old)
+	r.until("Reloading complete", 2)
+	wantMetrics(t, r.server, held...)
+	if got := len(g.passed()); got != asked {
+		t.Errorf("the reloads made requests to the API server: %+v", g.passed()[asked:])
+	}
+	if got := strings.Count(r.server.Log(), "Listed "); got != lists {
+		t.Errorf("the log tells of %d lists, want the %d of the start", got, lists)
+	}
+
+	// This option needs a cache of its own, which is filled before it is asked.
+	r.write("endpoint_pod_names")
+	r.until("Reloading complete", 3)
+	if got := strings.Count(r.server.Log(), "Listed "); got != lists+4 {
+		t.Errorf("the log tells of %d lists, want 4 more than %d", got, lists)
+	}
+	wantMetrics(t, r.server, held...)
+	l.stop()
+
+	// What has been held across reloads is still fed.
+	must(t, p.PodUnready(within(t), p.namespace, "db-0"))
+	wantSoon(t, r.server, question{name: db, qtype: "A", want: noName})
+}
+
+func TestARelistComparesAndNeverClears(t *testing.T) {
+	p := newPlace(t)
+	g := openGate(t, p.Cluster)
+	s := server.New(t, aloneCorefile(
+		"kubeconfig "+g.kubeconfig(p.Config(cluster.CoreDNSUser).BearerToken),
+		"namespaces "+p.namespace,
+	))
+	p.runDB(t)
+	db, web := p.name("db"), p.external(t, "web", p.name("db"))
+	there := question{name: web, qtype: "A", want: found(cname(web, db), at(db, p.v4(1))[0])}
+	wantSoon(t, s, there)
+	l := ask(t, s, web, dns.TypeA, oneOf(there))
+	for round := range 2 {
+		g.expireAll()
+		for _, stream := range []string{"services_headless", "services_externalname", "endpointslices_headless", "endpointslices_other"} {
+			wantMetrics(t, s, sample{`relists_total{stream="` + stream + `"}`, float64(round + 1)})
+		}
+	}
+	l.stop()
+}
