@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"strings"
-	"syscall"
 	"testing"
 
 	"github.com/k8s-endpoints/k8s_endpoints/test/cluster"
@@ -39,10 +38,12 @@ type reloader struct {
 
 func (r *reloader) write(option string) {
 	r.t.Helper()
-	must(r.t, r.server.WriteCorefile(strings.Replace(r.corefile, "OPTION", option, 1)))
-	if r.signal {
-		must(r.t, r.server.Signal(syscall.SIGUSR1))
+	corefile := strings.Replace(r.corefile, "OPTION", option, 1)
+	if !r.signal {
+		must(r.t, r.server.WriteCorefile(corefile))
+		return
 	}
+	must(r.t, r.server.Reload(within(r.t), corefile))
 }
 
 // until waits until the log has a text n times.

@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -216,7 +217,35 @@ func (s *Server) remove() error {
 	return errors.Join(err, os.RemoveAll(s.dir))
 }
 
-// Signal sends a signal to CoreDNS: SIGUSR1 makes it read its Corefile again.
+// signalAgain is how long Reload waits for CoreDNS to note a signal.
+const signalAgain = time.Second
+
+// Reload replaces the Corefile as WriteCorefile does, makes CoreDNS read it,
+// and returns when it has begun to. CoreDNS may serve before it listens to
+// signals, and drops those that come before; so the signal is sent until it is
+// noted.
+func (s *Server) Reload(ctx context.Context, corefile string) error {
+	if err := s.WriteCorefile(corefile); err != nil {
+		return err
+	}
+	const noted = "SIGUSR1: Reloading"
+	before := strings.Count(s.Log(), noted)
+	var sent time.Time
+	return poll.Until(ctx, func(context.Context) error {
+		if strings.Count(s.Log(), noted) > before {
+			return nil
+		}
+		if time.Since(sent) > signalAgain {
+			sent = time.Now()
+			if err := s.Signal(syscall.SIGUSR1); err != nil {
+				return err
+			}
+		}
+		return errors.New("CoreDNS has not noted the signal")
+	})
+}
+
+// Signal sends a signal to CoreDNS.
 func (s *Server) Signal(signal os.Signal) error { return s.process.Signal(signal) }
 
 // PID returns the process id of CoreDNS.

@@ -89,14 +89,11 @@ func TestMetricsCountWhatDigAsked(t *testing.T) {
 
 func TestASignalReloadsTheCorefile(t *testing.T) {
 	s := New(t, corefile)
-	if err := s.WriteCorefile(strings.ReplaceAll(corefile, "192.0.2.", "198.51.100.")); err != nil {
-		t.Fatal(err)
-	}
-	if err := s.Signal(syscall.SIGUSR1); err != nil {
-		t.Fatal(err)
-	}
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
+	if err := s.Reload(ctx, strings.ReplaceAll(corefile, "192.0.2.", "198.51.100.")); err != nil {
+		t.Fatal(err)
+	}
 	err := poll.Until(ctx, func(ctx context.Context) error {
 		a, err := s.Dig(ctx, "web.example.org", "A")
 		if err != nil {
