@@ -11,13 +11,14 @@ import (
 
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/model"
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/records"
+	"github.com/k8s-endpoints/k8s_endpoints/plugin/source"
 )
 
 // cache is the record cache. A source applies changes to it; run compiles the
 // Services that changed, and swaps their record sets in; queries look them up
 // without locks.
 type cache struct {
-	naming records.Naming
+	settings settings
 	// byNamespace tells that only the namespaces that the source reports are
 	// exposed, instead of all.
 	byNamespace bool
@@ -37,6 +38,13 @@ type cache struct {
 	dirty    map[model.ServiceKey]struct{}
 	complete bool
 	wake     chan struct{}
+	refusals source.Refusals
+
+	// What only run touches: what is remembered of the Services that are served,
+	// and which of them change by themselves, and when.
+	remembered map[model.ServiceKey]*remembered
+	due        map[model.ServiceKey]time.Time
+	now        func() time.Time
 
 	// ready is closed when synced becomes true.
 	ready chan struct{}
@@ -47,13 +55,17 @@ type service struct {
 	// object is nil while only slices are known.
 	object *model.Service
 	slices map[string]*model.Slice
+	// options are how the object wants to be compiled.
+	options records.Options
+	// changes are those of slices that are not compiled yet.
+	changes []records.Transition
 	// triggered is when the oldest change happened that is not compiled yet.
 	triggered time.Time
 }
 
-func newCache(naming records.Naming, byNamespace bool) *cache {
+func newCache(s settings, byNamespace bool) *cache {
 	return &cache{
-		naming:      naming,
+		settings:    s,
 		byNamespace: byNamespace,
 		sets:        newNames[*records.Set](),
 		owners:      newAddresses[*owners](),
@@ -62,6 +74,9 @@ func newCache(naming records.Naming, byNamespace bool) *cache {
 		exposed:     make(map[string]bool),
 		dirty:       make(map[model.ServiceKey]struct{}),
 		wake:        make(chan struct{}, 1),
+		remembered:  make(map[model.ServiceKey]*remembered),
+		due:         make(map[model.ServiceKey]time.Time),
+		now:         time.Now,
 		ready:       make(chan struct{}),
 	}
 }
@@ -134,7 +149,22 @@ func (c *cache) applyService(object *model.Service, removed bool) {
 		s.object = nil
 	}
 	countService(s.object, +1)
+	c.readAnnotations(object, s, removed)
 	c.changed(object.ServiceKey, s)
+}
+
+func (c *cache) readAnnotations(object *model.Service, s *service, removed bool) {
+	const kind = "Service annotation"
+	if removed {
+		c.refusals.Forget(kind, object.Namespace, object.Name)
+		return
+	}
+	var err error
+	if s.options, err = c.settings.of(object); err != nil {
+		c.refusals.Refuse(log, kind, object.Namespace, object.Name, err)
+		return
+	}
+	c.refusals.Forget(kind, object.Namespace, object.Name)
 }
 
 func (c *cache) applySlice(slice *model.Slice, removed bool) {
@@ -147,8 +177,12 @@ func (c *cache) applySlice(slice *model.Slice, removed bool) {
 	} else {
 		s.slices[slice.Name] = slice
 		countSlice(slice, +1)
-		if c.complete && (before == nil || !before.Triggered.Equal(slice.Triggered)) {
-			s.trigger(slice.Triggered)
+	}
+	if c.complete {
+		after := s.slices[slice.Name]
+		s.changes = append(s.changes, records.Transition{Before: before, After: after, At: c.now()})
+		if after != nil && (before == nil || !before.Triggered.Equal(after.Triggered)) {
+			s.trigger(after.Triggered)
 		}
 	}
 	c.changed(key, s)
@@ -192,23 +226,41 @@ func (s *service) trigger(at time.Time) {
 }
 
 // run compiles what changes until ctx is done. Changes that come while it
-// compiles are compiled together, so a burst costs one turn.
+// compiles are compiled together, so a burst costs one turn. One timer is for
+// all Services that change by themselves.
 func (c *cache) run(ctx context.Context) {
+	timer := time.NewTimer(0)
+	defer timer.Stop()
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case <-c.wake:
-			c.publish()
+		case <-timer.C:
+		}
+		c.publish()
+		if next, ok := c.nextDue(); ok {
+			timer.Reset(time.Until(next))
 		}
 	}
+}
+
+func (c *cache) nextDue() (next time.Time, ok bool) {
+	for _, at := range c.due {
+		if !ok || at.Before(next) {
+			next, ok = at, true
+		}
+	}
+	return next, ok
 }
 
 // job is a Service to be compiled. Without an object it is not served.
 type job struct {
 	key       model.ServiceKey
 	object    *model.Service
+	options   records.Options
 	slices    []*model.Slice
+	changes   []records.Transition
 	triggered time.Time
 }
 
@@ -221,10 +273,7 @@ func (c *cache) publish() {
 	for _, j := range jobs {
 		key := j.key.Name + "." + j.key.Namespace
 		before := c.set(key)
-		var after *records.Set
-		if j.object != nil {
-			after = records.Compile(j.object, j.slices, c.naming)
-		}
+		after := c.compile(j)
 		if same(before, after) {
 			continue
 		}
@@ -249,8 +298,64 @@ func (c *cache) publish() {
 	}
 }
 
+// compile returns the record set of a job, or nil where it is not served.
+func (c *cache) compile(j job) *records.Set {
+	delete(c.due, j.key)
+	if j.object == nil {
+		c.remembered[j.key].count(nil)
+		delete(c.remembered, j.key)
+		return nil
+	}
+	r := c.remembered[j.key]
+	if r == nil {
+		r = new(remembered)
+		c.remembered[j.key] = r
+	}
+	flapsTotal.Add(float64(r.memory.Observe(j.options.Policy.Damping, j.changes, j.slices)))
+	set := records.Compile(j.object, j.slices, j.options, &r.memory, c.now())
+	r.count(&r.memory)
+	if !r.memory.Next.IsZero() {
+		c.due[j.key] = r.memory.Next
+	}
+	return set
+}
+
+// takeJobs returns what changed, and what is due by itself.
+func (c *cache) takeJobs() (jobs []job, complete bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	now := c.now()
+	for key, at := range c.due {
+		if !at.After(now) {
+			c.dirty[key] = struct{}{}
+		}
+	}
+	jobs = make([]job, 0, len(c.dirty))
+	for key := range c.dirty {
+		jobs = append(jobs, c.job(key))
+	}
+	clear(c.dirty)
+	return jobs, c.complete
+}
+
+func (c *cache) job(key model.ServiceKey) job {
+	j := job{key: key}
+	s := c.services[key]
+	if s == nil {
+		return j
+	}
+	if !c.byNamespace || c.exposed[key.Namespace] {
+		j.object = s.object
+	}
+	j.options = s.options
+	j.slices = slices.Collect(maps.Values(s.slices))
+	j.changes, s.changes = s.changes, nil
+	j.triggered, s.triggered = s.triggered, time.Time{}
+	return j
+}
+
 // close takes what the cache holds out of the metrics. Nobody applies changes
-// any more.
+// any more, and run has ended.
 func (c *cache) close() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -261,25 +366,9 @@ func (c *cache) close() {
 		}
 	}
 	objects.WithLabelValues("namespace").Sub(float64(len(c.exposed)))
-}
-
-func (c *cache) takeJobs() (jobs []job, complete bool) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	jobs = make([]job, 0, len(c.dirty))
-	for key := range c.dirty {
-		j := job{key: key}
-		if s := c.services[key]; s != nil {
-			if !c.byNamespace || c.exposed[key.Namespace] {
-				j.object = s.object
-			}
-			j.slices = slices.Collect(maps.Values(s.slices))
-			j.triggered, s.triggered = s.triggered, time.Time{}
-		}
-		jobs = append(jobs, j)
+	for _, r := range c.remembered {
+		r.count(nil)
 	}
-	clear(c.dirty)
-	return jobs, c.complete
 }
 
 func same(a, b *records.Set) bool {

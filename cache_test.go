@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/model"
-	"github.com/k8s-endpoints/k8s_endpoints/plugin/records"
 
 	"github.com/prometheus/client_golang/prometheus/testutil"
 	dto "github.com/prometheus/client_model/go"
@@ -43,7 +42,7 @@ func published(c *cache, key string) string {
 	return fmt.Sprint(slices.Collect(set.Addresses))
 }
 
-func newTestCache() *cache { return newCache(records.ByHostname, false) }
+func newTestCache() *cache { return newCache(settings{}, false) }
 
 func TestTheCacheServesWhatWasAppliedLast(t *testing.T) {
 	service := headlessService("default", "db")
@@ -128,7 +127,7 @@ func TestAnAddressLeadsToEveryServiceThatPublishesIt(t *testing.T) {
 }
 
 func TestOnlySelectedNamespacesAreExposed(t *testing.T) {
-	c := newCache(records.ByHostname, true)
+	c := newCache(settings{}, true)
 	c.Apply([]model.Change{headlessService("default", "db"), readySlice("default", "db", "db-1", "10.0.0.1"), headlessService("other", "db")})
 	for _, step := range []struct {
 		change model.Change
@@ -197,17 +196,18 @@ func TestMetricsOfWhatIsHeld(t *testing.T) {
 		for i, kind := range []string{"headless", "external_name", "endpointslice", "namespace"} {
 			values[i] = testutil.ToFloat64(objects.WithLabelValues(kind))
 		}
-		for i, state := range []string{"ready", "draining"} {
-			values[4+i] = testutil.ToFloat64(endpoints.WithLabelValues(state))
+		for i, tier := range []string{"good", "draining"} {
+			values[4+i] = testutil.ToFloat64(endpoints.WithLabelValues(tier))
 		}
 		return values
 	}
 	before := held()
-	c := newCache(records.ByHostname, true)
+	c := newCache(settings{}, true)
 	slice := readySlice("default", "db", "db-1", "10.0.0.1", "10.0.0.2", "10.0.0.3")
 	slice.Slice.Endpoints[2].Conditions = model.Serving | model.Terminating
 	service := headlessService("default", "db")
 	c.Apply([]model.Change{service, service, slice, slice, {Namespace: "default"}, {Namespace: "default"}})
+	c.publish()
 	if got, want := held(), sum(before, [6]float64{1, 0, 1, 1, 2, 1}); got != want {
 		t.Errorf("got %v, want %v", got, want)
 	}
@@ -258,5 +258,46 @@ func TestProgrammingLatencyIsOfChangesAfterTheFirstState(t *testing.T) {
 	c.publish()
 	if got := observed() - before; got != 1 {
 		t.Errorf("two changes compiled together were observed %d times", got)
+	}
+}
+
+func TestTimeAloneChangesWhatIsPublished(t *testing.T) {
+	s := settings{annotations: annotationNames}
+	s.Policy.FailOpen = 50
+	c := newCache(s, false)
+	now := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+	c.now = func() time.Time { return now }
+	four := func(c model.Conditions) model.Change {
+		slice := readySlice("default", "db", "db-1", "10.0.0.1", "10.0.0.2", "10.0.0.3", "10.0.0.4")
+		for i := range 3 {
+			slice.Slice.Endpoints[i].Conditions = c
+		}
+		return slice
+	}
+	step := func(want string) {
+		t.Helper()
+		c.publish()
+		if got := published(c, "db.default"); got != want {
+			t.Errorf("%v: got %s, want %s", now, got, want)
+		}
+	}
+	c.Apply([]model.Change{headlessService("default", "db"), four(model.Ready | model.Serving)})
+	c.Synced()
+	step("[10.0.0.1 10.0.0.2 10.0.0.3 10.0.0.4]")
+	if len(c.due) > 0 {
+		t.Error("a Service without anything wrong is due")
+	}
+	c.Apply([]model.Change{four(0)})
+	step("[10.0.0.4]")
+	due, ok := c.nextDue()
+	if want := now.Add(2 * time.Second); !ok || due != want {
+		t.Errorf("due at %v, %v, want %v", due, ok, want)
+	}
+	now = now.Add(1999 * time.Millisecond)
+	step("[10.0.0.4]")
+	now = due
+	step("[10.0.0.1 10.0.0.2 10.0.0.3 10.0.0.4]")
+	if len(c.due) > 0 {
+		t.Error("still due after the change")
 	}
 }

@@ -104,7 +104,7 @@ func (sub *subscription) stop() {
 
 func newFeed(s *stanza, from source.Source) *feed {
 	ctx, cancel := context.WithCancel(context.Background())
-	f := &feed{cache: newCache(s.naming, s.namespaceLabels != nil), cancel: cancel}
+	f := &feed{cache: newCache(s.settings, s.namespaceLabels != nil), cancel: cancel}
 	f.done.Go(func() { f.cache.run(ctx) })
 	f.done.Go(func() { from.Run(ctx, f.cache) })
 	return f

@@ -6,6 +6,7 @@ import (
 	"sort"
 
 	"github.com/coredns/coredns/request"
+	"github.com/k8s-endpoints/k8s_endpoints/plugin/records"
 
 	"github.com/miekg/dns"
 )
@@ -24,9 +25,10 @@ type chainKey struct{}
 
 // follow answers with the alias and with what its target has, whose response
 // code is the answer's (RFC 6604, section 3).
-func (h *handler) follow(ctx context.Context, q *query, target string) (int, error) {
+func (h *handler) follow(ctx context.Context, q *query, set *records.Set) (int, error) {
+	target := set.Service.Target
 	m := newReply(q.r)
-	m.Answer = []dns.RR{&dns.CNAME{Hdr: header(q.owner(), dns.TypeCNAME, h.ttl), Target: target}}
+	m.Answer = []dns.RR{&dns.CNAME{Hdr: header(q.owner(), dns.TypeCNAME, or(set.Limits.TTL, h.ttl)), Target: target}}
 	if q.qtype() == dns.TypeCNAME || q.qtype() == dns.TypeANY {
 		return h.write(ctx, q, m)
 	}
@@ -39,13 +41,22 @@ func (h *handler) follow(ctx context.Context, q *query, target string) (int, err
 	if err != nil || found == nil {
 		return h.fail(ctx, q, "no answer for the external name "+target)
 	}
+	why, told := extendedError(found)
 	switch found.Rcode {
 	case dns.RcodeSuccess, dns.RcodeNameError:
 		add(m, found)
-		fit(q, m)
+		if !told {
+			fit(m, capacity(q))
+			break
+		}
+		fit(m, capacity(q)-records.NoteSize(why.ExtraText))
+		explain(q, m, why.InfoCode, why.ExtraText)
 	case dns.RcodeRefused:
 		// Nobody here resolves such names: the client may know who does.
 	default:
+		if why.ExtraText != "" {
+			return h.fail(ctx, q, why.ExtraText)
+		}
 		return h.fail(ctx, q, dns.RcodeToString[found.Rcode]+" for the external name "+target)
 	}
 	return h.write(ctx, q, m)
@@ -65,16 +76,16 @@ func add(m, found *dns.Msg) {
 	}
 }
 
-// fit drops additional records that do not fit beside the alias, all of a name
-// or none: the server would drop them too, but with TC set, as if answers were
+// fit drops additional records that do not fit into size bytes beside the alias,
+// all of a name or none: the server would drop them too, but with TC set, as if answers were
 // missing (RFC 2181, section 9).
-func fit(q *query, m *dns.Msg) {
+func fit(m *dns.Msg, size int) {
 	if len(m.Extra) == 0 {
 		return
 	}
 	m.Compress = true
 	defer func() { m.Compress = false }()
-	size, extra := capacity(q), m.Extra
+	extra := m.Extra
 	n := sort.Search(len(extra), func(n int) bool {
 		m.Extra = extra[:n+1]
 		return m.Len() > size
@@ -83,6 +94,20 @@ func fit(q *query, m *dns.Msg) {
 		n--
 	}
 	m.Extra = extra[:n]
+}
+
+// extendedError returns the first Extended DNS Error of a message, if it has one.
+func extendedError(m *dns.Msg) (why dns.EDNS0_EDE, told bool) {
+	opt := m.IsEdns0()
+	if opt == nil {
+		return why, false
+	}
+	for _, option := range opt.Option {
+		if ede, ok := option.(*dns.EDNS0_EDE); ok {
+			return *ede, true
+		}
+	}
+	return why, false
 }
 
 // fail says that an external name could not be resolved.

@@ -109,8 +109,32 @@ func TestChainsAndLoopsOfExternalNamesEnd(t *testing.T) {
 		if got, _, _ := strings.Cut(text(m), "\n"); got != want {
 			t.Errorf("%s: got %s, want %s", from, got, want)
 		}
+		why := note(t, serve(t, h, new(dns.Msg).SetQuestion(from+".default.svc.cluster.local.", dns.TypeA).SetEdns0(1232, false)))
+		if loops := strings.Contains(why, "lead to each other in a loop or too long a chain"); loops != (want == "SERVFAIL") {
+			t.Errorf("%s: the reason is %q", from, why)
+		}
 		if from == "b" && len(m.Answer) != 8+2 {
 			t.Errorf("eight aliases and two addresses are %d records", len(m.Answer))
 		}
+	}
+}
+
+func TestAnAliasTellsWhyItsTargetHasNothing(t *testing.T) {
+	blocked := new(dns.Msg)
+	blocked.Rcode = dns.RcodeNameError
+	opt := &dns.OPT{Hdr: dns.RR_Header{Name: ".", Rrtype: dns.TypeOPT}, Option: []dns.EDNS0{
+		&dns.EDNS0_COOKIE{}, &dns.EDNS0_EDE{InfoCode: dns.ExtendedErrorCodeBlocked},
+	}}
+	blocked.Extra = []dns.RR{opt}
+	h := testHandler(testStanza(), testChanges())
+	h.upstream = upstreamFunc(func(string) (*dns.Msg, error) { return blocked, nil })
+	m := serve(t, h, new(dns.Msg).SetQuestion("web.default.svc.cluster.local.", dns.TypeA).SetEdns0(1232, false))
+	if got, told := extendedError(m); !told || got.InfoCode != dns.ExtendedErrorCodeBlocked || len(m.IsEdns0().Option) != 1 {
+		t.Errorf("got %v of\n%v\nwant the target's error alone", got, m)
+	}
+	opt.Option = nil
+	m = serve(t, h, new(dns.Msg).SetQuestion("web.default.svc.cluster.local.", dns.TypeA).SetEdns0(1232, false))
+	if m.IsEdns0() != nil {
+		t.Errorf("got an error that the target did not tell:\n%v", m)
 	}
 }

@@ -132,22 +132,36 @@ func (h *handler) service(ctx context.Context, q *query, set *records.Set) (int,
 		Owner:      q.owner(),
 		Name:       q.name,
 		Type:       q.qtype(),
-		TTL:        h.ttl,
+		TTL:        or(set.Limits.TTL, h.ttl),
 		Offset:     offset,
 		Room:       capacity(q) - offset,
-		MaxAnswers: h.maxAnswers,
+		MaxAnswers: or(set.Limits.MaxAnswers, h.maxAnswers),
+		Explain:    q.r.IsEdns0() != nil,
 	})
 	switch a.Outcome {
 	case records.Elsewhere:
-		return h.follow(ctx, q, set.Service.Target)
+		return h.follow(ctx, q, set)
 	case records.Found:
 		m := newReply(q.r)
 		m.Answer, m.Extra, m.Truncated = a.Records, a.Extra, a.Truncated
+		if a.Note != "" {
+			explain(q, m, dns.ExtendedErrorCodeOther, a.Note)
+		}
 		return h.write(ctx, q, m)
-	case records.NoData:
-		return h.negative(ctx, q, dns.RcodeSuccess)
 	}
-	return h.negative(ctx, q, dns.RcodeNameError)
+	rcode := dns.RcodeSuccess
+	if a.Outcome == records.NoName {
+		rcode = dns.RcodeNameError
+	}
+	return h.deny(ctx, q, denial{rcode: rcode, ttl: or(set.Limits.NegativeTTL, h.negativeTTL), note: a.Note})
+}
+
+// or returns what a Service says, or else what the stanza says.
+func or[T any](said *T, otherwise T) T {
+	if said != nil {
+		return *said
+	}
+	return otherwise
 }
 
 // headerSize is the size of a message's header, in bytes (RFC 1035, section
@@ -177,7 +191,7 @@ func capacity(q *query) int {
 // of their Services.
 func (h *handler) reverse(ctx context.Context, q *query, sets []*records.Set) (int, error) {
 	if q.qtype() != dns.TypePTR {
-		return h.negative(ctx, q, dns.RcodeSuccess)
+		return h.negative(ctx, q, dns.RcodeSuccess, "an address has PTR records only")
 	}
 	m := newReply(q.r)
 	for _, set := range sets {
@@ -187,11 +201,11 @@ func (h *handler) reverse(ctx context.Context, q *query, sets []*records.Set) (i
 		}
 		labels := strings.Join([]string{endpoint, set.Service.Name, set.Service.Namespace, "svc"}, ".")
 		if target := under(labels, h.primary); len(target) <= name.Max {
-			m.Answer = append(m.Answer, &dns.PTR{Hdr: header(q.owner(), dns.TypePTR, h.ttl), Ptr: target})
+			m.Answer = append(m.Answer, &dns.PTR{Hdr: header(q.owner(), dns.TypePTR, or(set.Limits.TTL, h.ttl)), Ptr: target})
 		}
 	}
 	if len(m.Answer) == 0 {
-		return h.negative(ctx, q, dns.RcodeNameError)
+		return h.negative(ctx, q, dns.RcodeNameError, "no endpoint with this address")
 	}
 	return h.write(ctx, q, m)
 }
@@ -200,7 +214,7 @@ func (h *handler) reverse(ctx context.Context, q *query, sets []*records.Set) (i
 // specification 1.1.0, section 2.2).
 func (h *handler) version(ctx context.Context, q *query) (int, error) {
 	if q.qtype() != dns.TypeTXT {
-		return h.negative(ctx, q, dns.RcodeSuccess)
+		return h.negative(ctx, q, dns.RcodeSuccess, "the version has TXT records only")
 	}
 	m := newReply(q.r)
 	m.Answer = []dns.RR{&dns.TXT{Hdr: header(q.owner(), dns.TypeTXT, versionTTL), Txt: []string{specification}}}
@@ -220,27 +234,33 @@ func (h *handler) notOwned(ctx context.Context, q *query) (int, error) {
 	case name.Apex:
 		return h.apex(ctx, q)
 	case name.Services, name.ReverseTree:
-		return h.negative(ctx, q, dns.RcodeSuccess)
+		return h.negative(ctx, q, dns.RcodeSuccess, "no records here, only below")
 	case name.Namespace:
 		if !q.cache.synced.Load() {
 			return h.notReady(ctx, q)
 		}
 		if q.cache.serves(q.name.Namespace) {
-			return h.negative(ctx, q, dns.RcodeSuccess)
+			return h.negative(ctx, q, dns.RcodeSuccess, "no records here, only below")
 		}
+		return h.negative(ctx, q, dns.RcodeNameError, "no headless or ExternalName Service in the namespace "+q.name.Namespace)
+	case name.Reverse:
+		return h.negative(ctx, q, dns.RcodeNameError, "no endpoint with this address")
+	case name.Other:
+		return h.negative(ctx, q, dns.RcodeNameError, "no name of a Service")
 	}
-	return h.negative(ctx, q, dns.RcodeNameError)
+	service, _, _ := strings.Cut(q.name.Key, ".")
+	return h.negative(ctx, q, dns.RcodeNameError, "no headless or ExternalName Service "+q.name.Namespace+"/"+service)
 }
 
 func (h *handler) apex(ctx context.Context, q *query) (int, error) {
 	m := newReply(q.r)
 	switch q.qtype() {
 	case dns.TypeSOA:
-		m.Answer = []dns.RR{h.soa(q, h.ttl)}
+		m.Answer = []dns.RR{authority(q, h.ttl, h.negativeTTL)}
 	case dns.TypeNS:
 		m.Answer = []dns.RR{&dns.NS{Hdr: header(q.owner(), dns.TypeNS, h.ttl), Ns: under("ns.dns", q.zone)}}
 	default:
-		return h.negative(ctx, q, dns.RcodeSuccess)
+		return h.negative(ctx, q, dns.RcodeSuccess, "no records of this type at the zone")
 	}
 	return h.write(ctx, q, m)
 }

@@ -62,7 +62,7 @@ func testStanza() *stanza {
 // answers REFUSED.
 func testHandler(s *stanza, changes []model.Change) *handler {
 	h := newHandler(s)
-	c := newCache(s.naming, s.namespaceLabels != nil)
+	c := newCache(s.settings, s.namespaceLabels != nil)
 	c.Apply(changes)
 	c.Synced()
 	c.publish()
@@ -254,6 +254,100 @@ func TestNothingIsMadeUpBeforeTheFirstState(t *testing.T) {
 	}
 }
 
+// note returns the Extended DNS Error of a reply.
+func note(t *testing.T, m *dns.Msg) string {
+	t.Helper()
+	opt := m.IsEdns0()
+	if opt == nil {
+		return ""
+	}
+	if len(opt.Option) != 1 {
+		t.Fatalf("%d options", len(opt.Option))
+	}
+	ede := opt.Option[0].(*dns.EDNS0_EDE)
+	if ede.InfoCode != dns.ExtendedErrorCodeOther {
+		t.Errorf("the code is %d", ede.InfoCode)
+	}
+	return ede.ExtraText
+}
+
+func TestAnswersSayWhyThereIsNotMore(t *testing.T) {
+	changes := testChanges()
+	draining := readySlice("default", "draining", "draining-1", "10.0.0.8")
+	draining.Slice.Endpoints[0].Conditions = model.Serving | model.Terminating
+	changes = append(changes, headlessService("default", "draining"), draining, headlessService("default", "empty"))
+	for _, c := range []struct {
+		question string
+		qtype    uint16
+		want     string
+	}{
+		{"db.default.svc.cluster.local.", dns.TypeA, ""},
+		{"_sql._tcp.db.default.svc.cluster.local.", dns.TypeSRV, ""},
+		{"db-0.db.default.svc.cluster.local.", dns.TypeA, ""},
+		{"db.default.svc.cluster.local.", dns.TypeAAAA, "default/db has no endpoints of this address family"},
+		{"db.default.svc.cluster.local.", dns.TypeMX, "no records of this type here, in default/db"},
+		{"db-0.db.default.svc.cluster.local.", dns.TypeAAAA, "no records of this type here, in default/db"},
+		{"db-7.db.default.svc.cluster.local.", dns.TypeA, "no such endpoint in default/db"},
+		{"_no._tcp.db.default.svc.cluster.local.", dns.TypeSRV, "no such port in default/db"},
+		{"_udp.db.default.svc.cluster.local.", dns.TypeSRV, "no such port in default/db"},
+		{"a.b.c.db.default.svc.cluster.local.", dns.TypeA, "no such name in default/db"},
+		{"starting.default.svc.cluster.local.", dns.TypeA, "no endpoint is ready: 1 starting"},
+		{"starting.default.svc.cluster.local.", dns.TypeTXT, "no endpoint is ready: 1 starting"},
+		{"empty.default.svc.cluster.local.", dns.TypeA, "default/empty has no endpoints"},
+		{"draining.default.svc.cluster.local.", dns.TypeA, "draining endpoints only"},
+		{"address.default.svc.cluster.local.", dns.TypeA, ""},
+		{"address.default.svc.cluster.local.", dns.TypeAAAA, "no records of this type here, in default/address"},
+		{"a.web.default.svc.cluster.local.", dns.TypeA, "no such endpoint in default/web, which is an ExternalName Service"},
+		{"db-0.no.default.svc.cluster.local.", dns.TypeA, "no headless or ExternalName Service default/no"},
+		{"other.svc.cluster.local.", dns.TypeA, "no headless or ExternalName Service in the namespace other"},
+		{"default.svc.cluster.local.", dns.TypeA, "no records here, only below"},
+		{"svc.cluster.local.", dns.TypeA, "no records here, only below"},
+		{"10-0-0-1.default.pod.cluster.local.", dns.TypeA, "no name of a Service"},
+		{"9.0.0.10.in-addr.arpa.", dns.TypePTR, "no endpoint with this address"},
+		{"1.0.0.10.in-addr.arpa.", dns.TypeA, "an address has PTR records only"},
+		{"cluster.local.", dns.TypeA, "no records of this type at the zone"},
+		{"dns-version.cluster.local.", dns.TypeA, "the version has TXT records only"},
+	} {
+		h := testHandler(testStanza(), changes)
+		m := serve(t, h, new(dns.Msg).SetQuestion(c.question, c.qtype).SetEdns0(1232, false))
+		if got := note(t, m); got != c.want {
+			t.Errorf("%s %s: got %q, want %q", c.question, dns.TypeToString[c.qtype], got, c.want)
+		}
+		if plain := serve(t, h, new(dns.Msg).SetQuestion(c.question, c.qtype)); plain.IsEdns0() != nil {
+			t.Errorf("%s: an OPT record for a client without EDNS", c.question)
+		}
+	}
+}
+
+func TestAServicesOwnLimits(t *testing.T) {
+	s := testStanza()
+	s.settings.annotations = annotationNames
+	changes := testChanges()
+	changes[0].Service.Annotations = map[string]string{"ttl": "30", "negative-ttl": "7", "max-answers": "1"}
+	changes[6].Service.Annotations = map[string]string{"ttl": "60"}
+	h := testHandler(s, changes)
+	for question, want := range map[string]uint32{
+		"db.default.svc.cluster.local.":      30,
+		"db-1.db.default.svc.cluster.local.": 30,
+		"no.db.default.svc.cluster.local.":   7,
+		"twin.default.svc.cluster.local.":    5,
+		"no.twin.default.svc.cluster.local.": 1,
+	} {
+		m := serve(t, h, new(dns.Msg).SetQuestion(question, dns.TypeA))
+		for _, rr := range append(m.Answer, m.Ns...) {
+			if rr.Header().Ttl != want {
+				t.Errorf("%s: got %v, want the TTL %d", question, rr, want)
+			}
+		}
+		if len(m.Answer)+len(m.Ns) != 1 {
+			t.Errorf("%s: got %v and %v", question, m.Answer, m.Ns)
+		}
+	}
+	if m := serve(t, h, new(dns.Msg).SetQuestion("web.default.svc.cluster.local.", dns.TypeCNAME)); m.Answer[0].Header().Ttl != 60 {
+		t.Errorf("got %v", m.Answer)
+	}
+}
+
 func TestReadyIsToldByTheCache(t *testing.T) {
 	h := newHandler(testStanza())
 	if h.Ready() {
@@ -320,7 +414,7 @@ func TestMetadata(t *testing.T) {
 
 func TestNamingComesFromTheStanza(t *testing.T) {
 	s := testStanza()
-	s.naming = records.ByPodName
+	s.settings.Naming = records.ByPodName
 	changes := testChanges()
 	changes[3].Slice.Endpoints[0].Pod = "twin-5f7d"
 	m := serve(t, testHandler(s, changes), new(dns.Msg).SetQuestion("1.0.0.10.in-addr.arpa.", dns.TypePTR))

@@ -38,13 +38,41 @@ var (
 		Name:      "objects",
 		Help:      "Gauge of the API objects held, by kind.",
 	}, []string{"kind"})
-	// endpoints is how many endpoint addresses are held.
+	// endpoints is how many endpoint addresses Services have.
 	endpoints = promauto.NewGaugeVec(prometheus.GaugeOpts{
 		Namespace: plugin.Namespace,
 		Subsystem: pluginName,
 		Name:      "endpoints",
-		Help:      "Gauge of the endpoint addresses held, by state.",
-	}, []string{"state"})
+		Help:      "Gauge of the endpoint addresses of served Services, by tier.",
+	}, []string{"tier"})
+	// failOpenServices is how many Services publish sick endpoints.
+	failOpenServices = promauto.NewGauge(prometheus.GaugeOpts{
+		Namespace: plugin.Namespace,
+		Subsystem: pluginName,
+		Name:      "fail_open_services",
+		Help:      "Gauge of the Services that publish endpoints which are not ready, because too few are.",
+	})
+	// flapsTotal counts the Pods that stopped serving without being told to.
+	flapsTotal = promauto.NewCounter(prometheus.CounterOpts{
+		Namespace: plugin.Namespace,
+		Subsystem: pluginName,
+		Name:      "flaps_total",
+		Help:      "Counter of Pods that stopped serving and do not terminate, where damping looks.",
+	})
+	// tierChangesTotal counts how often a Service name got another tier.
+	tierChangesTotal = promauto.NewCounterVec(prometheus.CounterOpts{
+		Namespace: plugin.Namespace,
+		Subsystem: pluginName,
+		Name:      "tier_changes_total",
+		Help:      "Counter of changes of the best tier that a Service name has, by the new one.",
+	}, []string{"tier"})
+	// wouldDampTotal counts what damping would have done.
+	wouldDampTotal = promauto.NewCounter(prometheus.CounterOpts{
+		Namespace: plugin.Namespace,
+		Subsystem: pluginName,
+		Name:      "would_damp_total",
+		Help:      "Counter of endpoints that damping would have taken out of a Service name, were it not only to observe.",
+	})
 	// programmingDuration is the DNS programming latency SLI of Kubernetes, as
 	// the kubernetes plugin has it.
 	programmingDuration = promauto.NewHistogramVec(prometheus.HistogramOpts{
@@ -65,43 +93,11 @@ func countService(s *model.Service, n float64) {
 	}
 }
 
-// countSlice adds n times the slice to the counts.
+// countSlice adds n to the count of slices.
 func countSlice(s *model.Slice, n float64) {
-	if s == nil {
-		return
+	if s != nil {
+		objects.WithLabelValues("endpointslice").Add(n)
 	}
-	objects.WithLabelValues("endpointslice").Add(n)
-	var states [4]float64
-	for _, e := range s.Endpoints {
-		states[stateOf(e.Conditions)]++
-	}
-	for state, count := range states {
-		if count > 0 {
-			endpoints.WithLabelValues(stateNames[state]).Add(n * count)
-		}
-	}
-}
-
-// The states of endpoints, as metrics name them.
-const (
-	stateReady = iota
-	stateDraining
-	stateUnready
-	stateTerminating
-)
-
-var stateNames = [4]string{"ready", "draining", "unready", "terminating"}
-
-func stateOf(c model.Conditions) int {
-	switch {
-	case c.Has(model.Ready):
-		return stateReady
-	case c.Has(model.Serving | model.Terminating):
-		return stateDraining
-	case c.Has(model.Terminating):
-		return stateTerminating
-	}
-	return stateUnready
 }
 
 // observeLatency notes how long the changes took that are now published.

@@ -222,7 +222,14 @@ func (q *naiveQuestion) srv(published []naiveEndpoint, service, port, protocol s
 				continue
 			}
 			target := e.name(q.podNames) + "." + service
-			rrs = append(rrs, q.service(target, p.number))
+			priority := e.priority
+			for _, other := range published {
+				// A target is in its best tier only.
+				if other.name(q.podNames) == e.name(q.podNames) && other.has(p, port == "") {
+					priority = min(priority, other.priority)
+				}
+			}
+			rrs = append(rrs, q.service(target, p.number, priority))
 			for _, same := range naiveNamed(published, e.name(q.podNames)) {
 				extra = append(extra, q.address(target, same.address))
 			}
@@ -243,6 +250,17 @@ type naiveEndpoint struct {
 	hostname string
 	pod      string // its name, where that is a label
 	ports    []naivePort
+	priority uint16 // of its SRV records
+}
+
+// has tells whether the endpoint has a port, or any of its number.
+func (e naiveEndpoint) has(p naivePort, anyName bool) bool {
+	for _, own := range e.ports {
+		if own == p || anyName && own.number == p.number {
+			return true
+		}
+	}
+	return false
 }
 
 // naivePort is a port that has a name and a number.
@@ -289,6 +307,14 @@ type naiveClaim struct {
 
 func (c naiveClaim) ready() bool {
 	return c.endpoint.Conditions.Ready == nil || *c.endpoint.Conditions.Ready
+}
+
+func (c naiveClaim) draining() bool {
+	if c.ready() || !c.terminating() {
+		return false
+	}
+	serving := c.endpoint.Conditions.Serving
+	return serving != nil && *serving
 }
 
 func (c naiveClaim) terminating() bool {
@@ -356,7 +382,8 @@ func (c naiveClaim) beats(d naiveClaim) bool {
 }
 
 // published returns the endpoints of a headless Service that are in the answer
-// for its name, one for each address.
+// for its name, one for each address: those that are ready, and where no one of
+// an address family is, those that serve while they terminate.
 func (q *naiveQuestion) published(service *corev1.Service) []naiveEndpoint {
 	claims := q.claims(service)
 	var addresses []netip.Addr
@@ -366,18 +393,32 @@ func (q *naiveQuestion) published(service *corev1.Service) []naiveEndpoint {
 		}
 	}
 	var published []naiveEndpoint
-	for _, address := range addresses {
-		winner := naiveWinner(address, claims)
-		if !winner.ready() {
-			continue
+	for _, is4 := range []bool{true, false} {
+		var ready, draining []naiveEndpoint
+		for _, address := range addresses {
+			if address.Is4() != is4 {
+				continue
+			}
+			winner := naiveWinner(address, claims)
+			e := naiveEndpoint{
+				address:  address,
+				dashed:   naiveDashes(address),
+				hostname: winner.hostname(),
+				pod:      winner.podName(),
+				ports:    naivePorts(winner, claims),
+			}
+			if winner.ready() {
+				ready = append(ready, e)
+			}
+			if winner.draining() {
+				e.priority = 20
+				draining = append(draining, e)
+			}
 		}
-		published = append(published, naiveEndpoint{
-			address:  address,
-			dashed:   naiveDashes(address),
-			hostname: winner.hostname(),
-			pod:      winner.podName(),
-			ports:    naivePorts(winner, claims),
-		})
+		if len(ready) == 0 {
+			ready = draining
+		}
+		published = append(published, ready...)
 	}
 	return published
 }
@@ -478,10 +519,10 @@ func (q *naiveQuestion) externalName(service *corev1.Service, below []string) na
 			return q.nodata()
 		}
 		if err != nil {
-			return naiveFound(q.service(dns.Fqdn(service.Spec.ExternalName), uint16(p.Port)))
+			return naiveFound(q.service(dns.Fqdn(service.Spec.ExternalName), uint16(p.Port), 0))
 		}
 		target := naiveCut(q.name, 2)
-		got := naiveFound(q.service(target, uint16(p.Port)))
+		got := naiveFound(q.service(target, uint16(p.Port), 0))
 		got.additional = naiveText([]dns.RR{q.address(target, address)})
 		return got
 	}
@@ -602,8 +643,8 @@ func (q *naiveQuestion) soa(ttl uint32) dns.RR {
 	}
 }
 
-func (q *naiveQuestion) service(target string, port uint16) dns.RR {
-	return &dns.SRV{Hdr: q.header(q.name, dns.TypeSRV, q.ttl), Weight: 100, Port: port, Target: target}
+func (q *naiveQuestion) service(target string, port, priority uint16) dns.RR {
+	return &dns.SRV{Hdr: q.header(q.name, dns.TypeSRV, q.ttl), Priority: priority, Weight: 100, Port: port, Target: target}
 }
 
 func (q *naiveQuestion) address(owner string, address netip.Addr) dns.RR {

@@ -211,7 +211,7 @@ func drawStanza(t *rapid.T) *stanza {
 		primary:     "cluster.local.",
 		ttl:         5,
 		negativeTTL: 1,
-		naming:      rapid.SampledFrom([]records.Naming{records.ByHostname, records.ByPodName}).Draw(t, "naming"),
+		settings:    settings{Options: records.Options{Naming: rapid.SampledFrom([]records.Naming{records.ByHostname, records.ByPodName}).Draw(t, "naming")}},
 	}
 	if rapid.IntRange(0, 4).Draw(t, "zones") == 0 {
 		s.zones = []string{"0.0.10.in-addr.arpa.", "cluster.local.", "alt.cluster.local.", "0.0.0.0.0.0.0.d.f.ip6.arpa."}
@@ -228,7 +228,7 @@ func (c drawnCluster) model(s *stanza) *naive {
 		zones:       s.zones,
 		primary:     s.primary,
 		fallsIn:     s.fall.Zones,
-		podNames:    s.naming == records.ByPodName,
+		podNames:    s.settings.Naming == records.ByPodName,
 		ttl:         s.ttl,
 		negativeTTL: s.negativeTTL,
 		next:        elsewhere,
@@ -306,7 +306,7 @@ func newServer(s *stanza, c *cache) wholeServer {
 
 // synced returns a cache that serves the changes.
 func synced(naming records.Naming, changes ...[]model.Change) *cache {
-	c := newCache(naming, false)
+	c := newCache(settings{Options: records.Options{Naming: naming}}, false)
 	for _, batch := range changes {
 		c.Apply(batch)
 	}
@@ -597,8 +597,8 @@ func TestThePluginAnswersWhatTheModelDoes(t *testing.T) {
 		t.Run(title, func(t *testing.T) {
 			rapid.Check(t, func(t *rapid.T) {
 				s, cluster := drawStanza(t), drawCluster(t, poolVersions[0])
-				s.naming = naming
-				server, n := newServer(s, synced(s.naming, cluster.changes())), cluster.model(s)
+				s.settings.Naming = naming
+				server, n := newServer(s, synced(s.settings.Naming, cluster.changes())), cluster.model(s)
 				for _, r := range drawQuestions(t, 200) {
 					server.compare(t, n, r)
 				}
@@ -641,7 +641,7 @@ func TestTheModelInHardCases(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			cluster := oneService(c.ports, c.endpoints)
 			s := testStanza()
-			server := newServer(s, synced(s.naming, cluster.changes()))
+			server := newServer(s, synced(s.settings.Naming, cluster.changes()))
 			server.compare(t, cluster.model(s), new(dns.Msg).SetQuestion(c.below+"db.default.svc.cluster.local.", c.qtype))
 		})
 	}
@@ -662,7 +662,7 @@ func TestAChangeThatOnlyAnEndpointNameShows(t *testing.T) {
 	}
 	before, after := pods("one", "two"), pods("two", "one")
 	s := testStanza()
-	c := synced(s.naming, before.changes())
+	c := synced(s.settings.Naming, before.changes())
 	server := newServer(s, c)
 	r := new(dns.Msg).SetQuestion("one.db.default.svc.cluster.local.", dns.TypeA)
 	server.compare(t, before.model(s), r)
@@ -707,7 +707,7 @@ func TestOnlyTheLastStateOfEachObjectCounts(t *testing.T) {
 			}
 		}
 		steps = rapid.Permutation(steps).Draw(t, "steps")
-		c := newCache(s.naming, false)
+		c := newCache(s.settings, false)
 		server, now, seen := newServer(s, c), make(drawnCluster), make(map[string]int)
 		syncAt := rapid.IntRange(0, len(steps)).Draw(t, "synced after")
 		for done := 0; done < len(steps); {
@@ -743,7 +743,7 @@ func TestOnlyTheLastStateOfEachObjectCounts(t *testing.T) {
 func TestAnswersMayBeChangedByWhoeverGetsThem(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		s, cluster := drawStanza(t), drawCluster(t, poolVersions[0])
-		server, n := newServer(s, synced(s.naming, cluster.changes())), cluster.model(s)
+		server, n := newServer(s, synced(s.settings.Naming, cluster.changes())), cluster.model(s)
 		for _, r := range drawQuestions(t, 20) {
 			m := server.ask(t, r.Copy())
 			if m == nil {
@@ -906,7 +906,7 @@ func packed(t reporter, m *dns.Msg) int {
 func TestAnAnswerCarriesWhatFits(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		s, cluster := drawStanza(t), drawLargeService(t)
-		server, n := newServer(s, synced(s.naming, cluster.changes())), cluster.model(s)
+		server, n := newServer(s, synced(s.settings.Naming, cluster.changes())), cluster.model(s)
 		for range 4 {
 			r := drawLargeQuestion(t)
 			whole := mustMessage(t, n.ask(r.Question[0], r.Opcode), r)
@@ -963,7 +963,10 @@ func checkPart(t reporter, part, whole []string) {
 func (c sized) checkRoom(t *rapid.T, after *dns.Msg) {
 	withoutExtra := c.whole.Copy()
 	withoutExtra.Extra = nil
-	if c.by.edns {
+	if opt := after.IsEdns0(); opt != nil {
+		// Why there is less takes its room too.
+		withoutExtra.Extra = []dns.RR{opt}
+	} else if c.by.edns {
 		withoutExtra.SetEdns0(c.by.udpSize, false)
 	}
 	// The options of a question count as if the answer had them too.
@@ -1079,7 +1082,7 @@ func TestAnAliasOfALargeServiceFits(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		s, cluster := drawStanza(t), drawLargeService(t)
 		cluster["Service default/alias"] = externalService("alias", "db.default.svc.cluster.local")
-		server, n := newServer(s, synced(s.naming, cluster.changes())), cluster.model(s)
+		server, n := newServer(s, synced(s.settings.Naming, cluster.changes())), cluster.model(s)
 		for range 4 {
 			r := new(dns.Msg).SetQuestion("alias.default.svc.cluster.local.", rapid.SampledFrom([]uint16{dns.TypeA, dns.TypeAAAA, dns.TypeSRV}).Draw(t, "type"))
 			whole := mustMessage(t, n.ask(r.Question[0], r.Opcode), r)
@@ -1097,7 +1100,7 @@ func TestAnAliasLosesAdditionalRecordsWithoutTC(t *testing.T) {
 	cluster := oneService([]discoveryv1.EndpointPort{{Name: new("sql"), Port: new(int32(5432))}}, endpoints)
 	cluster["Service default/alias"] = externalService("alias", "db.default.svc.cluster.local")
 	s := testStanza()
-	server := newServer(s, synced(s.naming, cluster.changes()))
+	server := newServer(s, synced(s.settings.Naming, cluster.changes()))
 	r := new(dns.Msg).SetQuestion("alias.default.svc.cluster.local.", dns.TypeSRV)
 	sized{server, transport{}, r, mustMessage(t, cluster.model(s).ask(r.Question[0], r.Opcode), r)}.checkAlias(t)
 }
@@ -1125,7 +1128,7 @@ func TestMaxAnswersBoundsTheAddressesOfTheServiceNameOnly(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		s, cluster := drawStanza(t), drawLargeService(t)
 		s.maxAnswers = rapid.OneOf(rapid.IntRange(1, 10), rapid.IntRange(1, 500)).Draw(t, "max_answers")
-		server, n := newServer(s, synced(s.naming, cluster.changes())), cluster.model(s)
+		server, n := newServer(s, synced(s.settings.Naming, cluster.changes())), cluster.model(s)
 		for range 4 {
 			r := drawLargeQuestion(t)
 			question := r.Question[0]

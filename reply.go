@@ -37,12 +37,26 @@ func (h *handler) write(ctx context.Context, q *query, m *dns.Msg) (int, error) 
 	return dns.RcodeSuccess, nil
 }
 
-// negative says that there are no records, or no name, for as long as
-// negativeTTL (RFC 2308, sections 3 and 5).
-func (h *handler) negative(ctx context.Context, q *query, rcode int) (int, error) {
+// denial is a negative answer.
+type denial struct {
+	rcode int
+	// ttl is how long it may be kept, in seconds.
+	ttl uint32
+	// note says why.
+	note string
+}
+
+// negative denies with the stanza's TTL.
+func (h *handler) negative(ctx context.Context, q *query, rcode int, note string) (int, error) {
+	return h.deny(ctx, q, denial{rcode: rcode, ttl: h.negativeTTL, note: note})
+}
+
+// deny says that there are no records, or no name (RFC 2308, sections 3 and 5).
+func (h *handler) deny(ctx context.Context, q *query, d denial) (int, error) {
 	m := newReply(q.r)
-	m.Rcode = rcode
-	m.Ns = []dns.RR{h.soa(q, h.negativeTTL)}
+	m.Rcode = d.rcode
+	m.Ns = []dns.RR{authority(q, d.ttl, d.ttl)}
+	explain(q, m, dns.ExtendedErrorCodeOther, d.note)
 	return h.write(ctx, q, m)
 }
 
@@ -75,8 +89,9 @@ const (
 	soaExpire  = 86400
 )
 
-// soa returns the SOA record of the zone, with a TTL in seconds.
-func (h *handler) soa(q *query, ttl uint32) *dns.SOA {
+// authority returns the SOA record of the zone, with its TTL and the one of negative
+// answers, in seconds.
+func authority(q *query, ttl, negativeTTL uint32) *dns.SOA {
 	return &dns.SOA{
 		Hdr:     header(q.zone, dns.TypeSOA, ttl),
 		Ns:      under("ns.dns", q.zone),
@@ -85,7 +100,7 @@ func (h *handler) soa(q *query, ttl uint32) *dns.SOA {
 		Refresh: soaRefresh,
 		Retry:   soaRetry,
 		Expire:  soaExpire,
-		Minttl:  h.negativeTTL,
+		Minttl:  negativeTTL,
 	}
 }
 

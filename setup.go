@@ -68,6 +68,6 @@ func newHandler(s *stanza) *handler {
 	for _, namespace := range s.namespaces {
 		h.namespaces[namespace] = struct{}{}
 	}
-	h.cache.Store(newCache(s.naming, false))
+	h.cache.Store(newCache(s.settings, false))
 	return h
 }

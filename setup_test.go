@@ -10,6 +10,7 @@ import (
 
 	"github.com/coredns/caddy"
 	"github.com/coredns/coredns/plugin/pkg/fall"
+	"github.com/k8s-endpoints/k8s_endpoints/plugin/health"
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/records"
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/source/apiserver"
 )
@@ -67,12 +68,23 @@ func TestParseReadsEveryOption(t *testing.T) {
 			s.api.Labels = "application=nginx,environment in (qa,staging)"
 		}},
 		{"namespace_labels", "namespace_labels istio-injection=enabled", func(s *stanza) { s.api.NamespaceLabels = "istio-injection=enabled" }},
-		{"endpoint_pod_names", "endpoint_pod_names", func(s *stanza) { s.naming = records.ByPodName }},
+		{"endpoint_pod_names", "endpoint_pod_names", func(s *stanza) { s.settings.Naming = records.ByPodName }},
 		{"ttl", "ttl 3600", func(s *stanza) { s.ttl = 3600 }},
 		{"ttl 0", "ttl 0", func(s *stanza) { s.ttl = 0 }},
 		{"negative_ttl", "negative_ttl 0", func(s *stanza) { s.negativeTTL = 0 }},
 		{"max_answers", "max_answers 8", func(s *stanza) { s.maxAnswers = 8 }},
 		{"startup_timeout", "startup_timeout 1m", func(s *stanza) { s.startupTimeout = time.Minute }},
+		{"publish", "publish serving", func(s *stanza) { s.settings.Policy.Publish = health.ByServing }},
+		{"pod_names", "pod_names all", func(s *stanza) { s.settings.Policy.PodNames = health.NamesAll }},
+		{"fallback", "fallback none", func(s *stanza) { s.settings.Policy.Fallback = health.FallbackNone }},
+		{"fail_open", "fail_open 50%", func(s *stanza) { s.settings.Policy.FailOpen = 50 }},
+		{"damping", "damping on 90s", func(s *stanza) {
+			s.settings.Policy.Damping = health.Damping{Mode: health.DampingOn, HalfLife: 90 * time.Second}
+		}},
+		{"srv_tiers", "srv_tiers", func(s *stanza) { s.settings.Policy.SRVTiers = health.SRVAll }},
+		{"annotations", "annotations ttl drain", func(s *stanza) { s.settings.annotations = []string{"drain", "ttl"} }},
+		{"no annotations", "annotations none", func(s *stanza) { s.settings.annotations = nil }},
+		{"explain", "explain", func(s *stanza) { s.settings.Explain = true }},
 		{"fallthrough", "fallthrough", func(s *stanza) { s.fall = fall.Root }},
 		{"fallthrough for zones", "fallthrough in-addr.arpa", func(s *stanza) { s.fall = fall.F{Zones: []string{"in-addr.arpa."}} }},
 	} {
@@ -90,6 +102,7 @@ func TestParseReadsEveryOption(t *testing.T) {
 				primary:     "cluster.local.",
 				ttl:         5,
 				negativeTTL: 1, startupTimeout: 5 * time.Second,
+				settings: settings{annotations: annotationNames},
 			}
 			c.want(want)
 			if selectorText(got.labels) != want.api.Labels || selectorText(got.namespaceLabels) != want.api.NamespaceLabels {
@@ -143,6 +156,16 @@ func TestParseRefusesMistakesAndNamesTheLine(t *testing.T) {
 		{"manifests and endpoint", "manifests DIR\nendpoint http://a", "endpoint and manifests cannot be set together"},
 		{"kubeconfig and endpoint", "kubeconfig DIR/file\nendpoint http://a", "endpoint and kubeconfig cannot be set together"},
 		{"a rate without an API server", "manifests DIR\napiserver_qps 5", "apiserver_qps has no meaning with manifests"},
+		{"publish what", "publish all", `Testfile:2 - Error during parsing: publish: want ready or serving, not "all"`},
+		{"pod_names of what", "pod_names", `pod_names: want ready or serving or all, not ""`},
+		{"fallback to what", "fallback sick", `fallback: want draining or none, not "sick"`},
+		{"fail_open without a percentage", "fail_open 0", `fail_open: want a percentage from 1 to 100, or off, not "0"`},
+		{"damping that never damps", "damping on 3m", "damping: with a half-life of 3m0s no endpoint would ever be damped"},
+		{"damping without a mode", "damping", "damping: want off, observe or on, and a half-life"},
+		{"srv_tiers of what", "srv_tiers some", `srv_tiers: want published or all, not "some"`},
+		{"an unknown annotation", "annotations tll", `annotations: there is no annotation "tll"; there are damping, drain,`},
+		{"which annotations", "annotations", "Wrong argument count"},
+		{"arguments of explain", "explain yes", "Wrong argument count"},
 		{"a bad zone of fallthrough", "fallthrough a..b", `fallthrough: "a..b" is not a zone`},
 		{"a bad zone", "k8s_endpoints a..b", `Testfile:1 - Error during parsing: "a..b" is not a zone: want a domain name, or a network such as 10.0.0.0/8`},
 		{"reverse zones only", "k8s_endpoints in-addr.arpa 10.0.0.0/8 ip6.arpa", "no zone but reverse ones"},

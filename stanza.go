@@ -14,6 +14,7 @@ import (
 	"github.com/coredns/coredns/core/dnsserver"
 	"github.com/coredns/coredns/plugin"
 	"github.com/coredns/coredns/plugin/pkg/fall"
+	"github.com/k8s-endpoints/k8s_endpoints/plugin/health"
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/model"
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/name"
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/records"
@@ -39,7 +40,7 @@ type stanza struct {
 	ttl, negativeTTL uint32
 	maxAnswers       int
 	startupTimeout   time.Duration
-	naming           records.Naming
+	settings         settings
 
 	// manifests is a directory; without one, objects come from an API server.
 	manifests string
@@ -70,6 +71,14 @@ var options = map[string]func(*stanza, *caddy.Controller) error{
 	"max_answers":            parseMaxAnswers,
 	"startup_timeout":        parseStartupTimeout,
 	"fallthrough":            parseFallthrough,
+	"publish":                parsePublish,
+	"pod_names":              parsePodNames,
+	"fallback":               parseFallback,
+	"fail_open":              parseFailOpen,
+	"damping":                parseDamping,
+	"srv_tiers":              parseSRVTiers,
+	"annotations":            parseAnnotations,
+	"explain":                parseExplain,
 }
 
 // parse reads the stanza of a server block.
@@ -83,6 +92,7 @@ func parse(c *caddy.Controller) (*stanza, error) {
 			ttl:            defaultTTL,
 			negativeTTL:    defaultNegativeTTL,
 			startupTimeout: defaultStartupTimeout,
+			settings:       settings{annotations: annotationNames},
 			given:          make(map[string]bool),
 		}
 		if err := s.parseZones(c); err != nil {
@@ -314,7 +324,7 @@ func parseEndpointPodNames(s *stanza, c *caddy.Controller) error {
 	if len(c.RemainingArgs()) > 0 {
 		return c.ArgErr()
 	}
-	s.naming = records.ByPodName
+	s.settings.Naming = records.ByPodName
 	return nil
 }
 
@@ -359,13 +369,74 @@ func parseFallthrough(s *stanza, c *caddy.Controller) error {
 	return nil
 }
 
+// parsed adds the option's line to what is wrong with its arguments.
+func parsed[T any](c *caddy.Controller, into *T, parse func([]string) (T, error)) error {
+	option := c.Val()
+	value, err := parse(c.RemainingArgs())
+	if err != nil {
+		return c.Errf("%s: %v", option, err)
+	}
+	*into = value
+	return nil
+}
+
+func parsePublish(s *stanza, c *caddy.Controller) error {
+	return parsed(c, &s.settings.Policy.Publish, health.ParsePublish)
+}
+
+func parsePodNames(s *stanza, c *caddy.Controller) error {
+	return parsed(c, &s.settings.Policy.PodNames, health.ParsePodNames)
+}
+
+func parseFallback(s *stanza, c *caddy.Controller) error {
+	return parsed(c, &s.settings.Policy.Fallback, health.ParseFallback)
+}
+
+func parseFailOpen(s *stanza, c *caddy.Controller) error {
+	return parsed(c, &s.settings.Policy.FailOpen, health.ParseFailOpen)
+}
+
+func parseDamping(s *stanza, c *caddy.Controller) error {
+	return parsed(c, &s.settings.Policy.Damping, health.ParseDamping)
+}
+
+func parseSRVTiers(s *stanza, c *caddy.Controller) error {
+	return parsed(c, &s.settings.Policy.SRVTiers, health.ParseSRVTiers)
+}
+
+func parseExplain(s *stanza, c *caddy.Controller) error {
+	if len(c.RemainingArgs()) > 0 {
+		return c.ArgErr()
+	}
+	s.settings.Explain = true
+	return nil
+}
+
+func parseAnnotations(s *stanza, c *caddy.Controller) error {
+	args := c.RemainingArgs()
+	if len(args) == 0 {
+		return c.ArgErr()
+	}
+	if len(args) == 1 && args[0] == "none" {
+		args = nil
+	}
+	for _, arg := range args {
+		if _, ok := annotationParsers[arg]; !ok {
+			return c.Errf("annotations: there is no annotation %q; there are %s, or none", arg, strings.Join(annotationNames, ", "))
+		}
+	}
+	slices.Sort(args)
+	s.settings.annotations = slices.Compact(args)
+	return nil
+}
+
 // key is the same for stanzas that can share a feed.
 func (s *stanza) key() string {
 	if s.manifests == "" {
-		return fmt.Sprintf("%d %s", s.naming, s.api.Key())
+		return fmt.Sprintf("%+v %s", s.settings, s.api.Key())
 	}
-	return fmt.Sprintf("%d manifests %q namespaces=%q labels=%q namespace_labels=%q",
-		s.naming, s.manifests, s.namespaces, selectorText(s.labels), selectorText(s.namespaceLabels))
+	return fmt.Sprintf("%+v manifests %q namespaces=%q labels=%q namespace_labels=%q",
+		s.settings, s.manifests, s.namespaces, selectorText(s.labels), selectorText(s.namespaceLabels))
 }
 
 // selectorText returns the selector as it is written.

@@ -33,7 +33,7 @@ func NewService(obj *corev1.Service) (*Service, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Service{ServiceKey: key, Kind: kind, HasSelector: len(obj.Spec.Selector) > 0}
+	s := &Service{ServiceKey: key, Kind: kind, HasSelector: len(obj.Spec.Selector) > 0, Annotations: annotations(obj.Annotations)}
 	if kind == Headless {
 		return s, nil
 	}
@@ -56,6 +56,19 @@ func kindOf(obj *corev1.Service) ServiceKind {
 		return Headless
 	}
 	return 0
+}
+
+// annotations keeps what is for this plugin.
+func annotations(all map[string]string) (kept map[string]string) {
+	for name, text := range all {
+		if short, ok := strings.CutPrefix(name, AnnotationPrefix); ok {
+			if kept == nil {
+				kept = make(map[string]string)
+			}
+			kept[strings.Clone(short)] = strings.Clone(text)
+		}
+	}
+	return kept
 }
 
 // CheckNamespace refuses what is no name of a namespace.

@@ -52,7 +52,12 @@ type Service struct {
 	// Ports are the named ports of an ExternalName Service. Those of a headless
 	// one stand in its slices.
 	Ports []Port
+	// Annotations holds those that begin with AnnotationPrefix, without it.
+	Annotations map[string]string
 }
+
+// AnnotationPrefix is in front of the annotations that this plugin reads.
+const AnnotationPrefix = "k8s-endpoints.coredns.io/"
 
 // Protocol is the transport protocol of a port.
 type Protocol uint8

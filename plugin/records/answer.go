@@ -2,6 +2,7 @@ package records
 
 import (
 	"net/netip"
+	"slices"
 	"sort"
 
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/model"
@@ -33,6 +34,9 @@ type Answer struct {
 	// Extra holds the addresses of the targets of SRV records, as far as they
 	// fit: all addresses of a target or none.
 	Extra []dns.RR
+	// Note says why there is less than a client could expect, where the question
+	// wants to know.
+	Note string
 	// Truncated tells that Records is a random part of what there is, because
 	// the rest does not fit (RFC 2181, section 9).
 	Truncated bool
@@ -51,6 +55,8 @@ type Question struct {
 	Offset, Room int
 	// MaxAnswers bounds the addresses of the Service name; 0 is no bound.
 	MaxAnswers int
+	// Explain asks for a Note, for which there must be room.
+	Explain bool
 }
 
 // service returns the part of the owner from the Service's name on.
@@ -58,6 +64,27 @@ func (q *Question) service() string { return q.Owner[q.Name.At:] }
 
 // Answer answers for a name at or below the name of the Service.
 func (s *Set) Answer(q Question) Answer {
+	if !q.Explain {
+		return s.answer(q)
+	}
+	// What is reduced is known before it is drawn.
+	note := s.note(q, Found)
+	if note != "" {
+		q.Room -= NoteSize(note)
+	}
+	a := s.answer(q)
+	if a.Outcome != Found {
+		note = s.note(q, a.Outcome)
+	}
+	a.Note = note
+	return a
+}
+
+// NoteSize is the size of a note as an Extended DNS Error, in bytes (RFC 8914,
+// section 2).
+func NoteSize(note string) int { return 6 + len(note) }
+
+func (s *Set) answer(q Question) Answer {
 	if s.Service.Kind == model.ExternalName {
 		return s.external(q)
 	}
@@ -67,7 +94,10 @@ func (s *Set) Answer(q Question) Answer {
 	case name.Endpoint:
 		return s.endpoint(q)
 	case name.Protocol:
-		if s.hasProtocol(q.Name.Protocol) {
+		switch {
+		case q.Name.Protocol == Explanation && len(s.explained) > 0:
+			return s.explanation(q)
+		case s.hasProtocol(q.Name.Protocol):
 			return Answer{Outcome: NoData}
 		}
 	case name.Port:
@@ -86,18 +116,18 @@ const (
 	sizeSRV     = sizePointer + sizeFixed + 6 // and the target, not compressed
 )
 
-// headless answers for the name of the Service. With nothing published the name
-// does not exist (Kubernetes DNS specification 1.1.0, section 2.4.1).
+// headless answers for the name of the Service. It does not exist where nothing is
+// published (Kubernetes DNS specification 1.1.0, section 2.4.1), unless an
+// endpoint below it has a name: NXDOMAIN would deny that too (RFC 8020).
 func (s *Set) headless(q Question) Answer {
 	if s.Len() == 0 {
 		return Answer{}
 	}
-	n4 := int32(len(s.v4) / 4)
 	switch q.Type {
 	case dns.TypeA:
-		return s.addresses(q, span{n: n4})
+		return s.addresses(q, s.name[family4])
 	case dns.TypeAAAA:
-		return s.addresses(q, span{first: n4, n: int32(len(s.v6) / 16)})
+		return s.addresses(q, s.name[family6])
 	case dns.TypeSRV:
 		return s.srv(q, s.numbers)
 	}
@@ -170,13 +200,19 @@ func (s *Set) Reverse(addr netip.Addr) (endpoint string, ok bool) {
 	if target := s.targets[i]; target != dashed {
 		return s.labels[target].text, true
 	}
-	return string(name.AppendDashed(nil, addr)), true
+	return dashedLabel(addr), true
 }
+
+func dashedLabel(addr netip.Addr) string { return string(name.AppendDashed(nil, addr)) }
 
 // span is a range of addresses of one family: of the Set's, or of some of them.
 type span struct {
 	first, n int32
 	indexes  []int32
+}
+
+func (p span) equal(o span) bool {
+	return p.first == o.first && p.n == o.n && slices.Equal(p.indexes, o.indexes)
 }
 
 func (p span) at(i int32) int32 {

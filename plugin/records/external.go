@@ -60,7 +60,7 @@ func (s *Set) externalPort(q Question) Answer {
 		if q.Type == dns.TypeSRV {
 			a.Records = append(a.Records, &dns.SRV{
 				Hdr:      header(q.Owner, dns.TypeSRV, q.TTL),
-				Priority: srvPriority,
+				Priority: srvBestPriority,
 				Weight:   srvWeight,
 				Port:     p.Number,
 				Target:   target,

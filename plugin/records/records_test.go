@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/model"
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/name"
@@ -45,6 +46,11 @@ func slice(version uint64, ports []model.Port, all ...model.Endpoint) *model.Sli
 	}
 }
 
+// compile compiles with the default policy.
+func compile(service *model.Service, all []*model.Slice, naming Naming) *Set {
+	return Compile(service, all, Options{Naming: naming}, new(Memory), time.Time{})
+}
+
 // ask returns the answer of the Set as sorted text, without TTL and class.
 func ask(s *Set, text string, qtype uint16) string {
 	a := s.Answer(question(text, qtype))
@@ -76,7 +82,7 @@ func sorted(rrs []dns.RR) []string {
 }
 
 func TestAnswersOfAHeadlessService(t *testing.T) {
-	set := Compile(headless, []*model.Slice{
+	set := compile(headless, []*model.Slice{
 		slice(1, []model.Port{sql, peer},
 			endpoint(0, "10.0.0.1", "db-0", ready),
 			endpoint(1, "10.0.0.2", "db-1", ready),
@@ -137,7 +143,7 @@ func TestAnswersOfAHeadlessService(t *testing.T) {
 }
 
 func TestNothingPublishedIsNoName(t *testing.T) {
-	set := Compile(headless, []*model.Slice{slice(1, []model.Port{sql}, endpoint(0, "10.0.0.1", "db-0", 0))}, ByHostname)
+	set := compile(headless, []*model.Slice{slice(1, []model.Port{sql}, endpoint(0, "10.0.0.1", "db-0", 0))}, ByHostname)
 	for _, text := range []string{"db.", "db-0.db.", "10-0-0-1.db.", "_tcp.db.", "_sql._tcp.db."} {
 		for _, qtype := range []uint16{dns.TypeA, dns.TypeSRV, dns.TypeTXT} {
 			if got := ask(set, text+"default.svc.cluster.local.", qtype); got != "no name" {
@@ -156,7 +162,7 @@ func TestNamingDecidesWhatSRVAndPTRGive(t *testing.T) {
 		{ByHostname, "10-0-0-2"},
 		{ByPodName, "pod-1"},
 	} {
-		set := Compile(headless, all, c.naming)
+		set := compile(headless, all, c.naming)
 		if got, _ := set.Reverse(netip.MustParseAddr("10.0.0.1")); got != "db-0" {
 			t.Errorf("naming %d: an endpoint with a hostname is called %s", c.naming, got)
 		}
@@ -221,7 +227,7 @@ func TestAnAddressInSeveralPlacesHasOneHolder(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			for range 2 {
-				set := Compile(headless, c.slices, ByHostname)
+				set := compile(headless, c.slices, ByHostname)
 				if got, _ := set.Reverse(netip.MustParseAddr(addr)); got != c.holder {
 					t.Errorf("the address has the name %q, want %q", got, c.holder)
 				}
@@ -239,7 +245,7 @@ func TestAnAddressInSeveralPlacesHasOneHolder(t *testing.T) {
 }
 
 func TestALabelMayLookLikeAnotherAddress(t *testing.T) {
-	set := Compile(headless, []*model.Slice{slice(1, nil,
+	set := compile(headless, []*model.Slice{slice(1, nil,
 		endpoint(0, "10.0.0.1", "10-0-0-2", ready), endpoint(1, "10.0.0.2", "", ready))}, ByHostname)
 	want := "10-0-0-2.db.default.svc.cluster.local. A 10.0.0.1\n10-0-0-2.db.default.svc.cluster.local. A 10.0.0.2"
 	if got := ask(set, "10-0-0-2.db.default.svc.cluster.local.", dns.TypeA); got != want {
@@ -249,7 +255,7 @@ func TestALabelMayLookLikeAnotherAddress(t *testing.T) {
 
 func TestPortsOfOneNumberAreOneRecordOfTheServiceName(t *testing.T) {
 	tcp, udp := model.Port{Name: "dns", Number: 53}, model.Port{Name: "dns", Protocol: model.UDP, Number: 53}
-	set := Compile(headless, []*model.Slice{
+	set := compile(headless, []*model.Slice{
 		slice(1, []model.Port{tcp, udp}, endpoint(0, "10.0.0.1", "", ready)),
 		slice(2, []model.Port{udp}, endpoint(1, "10.0.0.2", "", ready)),
 	}, ByHostname)
@@ -268,7 +274,7 @@ func TestPortsOfOneNumberAreOneRecordOfTheServiceName(t *testing.T) {
 func TestAnswersOfAnExternalName(t *testing.T) {
 	service := func(s model.Service) *Set {
 		s.ServiceKey, s.Kind = headless.ServiceKey, model.ExternalName
-		return Compile(&s, nil, ByHostname)
+		return compile(&s, nil, ByHostname)
 	}
 	alias := service(model.Service{Target: "example.org.", Ports: []model.Port{sql}})
 	literal := service(model.Service{Address: netip.MustParseAddr("192.0.2.1"), Ports: []model.Port{sql}})
@@ -310,9 +316,9 @@ func TestEqualMeansEqualAnswers(t *testing.T) {
 	change := func(f func(*model.Slice)) *Set {
 		all := base()
 		f(all[0])
-		return Compile(headless, all, ByHostname)
+		return compile(headless, all, ByHostname)
 	}
-	set := Compile(headless, base(), ByHostname)
+	set := compile(headless, base(), ByHostname)
 	for what, other := range map[string]*Set{
 		"a new version of the slice":            change(func(s *model.Slice) { s.Version++ }),
 		"an unpublished endpoint that vanishes": change(func(s *model.Slice) { s.Endpoints = s.Endpoints[:1] }),
@@ -328,8 +334,8 @@ func TestEqualMeansEqualAnswers(t *testing.T) {
 		"another port":     change(func(s *model.Slice) { s.Ports = []model.Port{peer} }),
 		"no port":          change(func(s *model.Slice) { s.Ports = nil }),
 		"a Pod gets ready": change(func(s *model.Slice) { s.Endpoints[1].Conditions = ready }),
-		"another kind":     Compile(&model.Service{ServiceKey: headless.ServiceKey, Kind: model.ExternalName, Target: "a."}, nil, ByHostname),
-		"the other naming": Compile(headless, []*model.Slice{slice(1, []model.Port{sql}, endpoint(0, "10.0.0.1", "", ready))}, ByPodName),
+		"another kind":     compile(&model.Service{ServiceKey: headless.ServiceKey, Kind: model.ExternalName, Target: "a."}, nil, ByHostname),
+		"the other naming": compile(headless, []*model.Slice{slice(1, []model.Port{sql}, endpoint(0, "10.0.0.1", "", ready))}, ByPodName),
 	} {
 		if set.Equal(other) {
 			t.Errorf("%s makes no difference", what)
@@ -344,12 +350,12 @@ func big(n int) *Set {
 		all[i] = endpoint(byte(i), netip.AddrFrom4([4]byte{10, 0, byte(i >> 8), byte(i)}).String(), fmt.Sprintf("db-%d", i), ready)
 		all[i].ID = model.PodID{byte(i), byte(i >> 8)}
 	}
-	return Compile(headless, []*model.Slice{slice(1, []model.Port{sql, peer}, all...)}, ByHostname)
+	return compile(headless, []*model.Slice{slice(1, []model.Port{sql, peer}, all...)}, ByHostname)
 }
 
 func TestNamesTooLongForDNSAreLeftOut(t *testing.T) {
 	long := strings.Repeat("h", 63)
-	set := Compile(headless, []*model.Slice{slice(1, []model.Port{sql},
+	set := compile(headless, []*model.Slice{slice(1, []model.Port{sql},
 		endpoint(0, "10.0.0.1", long, ready), endpoint(1, "10.0.0.2", "db-1", ready))}, ByHostname)
 	deep := strings.Repeat("z.", 98)
 	q := question("_sql._tcp.db.default.svc.cluster.local.", dns.TypeSRV)

@@ -4,11 +4,14 @@ package records
 
 import (
 	"bytes"
+	"cmp"
+	"maps"
 	"net/netip"
 	"reflect"
 	"slices"
 	"sort"
 	"strings"
+	"time"
 
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/health"
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/model"
@@ -21,12 +24,16 @@ import (
 // It knows no zone and no TTL: names are put together when an answer is, so
 // that all zones share one Set, and a name in an answer ends like the question.
 type Set struct {
-	// Service is what the Set was compiled from.
+	// Service is what the Set was compiled from, and Limits what it says of its
+	// answers.
 	Service *model.Service
+	Limits  Limits
 
-	// v4 and v6 hold the published addresses back to back, sorted. An index
-	// into them counts the IPv4 addresses first.
+	// v4 and v6 hold the addresses that have names, back to back, sorted. An
+	// index into them counts the IPv4 addresses first.
 	v4, v6 []byte
+	// name holds the indexes of those that the Service name has, by family.
+	name [families]span
 	// labels are the endpoint names other than dashed addresses, sorted.
 	labels []label
 	// named holds the address indexes of all labels back to back.
@@ -38,6 +45,11 @@ type Set struct {
 	// are the same without the names: an SRV record of the Service name shows
 	// only the number, and no record stands there twice (RFC 2181, section 5).
 	runs, numbers []run
+	// counts and failOpen are the policy's, by family.
+	counts   [families][health.Tiers]int
+	failOpen [families]bool
+	// explained has a line for each endpoint and one for the policy, or nothing.
+	explained []string
 }
 
 // dashed marks an address whose endpoint name is the address itself.
@@ -49,10 +61,11 @@ type label struct {
 	first, last int32
 }
 
-// run is one named port with one number. A port whose number differs between
-// endpoints is several runs.
+// run is one named port with one number, and those of one tier who have it. A
+// port whose number differs between endpoints is several runs.
 type run struct {
 	port model.Port
+	tier health.Tier
 	// targets tell who has the port: a label, or the address ^target whose
 	// label is its dashed form. Each stands there once. Runs may share them.
 	targets []int32
@@ -71,23 +84,49 @@ const (
 	ByPodName
 )
 
+// Options are what a Set is compiled with besides objects.
+type Options struct {
+	Naming Naming
+	Policy health.Policy
+	// Drain holds the endpoint names, in lower case, that are taken out.
+	Drain []string
+	// Explain makes the Set answer for _explain.
+	Explain bool
+	// Limits are kept in the Set.
+	Limits Limits
+}
+
+// Limits are what a Service says of its answers; nil is nothing.
+type Limits struct {
+	// TTL and NegativeTTL are in seconds.
+	TTL, NegativeTTL *uint32
+	// MaxAnswers is a count, 0 for all.
+	MaxAnswers *int
+}
+
 // Compile makes the Set of a Service from its slices, which it does not change.
-// For an ExternalName Service it looks at no slices.
-func Compile(service *model.Service, all []*model.Slice, naming Naming) *Set {
-	s := &Set{Service: service}
+// For an ExternalName Service it looks at no slices. What is to be remembered
+// goes into memory.
+func Compile(service *model.Service, all []*model.Slice, o Options, memory *Memory, now time.Time) *Set {
+	s := &Set{Service: service, Limits: o.Limits}
+	memory.begin()
 	if service.Kind != model.Headless {
 		return s
 	}
-	published := merge(all)
-	published = slices.DeleteFunc(published, func(m merged) bool { return !health.Published(m.endpoint.Conditions) })
+	endpoints := merge(all)
+	memory.prune(o.Policy.Damping, endpoints, now)
+	verdicts := s.judge(endpoints, o, memory, now)
+	s.explain(endpoints, verdicts, o, memory, now)
+	published := publish(endpoints, verdicts)
 	s.compileAddresses(published)
+	s.compileName(published)
 	lookalikes := s.compileLabels(published)
-	s.compileTargets(published, naming, lookalikes)
+	s.compileTargets(published, o.Naming, lookalikes)
 	s.compileRuns(published)
 	return s
 }
 
-func (s *Set) compileAddresses(published []merged) {
+func (s *Set) compileAddresses(published []judged) {
 	n4 := sort.Search(len(published), func(i int) bool { return !published[i].endpoint.Address.Is4() })
 	s.v4 = make([]byte, 0, 4*n4)
 	s.v6 = make([]byte, 0, 16*(len(published)-n4))
@@ -101,6 +140,27 @@ func (s *Set) compileAddresses(published []merged) {
 	}
 }
 
+// compileName finds what the Service name has. Nearly always that is all that
+// has a name, which takes no memory.
+func (s *Set) compileName(published []judged) {
+	n4 := len(s.v4) / 4
+	s.name[family4] = nameSpan(published[:n4], 0)
+	s.name[family6] = nameSpan(published[n4:], int32(n4))
+}
+
+func nameSpan(published []judged, first int32) span {
+	var indexes []int32
+	for i, m := range published {
+		if m.inName {
+			indexes = append(indexes, first+int32(i))
+		}
+	}
+	if len(indexes) == len(published) {
+		return span{first: first, n: int32(len(published))}
+	}
+	return span{n: int32(len(indexes)), indexes: slices.Clip(indexes)}
+}
+
 // alias is one name of one address.
 type alias struct {
 	text  string
@@ -110,7 +170,7 @@ type alias struct {
 // compileLabels gives each address its hostname and its Pod's name. A label
 // that looks like a dashed address which is published means that one too; those
 // it returns, by the address.
-func (s *Set) compileLabels(published []merged) (lookalikes map[int32]string) {
+func (s *Set) compileLabels(published []judged) (lookalikes map[int32]string) {
 	lookalikes = make(map[int32]string)
 	aliases := make([]alias, 0, len(published))
 	for i, m := range published {
@@ -146,7 +206,7 @@ func (s *Set) compileLabels(published []merged) (lookalikes map[int32]string) {
 	return lookalikes
 }
 
-func (s *Set) compileTargets(published []merged, naming Naming, lookalikes map[int32]string) {
+func (s *Set) compileTargets(published []judged, naming Naming, lookalikes map[int32]string) {
 	s.targets = make([]int32, len(published))
 	for i, m := range published {
 		text := m.endpoint.Hostname
@@ -163,11 +223,20 @@ func (s *Set) compileTargets(published []merged, naming Naming, lookalikes map[i
 	}
 }
 
+// member is who has a port.
+type member struct {
+	target int32
+	tier   health.Tier
+}
+
 // compileRuns finds who has which port. Where all slices have the same ports,
 // which is nearly always so, all runs share one list of targets.
-func (s *Set) compileRuns(published []merged) {
-	byPort := make(map[model.Port][]int32)
+func (s *Set) compileRuns(published []judged) {
+	byPort := make(map[model.Port][]member)
 	for i, m := range published {
+		if !m.inSRV {
+			continue
+		}
 		target := s.targets[i]
 		if target == dashed {
 			target = ^int32(i)
@@ -175,47 +244,70 @@ func (s *Set) compileRuns(published []merged) {
 		for _, slice := range m.slices {
 			for _, port := range slice.Ports {
 				if port.Name != "" {
-					byPort[port] = append(byPort[port], target)
+					byPort[port] = append(byPort[port], member{target, m.tier})
 				}
 			}
 		}
 	}
-	for port, targets := range byPort {
-		slices.Sort(targets)
-		s.runs = append(s.runs, run{port: port, targets: slices.Clip(slices.Compact(targets))})
+	for port, members := range byPort {
+		s.runs = appendRuns(s.runs, port, members)
 	}
-	slices.SortFunc(s.runs, func(a, b run) int { return comparePorts(a.port, b.port) })
-	for i := range s.runs {
-		if i > 0 && slices.Equal(s.runs[i].targets, s.runs[i-1].targets) {
-			s.runs[i].targets = s.runs[i-1].targets
-		}
-		s.measure(&s.runs[i])
-	}
+	slices.SortFunc(s.runs, func(a, b run) int { return cmp.Or(comparePorts(a.port, b.port), int(a.tier)-int(b.tier)) })
+	s.share(s.runs)
 	s.compileNumbers()
+}
+
+// appendRuns appends a run for each tier. A target that has endpoints in two
+// tiers is in the better one.
+func appendRuns(runs []run, port model.Port, members []member) []run {
+	slices.SortFunc(members, func(a, b member) int { return cmp.Or(cmp.Compare(a.target, b.target), int(a.tier)-int(b.tier)) })
+	members = slices.CompactFunc(members, func(a, b member) bool { return a.target == b.target })
+	var byTier [health.Tiers][]int32
+	for _, m := range members {
+		byTier[m.tier] = append(byTier[m.tier], m.target)
+	}
+	for tier, targets := range byTier {
+		if len(targets) > 0 {
+			runs = append(runs, run{port: port, tier: health.Tier(tier), targets: slices.Clip(targets)})
+		}
+	}
+	return runs
+}
+
+// share lets runs with equal targets have one list of them, and measures all.
+func (s *Set) share(runs []run) {
+	for i := range runs {
+		for j := range runs[:i] {
+			if slices.Equal(runs[i].targets, runs[j].targets) {
+				runs[i].targets = runs[j].targets
+				break
+			}
+		}
+		s.measure(&runs[i])
+	}
 }
 
 // compileNumbers puts the runs of one number together, whatever their ports are
 // called.
 func (s *Set) compileNumbers() {
-	s.numbers = slices.Clone(s.runs)
-	slices.SortStableFunc(s.numbers, func(a, b run) int { return int(a.port.Number) - int(b.port.Number) })
-	distinct := s.numbers[:0]
-	for _, r := range s.numbers {
-		last := len(distinct) - 1
-		if last < 0 || distinct[last].port.Number != r.port.Number {
-			distinct = append(distinct, r)
-			continue
+	byNumber := make(map[uint16][]member)
+	for _, r := range s.runs {
+		for _, target := range r.targets {
+			byNumber[r.port.Number] = append(byNumber[r.port.Number], member{target, r.tier})
 		}
-		if slices.Equal(distinct[last].targets, r.targets) {
-			continue
-		}
-		both := slices.Concat(distinct[last].targets, r.targets)
-		slices.Sort(both)
-		distinct[last].targets = slices.Clip(slices.Compact(both))
-		distinct[last].longest, distinct[last].total = 0, 0
-		s.measure(&distinct[last])
 	}
-	s.numbers = slices.Clip(distinct)
+	for _, number := range slices.Sorted(maps.Keys(byNumber)) {
+		s.numbers = appendRuns(s.numbers, model.Port{Number: number}, byNumber[number])
+	}
+	for i := range s.numbers {
+		for j := range s.runs {
+			if slices.Equal(s.numbers[i].targets, s.runs[j].targets) {
+				s.numbers[i].targets = s.runs[j].targets
+				break
+			}
+		}
+		s.measure(&s.numbers[i])
+	}
 }
 
 // comparePorts puts the numbers of one port next to each other.
@@ -230,6 +322,7 @@ func comparePorts(a, b model.Port) int {
 }
 
 func (s *Set) measure(r *run) {
+	r.longest, r.total = 0, 0
 	var text [maxLabel]byte
 	for _, target := range r.targets {
 		n := len(s.appendTarget(text[:0], target))
@@ -252,22 +345,27 @@ func (s *Set) appendTarget(dst []byte, target int32) []byte {
 
 // Equal tells whether two Sets give the same answers.
 func (s *Set) Equal(o *Set) bool {
-	return reflect.DeepEqual(s.Service, o.Service) &&
+	return reflect.DeepEqual(s.Service, o.Service) && reflect.DeepEqual(s.Limits, o.Limits) &&
 		bytes.Equal(s.v4, o.v4) && bytes.Equal(s.v6, o.v6) &&
 		slices.Equal(s.labels, o.labels) && slices.Equal(s.named, o.named) && slices.Equal(s.targets, o.targets) &&
-		slices.EqualFunc(s.runs, o.runs, func(a, b run) bool { return a.port == b.port && slices.Equal(a.targets, b.targets) })
+		slices.EqualFunc(s.runs, o.runs, func(a, b run) bool {
+			return a.port == b.port && a.tier == b.tier && slices.Equal(a.targets, b.targets)
+		}) &&
+		s.name[family4].equal(o.name[family4]) && s.name[family6].equal(o.name[family6]) &&
+		s.noteFamily(family4) == o.noteFamily(family4) && s.noteFamily(family6) == o.noteFamily(family6) &&
+		slices.Equal(s.explained, o.explained)
 }
 
-// Len returns the number of published addresses.
+// Len returns the number of addresses that have a name.
 func (s *Set) Len() int { return len(s.targets) }
 
-// Publishes tells whether an address is published.
+// Publishes tells whether an address has a name.
 func (s *Set) Publishes(addr netip.Addr) bool {
 	_, ok := s.find(addr)
 	return ok
 }
 
-// Addresses calls yield for each published address.
+// Addresses calls yield for each address that has a name.
 func (s *Set) Addresses(yield func(netip.Addr) bool) {
 	for i := range s.targets {
 		if !yield(s.address(int32(i))) {

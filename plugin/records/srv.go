@@ -1,18 +1,21 @@
 package records
 
 import (
+	"slices"
 	"strings"
 
+	"github.com/k8s-endpoints/k8s_endpoints/plugin/health"
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/name"
 
 	"github.com/miekg/dns"
 )
 
-// One priority and one weight for all: clients spread evenly, and no record
-// changes because others come and go.
+// One weight for all: clients spread evenly, and no record changes because
+// others come and go. The priority is by tier, with room in between.
 const (
-	srvPriority = 0
-	srvWeight   = 100
+	srvWeight       = 100
+	srvPerTier      = 10
+	srvBestPriority = srvPerTier * uint16(health.Good)
 )
 
 // pointable is how much of a message compression pointers can reach, in bytes
@@ -21,28 +24,35 @@ const pointable = 1 << 14
 
 // drawn is one SRV record to be.
 type drawn struct {
-	target int32
-	number uint16
+	target   int32
+	number   uint16
+	priority uint16
 	// pointable tells that the record's target can be pointed to.
 	pointable bool
 	name      string
 }
 
 // srv draws SRV records for the ports, and the addresses of their targets as
-// far as there is room.
+// far as there is room. Where not all fit, backups go first.
 func (s *Set) srv(q Question, runs []run) Answer {
-	n, longest, total := 0, 0, 0
-	for _, r := range runs {
-		n += len(r.targets)
-		longest = max(longest, r.longest)
-		total += r.total
-	}
+	n, total, longest := measureAll(runs)
 	if n == 0 {
 		return Answer{Outcome: NoData}
 	}
 	fixed := sizeSRV + sizeTarget(0, q)
+	fits := func() bool { return n*fixed+total <= q.Room }
+	truncated := !fits()
+	for !fits() {
+		lowest := worst(runs)
+		better := slices.DeleteFunc(slices.Clone(runs), func(r run) bool { return r.tier == lowest })
+		if len(better) == 0 {
+			break
+		}
+		runs = better
+		n, total, longest = measureAll(runs)
+	}
 	k := n
-	if n*fixed+total > q.Room {
+	if !fits() {
 		// Each record takes as much as the largest one could, or else short
 		// names would be drawn more often than long ones.
 		k = min(n, max(q.Room/(fixed+longest), 0))
@@ -57,10 +67,30 @@ func (s *Set) srv(q Question, runs []run) Answer {
 	if k > 0 && len(all) == 0 {
 		return Answer{Outcome: NoData}
 	}
-	a := Answer{Outcome: Found, Records: srvRecords(q, all), Truncated: k < n}
+	a := Answer{Outcome: Found, Records: srvRecords(q, all), Truncated: truncated}
 	q.Room -= used
 	a.Extra = s.glue(d, q, all)
 	return a
+}
+
+// measureAll returns how many targets the runs have, and the lengths of all
+// their labels together and of the longest one.
+func measureAll(runs []run) (n, total, longest int) {
+	for _, r := range runs {
+		n += len(r.targets)
+		total += r.total
+		longest = max(longest, r.longest)
+	}
+	return n, total, longest
+}
+
+// worst is the lowest tier of the runs.
+func worst(runs []run) health.Tier {
+	tier := runs[0].tier
+	for _, r := range runs {
+		tier = max(tier, r.tier)
+	}
+	return tier
 }
 
 // sizeTarget is the size in bytes of the name of a target, which is never
@@ -75,7 +105,7 @@ func pick(runs []run, i int32) drawn {
 			i -= n
 			continue
 		}
-		return drawn{target: runs[r].targets[i], number: runs[r].port.Number}
+		return drawn{target: runs[r].targets[i], number: runs[r].port.Number, priority: srvPerTier * uint16(runs[r].tier)}
 	}
 	panic("records: drawn beyond the last run")
 }
@@ -111,7 +141,7 @@ func srvRecords(q Question, all []drawn) []dns.RR {
 	for j, d := range all {
 		block[j] = dns.SRV{
 			Hdr:      header(q.Owner, dns.TypeSRV, q.TTL),
-			Priority: srvPriority,
+			Priority: d.priority,
 			Weight:   srvWeight,
 			Port:     d.number,
 			Target:   d.name,

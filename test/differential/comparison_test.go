@@ -168,10 +168,27 @@ func (x *comparison) fail(m *dns.Msg, why string) {
 	m.Authoritative = false
 	m.Truncated = false
 	m.Answer, m.Ns, m.Extra = nil, nil, onlyOPT(m.Extra)
-	for _, rr := range m.Extra {
+	explain(m, why)
+}
+
+// explain makes m say why, to a client that can read it.
+func explain(m *dns.Msg, why string) {
+	for _, rr := range onlyOPT(m.Extra) {
 		opt := rr.(*dns.OPT)
 		opt.Option = append(opt.Option, &dns.EDNS0_EDE{InfoCode: dns.ExtendedErrorCodeOther, ExtraText: why})
 	}
+}
+
+// reason is the text of the Extended DNS Error of a message, or empty.
+func reason(m *dns.Msg) string {
+	for _, rr := range onlyOPT(m.Extra) {
+		for _, option := range rr.(*dns.OPT).Option {
+			if ede, ok := option.(*dns.EDNS0_EDE); ok && ede.InfoCode == dns.ExtendedErrorCodeOther {
+				return ede.ExtraText
+			}
+		}
+	}
+	return ""
 }
 
 // addresses makes m the answer for a name that has these endpoints.

@@ -39,6 +39,12 @@ var differences = []difference{
 		},
 	},
 	{
+		name:    "Where no endpoint is ready, those are published that serve while they terminate.",
+		reason:  "They are the only ones that can be used, and kube-proxy sends traffic to them too. The option `fallback none` turns it off.",
+		example: "A down.test.svc.cluster.local.",
+		change:  addDraining,
+	},
+	{
 		name:    "An endpoint that the newer of two slices calls unready is not published.",
 		reason:  "An endpoint that moves between slices stands in both for a moment; the older one may be out of date.",
 		example: "A moved.test.svc.cluster.local.",
@@ -223,9 +229,7 @@ var differences = []difference{
 			if !x.is(externalName) || x.typ == dns.TypeCNAME || x.typ == dns.TypeANY || x.service.links < maxLinks {
 				return
 			}
-			// The end of the chain fails, and each Service on the way tells why
-			// its own target did.
-			x.fail(m, "SERVFAIL for the external name "+x.service.target)
+			x.fail(m, "ExternalName Services lead to each other in a loop or too long a chain")
 		},
 	},
 	{
@@ -431,6 +435,12 @@ var differences = []difference{
 			}
 		},
 	},
+	{
+		name:    "A negative or reduced answer says why, in an Extended DNS Error.",
+		reason:  "Whoever looks for a Pod that is missing learns it from `dig` (RFC 8914); a client without EDNS gets none.",
+		example: "A nope.sts.test.svc.cluster.local.",
+		change:  addReason,
+	},
 }
 
 // reverseTree are the names among the questions that are on the way to reverse
@@ -444,6 +454,62 @@ func existsInZone(x *comparison) bool {
 		return slices.Contains(there, x.prefix()) || x.isVersion()
 	}
 	return x.prefix() == "" || slices.Contains(reverseTree, x.name) || len(x.publishers) > 0
+}
+
+// addDraining answers for the endpoints that drain, and for what is below.
+func addDraining(x *comparison, m *dns.Msg) {
+	drains := func(e endpoint) bool { return e.standing == draining }
+	for _, s := range x.publishers {
+		if of := s.endpointsThat(drains); len(of) > 0 && x.typ == dns.TypePTR {
+			x.positive(m, []dns.RR{record(x.name, "PTR", of[0].called(x.podNames())+"."+s.fullName())}, nil)
+		}
+	}
+	if x.service == nil || len(x.service.endpointsThat(drains)) == 0 {
+		return
+	}
+	name, protocol, isPort := x.port()
+	label, isLabel := x.label()
+	switch {
+	case isLabel && len(x.service.named(label)) > 0:
+		x.addresses(m, x.service.named(label))
+	case x.typ == dns.TypeSRV && (x.is(headless) || isPort && x.service.hasPort(name, protocol)):
+		var answer, extra []dns.RR
+		for _, e := range x.service.endpointsThat(drains) {
+			target := e.called(x.podNames()) + "." + x.tail
+			answer = append(answer, record(x.name, "SRV", fmt.Sprintf("20 100 %d %s", e.ports[0].number, target)))
+			extra = append(extra, addressRecord(target, e.address))
+		}
+		x.positive(m, answer, extra)
+	case x.is(headless):
+		x.addresses(m, x.service.endpointsThat(drains))
+	case isPort && x.service.hasPort(name, protocol):
+		x.negative(m, dns.RcodeSuccess)
+	}
+}
+
+// addReason takes over the text of the reason, but not whether there is one.
+func addReason(x *comparison, m *dns.Msg) {
+	if !x.answersHere() || len(onlyOPT(m.Extra)) == 0 {
+		return
+	}
+	why := reason(x.ours)
+	if why == "" {
+		why = "a reason"
+	}
+	drained := !x.is(externalName) && len(m.Answer) > 0 && x.service != nil &&
+		len(x.service.endpointsThat(func(e endpoint) bool { return e.standing == draining })) > 0
+	_, isLabel := x.label()
+	switch found := x.lookUpTarget(); {
+	case negative(m):
+		explain(m, why)
+	case drained && !isLabel:
+		explain(m, "draining endpoints only")
+	case found != nil && found.Rcode != dns.RcodeServerFailure && reason(found) != "":
+		explain(m, reason(found))
+	default:
+		return
+	}
+	x.touched = true
 }
 
 // dropStanding takes the endpoints of a standing out of an answer.

@@ -162,7 +162,7 @@ func (b *builder) handmade() {
 	s = b.without(otherSpace, "sts")
 	b.slice(s, "sts-a", []port{sql}, endpoint{address: "10.1.0.1", hostname: "shared"}, endpoint{address: "fd00:1::1"})
 	s = b.without(mainSpace, "down")
-	b.slice(s, "down-a", []port{sql}, endpoint{address: "10.3.3.1", standing: unready}, endpoint{address: "10.3.3.2", standing: terminating})
+	b.slice(s, "down-a", []port{sql}, endpoint{address: "10.3.3.1", standing: unready}, endpoint{address: "10.3.3.2", standing: draining})
 	b.without(mainSpace, "empty")
 
 	s = b.without(mainSpace, "big")
@@ -324,7 +324,7 @@ func asObject(e endpoint) discoveryv1.Endpoint {
 	switch e.standing {
 	case unready:
 		obj.Conditions.Ready = &no
-	case terminating:
+	case terminating, draining:
 		obj.Conditions = discoveryv1.EndpointConditions{Ready: &no, Serving: &yes, Terminating: &yes}
 	}
 	return obj

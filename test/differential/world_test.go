@@ -26,6 +26,8 @@ const (
 	ready standing = iota
 	unready
 	terminating
+	// draining terminates, in a Service of which no endpoint is ready.
+	draining
 	// outdated is ready by an older slice, while a newer one says otherwise of
 	// the same Pod.
 	outdated
@@ -43,10 +45,12 @@ type endpoint struct {
 }
 
 // inSlices tells whether a slice says that the endpoint is ready.
-func (e endpoint) inSlices() bool { return e.standing != unready && e.standing != terminating }
+func (e endpoint) inSlices() bool {
+	return e.standing != unready && e.standing != terminating && e.standing != draining
+}
 
 // published tells whether k8s_endpoints is to publish the endpoint.
-func (e endpoint) published() bool { return e.standing == ready }
+func (e endpoint) published() bool { return e.standing == ready || e.standing == draining }
 
 func (e endpoint) is4() bool { return strings.Contains(e.address, ".") }
 

@@ -90,7 +90,7 @@ func TestTheReadmesCorefileServesACluster(t *testing.T) {
 	s := server.New(t, readmesCorefile(t, p.Cluster))
 	db := p.name("db")
 	must(t, p.CreateService(within(t), cluster.HeadlessService(p.namespace, "db", app)))
-	wantSoon(t, s, question{name: db, qtype: "A", want: noName})
+	wantSoon(t, s, question{name: db, qtype: "A", want: p.noEndpoints("db")})
 	must(t,
 		p.CreatePod(within(t), p.dbPod("db-0")),
 		p.PodReady(within(t), p.namespace, "db-0", p.v4(1)),
@@ -99,7 +99,7 @@ func TestTheReadmesCorefileServesACluster(t *testing.T) {
 	answered := question{name: db, qtype: "A", want: found(at(db, p.v4(1))...)}
 	wantSoon(t, s, answered)
 	wantNow(t, s, answered,
-		question{name: db, qtype: "AAAA", want: noData},
+		question{name: db, qtype: "AAAA", want: p.noFamily("db")},
 		question{name: db, qtype: "NULL", want: want{status: "REFUSED", flags: notOwned, ede: []string{"15 (Blocked)"}}},
 	)
 	if got := throughCache(t, s); got != before {

@@ -17,6 +17,11 @@ func (p *place) external(t *testing.T, service, target string, ports ...corev1.S
 	return p.name(service)
 }
 
+// noSuchBelow is the answer for a name below that of an ExternalName Service.
+func (p *place) noSuchBelow(part, service string) want {
+	return denied("NXDOMAIN", "no such "+part+" in "+p.in(service)+", which is an ExternalName Service")
+}
+
 // failed is the answer for an external name that cannot be resolved.
 func failed(why string) want {
 	return want{status: "SERVFAIL", flags: notOwned, ede: []string{"0 (Other): (" + why + ")"}}
@@ -43,7 +48,7 @@ func TestAnExternalNameOfAnotherServerBlock(t *testing.T) {
 		question{name: web, qtype: "HTTPS", want: toWeb("HTTPS", `1 . alpn="h2"`)},
 		question{name: web, qtype: "CNAME", want: found(cname(web, webTarget))},
 		question{name: web, qtype: "SRV", want: want{answer: []string{cname(web, webTarget)}, authority: soa}},
-		question{name: "below." + web, qtype: "A", want: noName},
+		question{name: "below." + web, qtype: "A", want: p.noSuchBelow("endpoint", "web")},
 		question{name: alias, qtype: "A", want: want{
 			answer: append([]string{cname(alias, aliasTarget), record(aliasTarget, outsideTTL, "CNAME", webTarget)},
 				atFor(outsideTTL, webTarget, "192.0.2.80")...),
@@ -85,13 +90,9 @@ func TestAnExternalNameInTheZone(t *testing.T) {
 			answer:     []string{cname(headless, p.name("db")), srv(p.name("db"), 5432, p.name("db-0.db"))},
 			additional: at(p.name("db-0.db"), p.v4(1)),
 		}},
-		question{name: headless, qtype: "AAAA", want: want{
-			answer: []string{cname(headless, p.name("db"))}, authority: noData.authority,
-		}},
+		question{name: headless, qtype: "AAAA", want: p.noFamily("db").behind(headless, p.name("db"))},
 		question{name: pod, qtype: "A", want: found(cname(pod, p.name("db-0.db")), at(p.name("db-0.db"), p.v4(1))[0])},
-		question{name: unready, qtype: "A", want: want{
-			status: "NXDOMAIN", answer: []string{cname(unready, p.name("db-7.db"))}, authority: noName.authority,
-		}},
+		question{name: unready, qtype: "A", want: p.noEndpoint("db").behind(unready, p.name("db-7.db"))},
 		question{name: clusterIP, qtype: "A", want: found(cname(clusterIP, p.name("web")), atFor(kubernetesTTL, p.name("web"), address)[0])},
 		question{name: missing, qtype: "A", want: want{
 			status: "NXDOMAIN", answer: []string{cname(missing, p.name("nowhere"))}, authority: fromKubernetes("").authority,
@@ -100,9 +101,7 @@ func TestAnExternalNameInTheZone(t *testing.T) {
 
 	// What it leads to is looked up anew each time.
 	must(t, p.PodUnready(ctx, p.namespace, "db-0"))
-	wantSoon(t, s, question{name: headless, qtype: "A", want: want{
-		status: "NXDOMAIN", answer: []string{cname(headless, p.name("db"))}, authority: noName.authority,
-	}})
+	wantSoon(t, s, question{name: headless, qtype: "A", want: p.noneReady("1 sick").behind(headless, p.name("db"))})
 }
 
 func TestAnExternalNameThatIsAnAddress(t *testing.T) {
@@ -112,9 +111,9 @@ func TestAnExternalNameThatIsAnAddress(t *testing.T) {
 	port := p.name("_sql._tcp.four")
 	wantSoon(t, s,
 		question{name: four, qtype: "A", want: found(at(four, p.v4(1))...)},
-		question{name: four, qtype: "AAAA", want: noData},
-		question{name: four, qtype: "CNAME", want: noData},
-		question{name: four, qtype: "MX", want: noData},
+		question{name: four, qtype: "AAAA", want: p.noType("four")},
+		question{name: four, qtype: "CNAME", want: p.noType("four")},
+		question{name: four, qtype: "MX", want: p.noType("four")},
 		question{name: port, qtype: "SRV", want: want{answer: []string{srv(port, 5432, four)}, additional: at(four, p.v4(1))}},
 		// The address is not an endpoint's.
 		question{name: reverse(p.v4(1)), qtype: "PTR", want: unpublished(p.v4(1))},
@@ -129,10 +128,10 @@ func TestThePortsOfAnExternalName(t *testing.T) {
 	wantNow(t, s,
 		question{name: http, qtype: "SRV", want: found(srv(http, 80, "web.example.org."))},
 		question{name: dns, qtype: "SRV", want: found(srv(dns, 53, "web.example.org."))},
-		question{name: http, qtype: "A", want: noData},
-		question{name: p.name("_tcp.web"), qtype: "SRV", want: noData},
-		question{name: p.name("_sctp.web"), qtype: "SRV", want: noName},
-		question{name: p.name("_http._udp.web"), qtype: "SRV", want: noName},
+		question{name: http, qtype: "A", want: p.noType("web")},
+		question{name: p.name("_tcp.web"), qtype: "SRV", want: p.noType("web")},
+		question{name: p.name("_sctp.web"), qtype: "SRV", want: p.noSuchBelow("port", "web")},
+		question{name: p.name("_http._udp.web"), qtype: "SRV", want: p.noSuchBelow("port", "web")},
 	)
 }
 
@@ -154,11 +153,12 @@ func TestChainsAndLoopsOfExternalNames(t *testing.T) {
 	self := p.external(t, "self", p.name("self"))
 	there := p.external(t, "there", p.name("back"))
 	p.external(t, "back", there)
+	looped := failed("ExternalName Services lead to each other in a loop or too long a chain")
 	wantSoon(t, s,
 		whole,
-		question{name: chain[longest+1], qtype: "A", want: failed("SERVFAIL for the external name " + chain[longest])},
-		question{name: self, qtype: "A", want: failed("SERVFAIL for the external name " + self)},
-		question{name: there, qtype: "A", want: failed("SERVFAIL for the external name " + p.name("back"))},
+		question{name: chain[longest+1], qtype: "A", want: looped},
+		question{name: self, qtype: "A", want: looped},
+		question{name: there, qtype: "A", want: looped},
 		question{name: self, qtype: "CNAME", want: found(cname(self, self))},
 	)
 }

@@ -57,20 +57,21 @@ func TestNamesThatNoServiceOwnsAreDeniedWithoutFallthrough(t *testing.T) {
 	must(t, p.CreateService(ctx, cluster.ClusterIPService(p.namespace, "web", app, cluster.Port("http", corev1.ProtocolTCP, 80))))
 	zone := p.namespace + ".svc.alone.test."
 	db := "db." + zone
-	no := func(status string) want {
-		return want{status: status, authority: []string{soa("alone.test.", 10)}}
+	no := func(status, why string) want {
+		return want{status: status, authority: []string{soa("alone.test.", 10)}}.because(why)
 	}
+	const below = "no records here, only below"
 	apex := soa("alone.test.", 10)
 	wantSoon(t, s, question{name: db, qtype: "A", want: found(atFor(30, db, p.v4(1))...)})
 	wantNow(t, s,
-		question{name: db, qtype: "AAAA", want: no("NOERROR")},
-		question{name: "db-9." + db, qtype: "A", want: no("NXDOMAIN")},
-		question{name: "web." + zone, qtype: "A", want: no("NXDOMAIN")},
-		question{name: zone, qtype: "A", want: no("NOERROR")},
-		question{name: "nowhere.svc.alone.test.", qtype: "A", want: no("NXDOMAIN")},
-		question{name: "svc.alone.test.", qtype: "A", want: no("NOERROR")},
-		question{name: "pod.alone.test.", qtype: "A", want: no("NXDOMAIN")},
-		question{name: "alone.test.", qtype: "A", want: no("NOERROR")},
+		question{name: db, qtype: "AAAA", want: no("NOERROR", p.in("db")+" has no endpoints of this address family")},
+		question{name: "db-9." + db, qtype: "A", want: no("NXDOMAIN", "no such endpoint in "+p.in("db"))},
+		question{name: "web." + zone, qtype: "A", want: no("NXDOMAIN", "no headless or ExternalName Service "+p.in("web"))},
+		question{name: zone, qtype: "A", want: no("NOERROR", below)},
+		question{name: "nowhere.svc.alone.test.", qtype: "A", want: no("NXDOMAIN", "no headless or ExternalName Service in the namespace nowhere")},
+		question{name: "svc.alone.test.", qtype: "A", want: no("NOERROR", below)},
+		question{name: "pod.alone.test.", qtype: "A", want: no("NXDOMAIN", "no name of a Service")},
+		question{name: "alone.test.", qtype: "A", want: no("NOERROR", "no records of this type at the zone")},
 		question{name: "alone.test.", qtype: "SOA", want: found("alone.test. 30" + apex[len("alone.test. 10"):])},
 		question{name: "alone.test.", qtype: "NS", want: found("alone.test. 30 IN NS ns.dns.alone.test.")},
 		question{name: "dns-version.alone.test.", qtype: "TXT", want: found(record("dns-version.alone.test.", 28800, "TXT", `"1.1.0"`))},
@@ -85,6 +86,8 @@ func TestAnAnswerKeepsTheCaseOfTheQuestion(t *testing.T) {
 	wantSoon(t, s,
 		question{name: db, qtype: "A", want: found(at(db, p.v4(1))...)},
 		question{name: port, qtype: "SRV", want: want{answer: []string{srv(port, 5432, "db-0."+db)}, additional: at("db-0."+db, p.v4(1))}},
-		question{name: "DB-1." + db, qtype: "A", want: want{status: "NXDOMAIN", authority: []string{soa("Cluster.local.", negativeTTL)}}},
+		question{name: "DB-1." + db, qtype: "A", want: want{
+			status: "NXDOMAIN", authority: []string{soa("Cluster.local.", negativeTTL)},
+		}.because("no such endpoint in " + p.in("db"))},
 	)
 }

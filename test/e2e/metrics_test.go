@@ -105,19 +105,22 @@ func meteredServer(t *testing.T, p *place, g *gate) *server.Server {
 	).Replace(metered))
 }
 
-// runAllStates runs an endpoint in each state, and an object of each kind.
-func (p *place) runAllStates(t *testing.T) {
+// runAllTiers runs endpoints of all tiers that can be without damping, and an
+// object of each kind.
+func (p *place) runAllTiers(t *testing.T, s *server.Server) {
 	t.Helper()
 	ctx := within(t)
 	p.runDB(t)
-	for i, name := range []string{"unready", "draining", "terminating"} {
+	for i, name := range []string{"sick", "draining", "dying"} {
 		must(t, p.CreatePod(ctx, p.dbPod(name)), p.PodReady(ctx, p.namespace, name, p.v4(i+2)))
 	}
+	// Who has never been seen ready is not sick.
+	wantMetrics(t, s, sample{`endpoints{tier="good"}`, 4})
 	must(t,
 		p.TerminatePod(ctx, p.namespace, "draining"),
-		p.PodUnready(ctx, p.namespace, "unready"),
-		p.PodUnready(ctx, p.namespace, "terminating"),
-		p.TerminatePod(ctx, p.namespace, "terminating"),
+		p.PodUnready(ctx, p.namespace, "sick"),
+		p.PodUnready(ctx, p.namespace, "dying"),
+		p.TerminatePod(ctx, p.namespace, "dying"),
 	)
 	hand := cluster.HandmadeSlice(p.namespace, "hand-1", "hand", nil, p.v4(11), p.v4(12))
 	hand.Annotations = map[string]string{corev1.EndpointsLastChangeTriggerTime: time.Now().Format(time.RFC3339Nano)}
@@ -135,15 +138,15 @@ func TestMetricsOfObjects(t *testing.T) {
 	p := newPlace(t)
 	g := openGate(t, p.Cluster)
 	s := meteredServer(t, p, g)
-	p.runAllStates(t)
+	p.runAllTiers(t, s)
 	held := []sample{
 		{`objects{kind="headless"}`, 2},
 		{`objects{kind="external_name"}`, 1},
 		{`objects{kind="endpointslice"}`, 2},
-		{`endpoints{state="ready"}`, 3},
-		{`endpoints{state="draining"}`, 1},
-		{`endpoints{state="unready"}`, 1},
-		{`endpoints{state="terminating"}`, 1},
+		{`endpoints{tier="good"}`, 3},
+		{`endpoints{tier="draining"}`, 1},
+		{`endpoints{tier="sick"}`, 1},
+		{`endpoints{tier="dying"}`, 1},
 	}
 	wantMetrics(t, s, held...)
 	wantMetrics(t, s,
@@ -223,7 +226,7 @@ func TestTheReadmeHasEveryMetric(t *testing.T) {
 	p := newPlace(t)
 	g := openGate(t, p.Cluster)
 	s := meteredServer(t, p, g)
-	p.runAllStates(t)
+	p.runAllTiers(t, s)
 	p.runMany(t, s)
 	s.MustDig(t, p.name("many"), "A", "+ignore")
 	g.expireAll()

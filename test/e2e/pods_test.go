@@ -35,10 +35,10 @@ func TestPodsBecomeReadyAndUnreadyAndGo(t *testing.T) {
 
 	must(t, p.CreateService(ctx, cluster.HeadlessService(p.namespace, "db", app, cluster.Port("sql", corev1.ProtocolTCP, 5432))))
 	nobody := []question{
-		{name: db, qtype: "A", want: noName},
-		{name: db, qtype: "SRV", want: noName},
-		{name: db0, qtype: "A", want: noName},
-		{name: port, qtype: "SRV", want: noName},
+		{name: db, qtype: "A", want: p.noEndpoints("db")},
+		{name: db, qtype: "SRV", want: p.noEndpoints("db")},
+		{name: db0, qtype: "A", want: p.noEndpoint("db")},
+		{name: port, qtype: "SRV", want: p.noEndpoints("db")},
 	}
 	wantSoon(t, s, nobody...)
 
@@ -46,19 +46,19 @@ func TestPodsBecomeReadyAndUnreadyAndGo(t *testing.T) {
 	must(t, p.PodReady(ctx, p.namespace, "db-0", p.v4(1)))
 	only0 := []question{
 		{name: db, qtype: "A", want: found(at(db, p.v4(1))...)},
-		{name: db, qtype: "AAAA", want: noData},
-		{name: db, qtype: "TXT", want: noData},
+		{name: db, qtype: "AAAA", want: p.noFamily("db")},
+		{name: db, qtype: "TXT", want: p.noType("db")},
 		{name: db, qtype: "SRV", want: want{answer: []string{srv(db, 5432, db0)}, additional: at(db0, p.v4(1))}},
 		{name: db0, qtype: "A", want: found(at(db0, p.v4(1))...)},
-		{name: db0, qtype: "AAAA", want: noData},
-		{name: db0, qtype: "SRV", want: noData},
+		{name: db0, qtype: "AAAA", want: p.noType("db")},
+		{name: db0, qtype: "SRV", want: p.noType("db")},
 		{name: p.name(dashed(p.v4(1)) + ".db"), qtype: "A", want: found(at(p.name(dashed(p.v4(1))+".db"), p.v4(1))...)},
-		{name: db1, qtype: "A", want: noName},
+		{name: db1, qtype: "A", want: p.noEndpoint("db")},
 		{name: port, qtype: "SRV", want: want{answer: []string{srv(port, 5432, db0)}, additional: at(db0, p.v4(1))}},
-		{name: port, qtype: "A", want: noData},
-		{name: p.name("_tcp.db"), qtype: "SRV", want: noData},
-		{name: p.name("_udp.db"), qtype: "SRV", want: noName},
-		{name: p.name("_sql._udp.db"), qtype: "SRV", want: noName},
+		{name: port, qtype: "A", want: p.noType("db")},
+		{name: p.name("_tcp.db"), qtype: "SRV", want: p.noType("db")},
+		{name: p.name("_udp.db"), qtype: "SRV", want: p.noPort("db")},
+		{name: p.name("_sql._udp.db"), qtype: "SRV", want: p.noPort("db")},
 		{name: reverse(p.v4(1)), qtype: "PTR", want: found(record(reverse(p.v4(1)), ttl, "PTR", db0))},
 	}
 	wantSoon(t, s, only0...)
@@ -123,7 +123,7 @@ func TestAPodOfTwoFamilies(t *testing.T) {
 		question{name: db0, qtype: "A", want: found(at(db0, p.v4(1))...)},
 		question{name: db0, qtype: "AAAA", want: found(at(db0, p.v6(1))...)},
 		question{name: four, qtype: "A", want: found(at(four, p.v4(2))...)},
-		question{name: four, qtype: "AAAA", want: noData},
+		question{name: four, qtype: "AAAA", want: p.noType("db")},
 		question{name: six, qtype: "AAAA", want: found(at(six, p.v6(2))...)},
 		question{name: port, qtype: "SRV", want: srvs(port)},
 		question{name: db, qtype: "SRV", want: srvs(db)},
@@ -136,7 +136,7 @@ func TestAPodOfTwoFamilies(t *testing.T) {
 	wantSoon(t, s,
 		question{name: db, qtype: "A", want: found(at(db, p.v4(2))...)},
 		question{name: db, qtype: "AAAA", want: found(at(db, p.v6(2))...)},
-		question{name: db0, qtype: "AAAA", want: noName},
+		question{name: db0, qtype: "AAAA", want: p.noEndpoint("db")},
 		question{name: reverse(p.v6(1)), qtype: "PTR", want: unpublished(p.v6(1))},
 	)
 }
@@ -177,13 +177,13 @@ func TestAPodThatIsMadeAnewWithTheSameAddress(t *testing.T) {
 		p.DeletePod(ctx, p.namespace, "db-0"),
 		p.CreatePod(ctx, p.dbPod("db-0")),
 	)
-	wantSoon(t, s, question{name: db0, qtype: "A", want: noName})
+	wantSoon(t, s, question{name: db0, qtype: "A", want: p.noEndpoint("db")})
 	must(t, p.PodReady(ctx, p.namespace, "db-0", p.v4(1)))
 	wantSoon(t, s, question{name: db0, qtype: "A", want: found(at(db0, p.v4(1))...)})
 
 	// The address goes to another Pod while the old one still terminates.
 	must(t, p.TerminatePod(ctx, p.namespace, "db-0"))
-	wantSoon(t, s, question{name: db, qtype: "A", want: noName})
+	wantSoon(t, s, question{name: db, qtype: "A", want: found(at(db, p.v4(1))...).because("draining endpoints only")})
 	must(t,
 		p.CreatePod(ctx, p.dbPod("db-1")),
 		p.PodReady(ctx, p.namespace, "db-1", p.v4(1)),
@@ -191,7 +191,7 @@ func TestAPodThatIsMadeAnewWithTheSameAddress(t *testing.T) {
 	taken := []question{
 		{name: db, qtype: "A", want: found(at(db, p.v4(1))...)},
 		{name: db1, qtype: "A", want: found(at(db1, p.v4(1))...)},
-		{name: db0, qtype: "A", want: noName},
+		{name: db0, qtype: "A", want: p.noEndpoint("db")},
 		{name: reverse(p.v4(1)), qtype: "PTR", want: found(record(reverse(p.v4(1)), ttl, "PTR", db1))},
 	}
 	wantSoon(t, s, taken...)
@@ -208,7 +208,7 @@ func TestUnreadyAddressesArePublishedWhereTheServiceWantsIt(t *testing.T) {
 	db, name := p.name("db"), p.name("always")
 	there := []question{
 		{name: name, qtype: "A", want: found(at(name, p.v4(1))...)},
-		{name: name, qtype: "SRV", want: noData},
+		{name: name, qtype: "SRV", want: p.noType("always")},
 	}
 	wantSoon(t, s, question{name: db, qtype: "A", want: found(at(db, p.v4(1))...)})
 	wantSoon(t, s, there...)
@@ -216,16 +216,15 @@ func TestUnreadyAddressesArePublishedWhereTheServiceWantsIt(t *testing.T) {
 	toDB := record(reverse(p.v4(1)), ttl, "PTR", p.name("db-0.db"))
 	wantSoon(t, s, question{name: reverse(p.v4(1)), qtype: "PTR", want: found(toAlways, toDB)})
 
-	gone := question{name: db, qtype: "A", want: noName}
 	must(t, p.PodUnready(ctx, p.namespace, "db-0"))
-	wantSoon(t, s, gone)
+	wantSoon(t, s, question{name: db, qtype: "A", want: p.noneReady("1 sick")})
 	wantSoon(t, s, there...)
 	wantSoon(t, s, question{name: reverse(p.v4(1)), qtype: "PTR", want: found(toAlways)})
 	must(t, p.TerminatePod(ctx, p.namespace, "db-0"))
-	wantSoon(t, s, gone)
+	wantSoon(t, s, question{name: db, qtype: "A", want: p.noneReady("1 dying")})
 	wantSoon(t, s, there...)
 	must(t, p.DeletePod(ctx, p.namespace, "db-0"))
-	wantSoon(t, s, question{name: name, qtype: "A", want: noName})
+	wantSoon(t, s, question{name: name, qtype: "A", want: p.noEndpoints("always")})
 }
 
 func TestAReadyPodIsAnsweredWhileOthersComeAndGo(t *testing.T) {

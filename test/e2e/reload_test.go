@@ -84,7 +84,7 @@ func reloadUnderLoad(t *testing.T, p *place, g *gate, r *reloader) {
 	old := question{name: db, qtype: "A", want: found(at(db, p.v4(1))...)}
 	changed := question{name: db, qtype: "A", want: found(atFor(30, db, p.v4(1))...)}
 	wantSoon(t, r.server, old)
-	held := []sample{{`objects{kind="headless"}`, 1}, {`objects{kind="endpointslice"}`, 1}, {`endpoints{state="ready"}`, 1}}
+	held := []sample{{`objects{kind="headless"}`, 1}, {`objects{kind="endpointslice"}`, 1}, {`endpoints{tier="good"}`, 1}}
 	wantMetrics(t, r.server, held...)
 	asked, lists := len(g.passed()), strings.Count(r.server.Log(), "Listed ")
 	l := ask(t, r.server, db, dns.TypeA, oneOf(old, changed))
@@ -120,7 +120,7 @@ func reloadUnderLoad(t *testing.T, p *place, g *gate, r *reloader) {
 
 	// What has been held across reloads is still fed.
 	must(t, p.PodUnready(within(t), p.namespace, "db-0"))
-	wantSoon(t, r.server, question{name: db, qtype: "A", want: noName})
+	wantSoon(t, r.server, question{name: db, qtype: "A", want: p.noneReady("1 sick")})
 }
 
 func TestARelistComparesAndNeverClears(t *testing.T) {

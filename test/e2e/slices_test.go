@@ -32,7 +32,7 @@ func TestMirroredSlices(t *testing.T) {
 
 	endpoints := p.Clients().CoreV1().Endpoints(p.namespace)
 	must(t, endpoints.Delete(ctx, "legacy", deleteOptions))
-	wantSoon(t, s, question{name: legacy, qtype: "A", want: noName})
+	wantSoon(t, s, question{name: legacy, qtype: "A", want: p.noEndpoints("legacy")})
 }
 
 func TestSlicesByHand(t *testing.T) {
@@ -67,9 +67,9 @@ func TestSlicesByHand(t *testing.T) {
 
 	must(t, p.DeleteSlice(ctx, p.namespace, "one"))
 	wantSoon(t, s,
-		question{name: hand, qtype: "A", want: noData},
-		question{name: port, qtype: "SRV", want: noName},
-		question{name: target, qtype: "A", want: noName},
+		question{name: hand, qtype: "A", want: p.noFamily("hand")},
+		question{name: port, qtype: "SRV", want: p.noPort("hand")},
+		question{name: target, qtype: "A", want: p.noEndpoint("hand")},
 	)
 	wantNow(t, s, two6...)
 	must(t, p.CreateSlice(ctx, one))
@@ -131,8 +131,8 @@ func TestSlicesOfDifferentPorts(t *testing.T) {
 			srv(db, 5432, db0), srv(db, 53, db0), srv(db, 9100, db0),
 			srv(db, 5432, db1), srv(db, 53, db1), srv(db, 9200, db1),
 		}}},
-		question{name: p.name("_udp.db"), qtype: "SRV", want: noData},
-		question{name: p.name("_dns._tcp.db"), qtype: "SRV", want: noName},
+		question{name: p.name("_udp.db"), qtype: "SRV", want: p.noType("db")},
+		question{name: p.name("_dns._tcp.db"), qtype: "SRV", want: p.noPort("db")},
 	)
 	all, err := p.Slices(ctx, p.namespace, "db")
 	must(t, err)
@@ -151,7 +151,7 @@ func TestAPortWithoutANameHasNoSRVRecord(t *testing.T) {
 	db := p.name("db")
 	wantSoon(t, s,
 		question{name: db, qtype: "A", want: found(at(db, p.v4(1))...)},
-		question{name: db, qtype: "SRV", want: noData},
+		question{name: db, qtype: "SRV", want: p.noType("db")},
 	)
 }
 

@@ -197,6 +197,9 @@ func TestMaxAnswers(t *testing.T) {
 		if len(got.Answer) != 20 || strings.Join(got.Flags, " ") != owned || len(got.Authority)+len(got.Additional) > 0 {
 			t.Errorf("%s: got %d records and the flags %s, want 20 and %s", args, len(got.Answer), got.Flags, owned)
 		}
+		if want := []string{fmt.Sprintf("0 (Other): (20 of %d addresses)", many)}; !slices.Equal(got.EDE, want) {
+			t.Errorf("%s: got the reason %q, want %q", args, got.EDE, want)
+		}
 		wantPart(t, got.Answer, all)
 		for _, record := range got.Answer {
 			different[record] = true

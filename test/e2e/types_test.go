@@ -56,7 +56,7 @@ func TestAServiceChangesItsType(t *testing.T) {
 	externalName := []question{
 		outside(db),
 		{name: db, qtype: "CNAME", want: found(cname(db, "web.example.org."))},
-		{name: db0, qtype: "A", want: noName},
+		{name: db0, qtype: "A", want: p.noSuchBelow("endpoint", "db")},
 		outsidePort(port),
 		{name: reverse(p.v4(1)), qtype: "PTR", want: unpublished(p.v4(1))},
 	}
@@ -129,7 +129,7 @@ func TestAServiceThatKeepsSlicesWithoutTheHeadlessLabel(t *testing.T) {
 	l.stop()
 
 	must(t, p.DeletePod(ctx, p.namespace, "db-0"), p.DeletePod(ctx, p.namespace, "db-1"))
-	wantSoon(t, s, question{name: db, qtype: "A", want: noName})
+	wantSoon(t, s, question{name: db, qtype: "A", want: p.noEndpoints("db")})
 	must(t, p.CreatePod(ctx, p.dbPod("db-2")), p.PodReady(ctx, p.namespace, "db-2", p.v4(3)))
 	wantSoon(t, s, question{name: db, qtype: "A", want: found(at(db, p.v4(3))...)})
 }

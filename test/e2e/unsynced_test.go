@@ -132,7 +132,7 @@ func TestAnAPIServerThatIsAway(t *testing.T) {
 	wantSoon(t, s, question{name: web, qtype: "A", want: found(cname(web, db), at(db, p.v4(1))[0])})
 	l.stop()
 	must(t, p.PodUnready(within(t), p.namespace, "db-0"))
-	wantSoon(t, s, question{name: db, qtype: "A", want: noName})
+	wantSoon(t, s, question{name: db, qtype: "A", want: p.noneReady("1 sick")})
 }
 
 // untilController waits until the slice of db has its endpoint.
@@ -160,8 +160,8 @@ func beforeTheFirstList(t *testing.T, s *server.Server, p *place, ready string) 
 		}
 	}
 	db := p.name("db")
-	soaOf := func(status, zone string) want {
-		return want{status: status, authority: []string{soa(zone, negativeTTL)}}
+	alone := func(status, why string) want {
+		return want{status: status, authority: []string{soa("alone.test.", negativeTTL)}}.because(why)
 	}
 	apex := strings.Replace(soa("alone.test.", negativeTTL), " 1 IN", " 5 IN", 1)
 	wantNow(t, s,
@@ -173,8 +173,8 @@ func beforeTheFirstList(t *testing.T, s *server.Server, p *place, ready string) 
 		question{name: "dns-version.cluster.local.", qtype: "TXT", want: found(record("dns-version.cluster.local.", 28800, "TXT", `"1.1.0"`))},
 		question{name: "db.kept.svc.alone.test.", qtype: "A", want: notReady},
 		question{name: "kept.svc.alone.test.", qtype: "A", want: notReady},
-		question{name: "nowhere.alone.test.", qtype: "A", want: soaOf("NXDOMAIN", "alone.test.")},
-		question{name: "svc.alone.test.", qtype: "A", want: soaOf("NOERROR", "alone.test.")},
+		question{name: "nowhere.alone.test.", qtype: "A", want: alone("NXDOMAIN", "no name of a Service")},
+		question{name: "svc.alone.test.", qtype: "A", want: alone("NOERROR", "no records here, only below")},
 		question{name: "alone.test.", qtype: "SOA", want: found(apex)},
 	)
 	must(t, wantReady(t.Context(), ready, http.StatusServiceUnavailable, "k8s_endpoints"))
@@ -201,7 +201,7 @@ func TestChangesWhileTheConnectionIsLost(t *testing.T) {
 		{name: web, qtype: "A", want: found(cname(web, db), at(db, p.v4(1))[0])},
 		{name: old, qtype: "A", want: found(at(old, p.v4(11))...)},
 		{name: reverse(p.v4(11)), qtype: "PTR", want: found(record(reverse(p.v4(11)), ttl, "PTR", p.name(dashed(p.v4(11))+".old")))},
-		{name: late, qtype: "A", want: noName},
+		{name: late, qtype: "A", want: p.noService("late")},
 		kept,
 	}
 	wantSoon(t, s, before...)
@@ -215,8 +215,8 @@ func TestChangesWhileTheConnectionIsLost(t *testing.T) {
 	wantSoon(t, s,
 		question{name: db, qtype: "A", want: found(at(db, p.v4(2))...)},
 		question{name: web, qtype: "A", want: found(at(web, p.v4(20))...)},
-		question{name: old, qtype: "A", want: noName},
-		question{name: reverse(p.v4(11)), qtype: "PTR", want: want{status: "NXDOMAIN", authority: []string{soa("in-addr.arpa.", negativeTTL)}}},
+		question{name: old, qtype: "A", want: p.noService("old")},
+		question{name: reverse(p.v4(11)), qtype: "PTR", want: noAddress("in-addr.arpa.")},
 		question{name: late, qtype: "A", want: found(at(late, p.v4(13))...)},
 		kept,
 	)

@@ -162,12 +162,59 @@ func soa(zone string, ttl int) string {
 	return record(zone, ttl, "SOA", fmt.Sprintf("ns.dns.%[1]s hostmaster.%[1]s serial 7200 1800 86400 %[2]d", zone, ttl))
 }
 
-func denied(status string) want {
-	return want{status: status, authority: []string{soa("cluster.local.", negativeTTL)}}
+// denied is a negative answer of the plugin.
+func denied(status, why string) want {
+	return want{status: status, authority: []string{soa("cluster.local.", negativeTTL)}}.because(why)
 }
 
-// noName and noData are the negative answers of the plugin.
-var noName, noData = denied("NXDOMAIN"), denied("NOERROR")
+// because adds the reason that the plugin gives.
+func (w want) because(why string) want {
+	w.ede = []string{"0 (Other): (" + why + ")"}
+	return w
+}
+
+// behind puts an alias in front of an answer.
+func (w want) behind(owner, target string) want {
+	w.answer = append([]string{cname(owner, target)}, w.answer...)
+	return w
+}
+
+// in returns how the plugin's reasons name a Service.
+func (p *place) in(service string) string { return p.namespace + "/" + service }
+
+func (p *place) noService(service string) want {
+	return denied("NXDOMAIN", "no headless or ExternalName Service "+p.in(service))
+}
+
+func (p *place) noEndpoints(service string) want {
+	return denied("NXDOMAIN", p.in(service)+" has no endpoints")
+}
+
+// noneReady is for Services whose endpoints have no name either.
+func (p *place) noneReady(tiers string) want {
+	return denied("NXDOMAIN", "no endpoint is ready: "+tiers)
+}
+
+func (p *place) noEndpoint(service string) want {
+	return denied("NXDOMAIN", "no such endpoint in "+p.in(service))
+}
+
+func (p *place) noPort(service string) want {
+	return denied("NXDOMAIN", "no such port in "+p.in(service))
+}
+
+func (p *place) noType(service string) want {
+	return denied("NOERROR", "no records of this type here, in "+p.in(service))
+}
+
+func (p *place) noFamily(service string) want {
+	return denied("NOERROR", p.in(service)+" has no endpoints of this address family")
+}
+
+// noAddress is the plugin's answer for a reverse name.
+func noAddress(zone string) want {
+	return want{status: "NXDOMAIN", authority: []string{soa(zone, negativeTTL)}}.because("no endpoint with this address")
+}
 
 // unpublished is what kubernetes says of the reverse name of an address that is
 // none of its Services'.

@@ -1,0 +1,198 @@
+package records
+
+import (
+	"fmt"
+	"net/netip"
+	"strings"
+	"time"
+
+	"github.com/k8s-endpoints/k8s_endpoints/plugin/health"
+	"github.com/k8s-endpoints/k8s_endpoints/plugin/model"
+	"github.com/k8s-endpoints/k8s_endpoints/plugin/name"
+
+	"github.com/miekg/dns"
+)
+
+// Explanation is the label, without its underscore, of the name that tells why
+// each endpoint is published or not: _explain.S.N.svc.Z.
+const Explanation = "explain"
+
+// note says why an answer has less than a client could expect, or nothing at
+// all. It is empty where there is nothing to say.
+func (s *Set) note(q Question, outcome Outcome) string {
+	if s.Service.Kind == model.ExternalName {
+		return noteExternal(s.Service, q, outcome)
+	}
+	ofService := q.Name.Kind == name.Service
+	switch {
+	case ofService && q.Type == dns.TypeA && outcome != NoName:
+		return s.noteAddresses(q, family4)
+	case ofService && q.Type == dns.TypeAAAA && outcome != NoName:
+		return s.noteAddresses(q, family6)
+	case ofService && outcome == NoName, q.Type == dns.TypeSRV && (ofService || q.Name.Kind == name.Port):
+		if text := s.noteFamily(s.populated()); text != "" {
+			return text
+		}
+	}
+	switch outcome {
+	case Found:
+		return ""
+	case NoData:
+		return "no records of this type here, in " + s.Service.String()
+	}
+	return "no such " + part(q.Name.Kind) + " in " + s.Service.String()
+}
+
+// noteAddresses looks at the bound of the question too.
+func (s *Set) noteAddresses(q Question, family int) string {
+	if text := s.noteFamily(family); text != "" {
+		return text
+	}
+	if all := int(s.name[family].n); q.MaxAnswers > 0 && q.MaxAnswers < all {
+		return fmt.Sprintf("%d of %d addresses", q.MaxAnswers, all)
+	}
+	return ""
+}
+
+func part(kind name.Kind) string {
+	switch kind {
+	case name.Endpoint:
+		return "endpoint"
+	case name.Port, name.Protocol:
+		return "port"
+	}
+	return "name"
+}
+
+func noteExternal(service *model.Service, q Question, outcome Outcome) string {
+	switch outcome {
+	case NoData:
+		return "no records of this type here, in " + service.String()
+	case NoName:
+		return "no such " + part(q.Name.Kind) + " in " + service.String() + ", which is an ExternalName Service"
+	}
+	return ""
+}
+
+// populated is the family that has endpoints, IPv4 where both have.
+func (s *Set) populated() int {
+	if s.counts[family4] == [health.Tiers]int{} {
+		return family6
+	}
+	return family4
+}
+
+// noteFamily says what is wrong with the endpoints of a family.
+func (s *Set) noteFamily(family int) string {
+	counts := &s.counts[family]
+	healthy := counts[health.Good] + counts[health.Damped]
+	switch {
+	case s.failOpen[family]:
+		return fmt.Sprintf("fail open: %d of %d serving", healthy, healthy+counts[health.Sick])
+	case counts[health.Good] > 0:
+		return ""
+	case counts[health.Damped] > 0:
+		return "damped endpoints only"
+	case s.name[family].n > 0:
+		return "draining endpoints only"
+	case *counts == [health.Tiers]int{}:
+		if s.counts != [families][health.Tiers]int{} {
+			return s.Service.String() + " has no endpoints of this address family"
+		}
+		return s.Service.String() + " has no endpoints"
+	}
+	return "no endpoint is ready: " + countTiers(counts)
+}
+
+func countTiers(counts *[health.Tiers]int) string {
+	var parts []string
+	for _, tier := range []health.Tier{health.Starting, health.Sick, health.Draining, health.Dying} {
+		if counts[tier] > 0 {
+			parts = append(parts, fmt.Sprintf("%d %s", counts[tier], tier))
+		}
+	}
+	return strings.Join(parts, ", ")
+}
+
+// explain writes a line for each endpoint, published or not.
+func (s *Set) explain(endpoints []merged, verdicts [families]health.Verdict, o Options, m *Memory, now time.Time) {
+	if !o.Explain {
+		return
+	}
+	if m.since == nil {
+		m.since = make(map[netip.Addr]tierSince)
+	}
+	s.explained = append(s.explained, "policy: "+o.Policy.String())
+	for family, of := range byFamily(endpoints) {
+		v := &verdicts[family]
+		for i, e := range of {
+			tier := v.Tiers[i]
+			since := m.since[e.endpoint.Address]
+			if since.at.IsZero() || since.tier != tier {
+				since = tierSince{tier, now}
+				m.since[e.endpoint.Address] = since
+			}
+			s.explained = append(s.explained, fmt.Sprintf("%s %s %s since %s: %s",
+				endpointName(e.endpoint, o.Naming), e.endpoint.Address, tier, since.at.UTC().Format(time.RFC3339),
+				why(v, i, e.endpoint, takenOut(e.endpoint, o.Drain), m.history[e.endpoint.ID])))
+		}
+	}
+}
+
+func endpointName(e *model.Endpoint, naming Naming) string {
+	switch {
+	case e.Hostname != "":
+		return e.Hostname
+	case e.Pod != "" && naming == ByPodName:
+		return e.Pod
+	}
+	return dashedLabel(e.Address)
+}
+
+// why says whether an endpoint is published, and why not.
+func why(v *health.Verdict, i int, e *model.Endpoint, drained bool, past health.Past) string {
+	tier := v.Tiers[i]
+	if v.Published(tier) {
+		return "published"
+	}
+	reason := [...]string{
+		health.Good:     "it is up",
+		health.Damped:   "it flapped, and is damped until " + past.Until.UTC().Format(time.RFC3339),
+		health.Draining: "it terminates",
+		health.Sick:     "it is not ready any more",
+		health.Starting: "it has never been ready",
+		health.Dying:    "it terminates, and does not serve any more",
+	}[tier]
+	if drained {
+		reason = "it is taken out by annotation"
+	}
+	text := "not published, because " + reason
+	if v.Named(i, e.Conditions) {
+		text += "; its own name stays"
+	}
+	return text
+}
+
+// explanation answers for _explain: a TXT record for each line, of which no
+// cache is to keep anything.
+func (s *Set) explanation(q Question) Answer {
+	if q.Type != dns.TypeTXT {
+		return Answer{Outcome: NoData}
+	}
+	a := Answer{Outcome: Found}
+	for _, line := range s.explained {
+		if len(line) > maxText {
+			line = line[:maxText]
+		}
+		if q.Room -= sizePointer + sizeFixed + 1 + len(line); q.Room < 0 {
+			a.Truncated = true
+			break
+		}
+		a.Records = append(a.Records, &dns.TXT{Hdr: header(q.Owner, dns.TypeTXT, 0), Txt: []string{line}})
+	}
+	return a
+}
+
+// maxText is the length of the longest string in a TXT record, in bytes (RFC
+// 1035, section 3.3).
+const maxText = 255
