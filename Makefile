@@ -61,6 +61,7 @@ test-fuzz:
 	go test -run '^$$' -fuzz FuzzParse -fuzztime $(FUZZTIME) ./plugin/name
 	go test -run '^$$' -fuzz FuzzLoad -fuzztime $(FUZZTIME) ./plugin/source/manifests
 	go test -run '^$$' -fuzz FuzzServeDNS -fuzztime $(FUZZTIME) .
+	go test -run '^$$' -fuzz FuzzAnnotation -fuzztime $(FUZZTIME) .
 
 lint:
 	@unformatted=$$(gofmt -l $$(git ls-files '*.go')); \
