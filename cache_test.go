@@ -39,7 +39,7 @@ func published(c *cache, key string) string {
 	if set == nil {
 		return "not served"
 	}
-	return fmt.Sprint(slices.Collect(set.Addresses))
+	return fmt.Sprint(slices.Collect(set.Without(nil)))
 }
 
 func newTestCache() *cache { return newCache(settings{}, false) }

@@ -30,10 +30,7 @@ func (a addressChanges) mark(key string, in, notIn *records.Set, begin bool) {
 	if in == nil {
 		return
 	}
-	for addr := range in.Addresses {
-		if notIn != nil && notIn.Publishes(addr) {
-			continue
-		}
+	for addr := range in.Without(notIn) {
 		at := addr.As16()
 		a[at] = append(a[at], ownerChange{key, begin})
 	}

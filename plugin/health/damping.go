@@ -78,9 +78,10 @@ func (h *History) Observe(d Damping, before, after *model.Slice, known func(mode
 	if after == nil {
 		return 0
 	}
+	old := places{slice: before}
 	for i := range after.Endpoints {
 		e := &after.Endpoints[i]
-		was, here := served(before, i, e.ID)
+		was, here := old.served(i, e.ID)
 		past, remembered := (*h)[e.ID]
 		if e.Has(model.Serving) {
 			// Only what changes here tells: another slice may be late.
@@ -102,19 +103,36 @@ func (h *History) Observe(d Damping, before, after *model.Slice, known func(mode
 	return flaps
 }
 
-// served tells whether a Pod served in the slice's state before, where it most
-// often has the same place, and whether it was there.
-func served(before *model.Slice, i int, id model.PodID) (was, here bool) {
-	if before == nil {
+// places finds Pods in a slice, which may be nil.
+type places struct {
+	slice *model.Slice
+	// indexes are made when a Pod has moved.
+	indexes map[model.PodID]int
+}
+
+// served tells whether a Pod served in the slice, where it most often has the
+// place i, and whether it was there.
+func (p *places) served(i int, id model.PodID) (was, here bool) {
+	if p.slice == nil {
 		return false, false
 	}
-	if i >= len(before.Endpoints) || before.Endpoints[i].ID != id {
-		i = slices.IndexFunc(before.Endpoints, func(e model.Endpoint) bool { return e.ID == id })
+	if all := p.slice.Endpoints; i < len(all) && all[i].ID == id {
+		return all[i].Has(model.Serving), true
 	}
-	if i < 0 {
-		return false, false
+	i, here = p.find(id)
+	return here && p.slice.Endpoints[i].Has(model.Serving), here
+}
+
+// find returns the first place of a Pod.
+func (p *places) find(id model.PodID) (i int, here bool) {
+	if p.indexes == nil {
+		p.indexes = make(map[model.PodID]int, len(p.slice.Endpoints))
+		for i, e := range slices.Backward(p.slice.Endpoints) {
+			p.indexes[e.ID] = i
+		}
 	}
-	return before.Endpoints[i].Has(model.Serving), true
+	i, here = p.indexes[id]
+	return i, here
 }
 
 func (h *History) keep(id model.PodID, past Past, d Damping, now time.Time) {
@@ -158,14 +176,14 @@ func (v *Verdict) damp(p *Policy, candidates []Candidate, now time.Time) {
 	}
 	var suppressed []int
 	healthy := 0
-	for i, c := range candidates {
-		if tierOf(p, c) != Good {
+	for i := range candidates {
+		if tierOf(p, &candidates[i]) != Good {
 			continue
 		}
 		healthy++
-		if now.Before(c.Until) {
+		if until := candidates[i].Until; now.Before(until) {
 			suppressed = append(suppressed, i)
-			v.expect(c.Until)
+			v.expect(until)
 		}
 	}
 	// The later damping ends, the larger the penalty is by now.

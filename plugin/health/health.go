@@ -89,9 +89,9 @@ type Verdict struct {
 func Decide(p *Policy, guard Guard, candidates []Candidate, now time.Time) (Verdict, Guard) {
 	v := Verdict{Tiers: make([]Tier, len(candidates)), policy: p, names: p.PodNames}
 	v.damp(p, candidates, now)
-	for i, c := range candidates {
+	for i := range candidates {
 		if v.Tiers[i] != Damped {
-			v.Tiers[i] = tierOf(p, c)
+			v.Tiers[i] = tierOf(p, &candidates[i])
 		}
 		v.Counts[v.Tiers[i]]++
 	}
@@ -109,7 +109,7 @@ func up(p *Policy, c model.Conditions) bool {
 }
 
 // tierOf knows nothing of damping.
-func tierOf(p *Policy, c Candidate) Tier {
+func tierOf(p *Policy, c *Candidate) Tier {
 	switch {
 	case up(p, c.Conditions) && !c.TakenOut:
 		return Good

@@ -8,6 +8,9 @@ import (
 // maxDashed is the length of the longest dashed address, in bytes.
 const maxDashed = len("ffff-ffff-ffff-ffff-ffff-ffff-ffff-ffff")
 
+// fewestHyphens is how many a dashed address has at least: "1--1".
+const fewestHyphens = 2
+
 // AppendDashed appends the label that stands for an address: its text with
 // hyphens for dots and colons. A zero takes the place behind a trailing "::",
 // since a label cannot end in a hyphen.
@@ -29,7 +32,9 @@ func AppendDashed(dst []byte, addr netip.Addr) []byte {
 // only the form that AppendDashed writes, so one address has one label. It does
 // not allocate.
 func ParseDashed(label string) (netip.Addr, bool) {
-	if len(label) > maxDashed {
+	// Nearly all labels are names of Pods with fewer hyphens: they cost no more
+	// than this.
+	if len(label) > maxDashed || strings.Count(label, "-") < fewestHyphens {
 		return netip.Addr{}, false
 	}
 	addr, ok := parseDashed4(label)

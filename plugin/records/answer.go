@@ -164,8 +164,8 @@ func (s *Set) port(q Question) Answer {
 
 // endpointAddresses returns the addresses that an endpoint name resolves to.
 func (s *Set) endpointAddresses(text string) (v4, v6 span) {
-	if at, ok := s.findLabel(text); ok {
-		return s.targetAddresses(int32(at))
+	if at, ok := s.labels.find(text); ok {
+		return s.targetAddresses(at)
 	}
 	if addr, ok := name.ParseDashed(text); ok {
 		if i, ok := s.find(addr); ok {
@@ -185,7 +185,7 @@ func (s *Set) targetAddresses(target int32) (v4, v6 span) {
 		}
 		return span{}, one
 	}
-	of := s.labels[target]
+	of := &s.labels.all[target]
 	indexes := s.named[of.first:of.last]
 	split := int32(sort.Search(len(indexes), func(i int) bool { return indexes[i] >= n4 }))
 	return span{n: split, indexes: indexes}, span{first: split, n: int32(len(indexes)) - split, indexes: indexes}
@@ -198,7 +198,7 @@ func (s *Set) Reverse(addr netip.Addr) (endpoint string, ok bool) {
 		return "", false
 	}
 	if target := s.targets[i]; target != dashed {
-		return s.labels[target].text, true
+		return s.labels.all[target].text, true
 	}
 	return dashedLabel(addr), true
 }

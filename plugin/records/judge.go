@@ -85,21 +85,32 @@ func (m *Memory) Observe(d health.Damping, changes []Transition, all []*model.Sl
 	return flaps
 }
 
-// servingPods returns the Pods that served before the changes, or serve in
-// slices that did not change: where an endpoint moves between slices, either
-// event may come first.
+// servingPods returns which of the Pods that do not serve in the changed slices
+// did before the changes, or do in slices that did not change: where an endpoint
+// moves between slices, either event may come first.
 func servingPods(changes []Transition, all []*model.Slice) map[model.PodID]struct{} {
-	serving := make(map[model.PodID]struct{})
-	add := func(s *model.Slice) {
-		for i := range s.Endpoints {
-			if s.Endpoints[i].Has(model.Serving) {
-				serving[s.Endpoints[i].ID] = struct{}{}
+	changed := make(map[*model.Slice]bool)
+	asked := make(map[model.PodID]bool)
+	for _, c := range changes {
+		changed[c.After] = true
+		if c.After == nil {
+			continue
+		}
+		for i := range c.After.Endpoints {
+			if e := &c.After.Endpoints[i]; !e.Has(model.Serving) {
+				asked[e.ID] = true
 			}
 		}
 	}
-	changed := make(map[*model.Slice]bool)
+	serving := make(map[model.PodID]struct{})
+	add := func(s *model.Slice) {
+		for i := range s.Endpoints {
+			if e := &s.Endpoints[i]; e.Has(model.Serving) && asked[e.ID] {
+				serving[e.ID] = struct{}{}
+			}
+		}
+	}
 	for _, c := range changes {
-		changed[c.After] = true
 		if c.Before != nil {
 			add(c.Before)
 		}
@@ -112,18 +123,19 @@ func servingPods(changes []Transition, all []*model.Slice) map[model.PodID]struc
 	return serving
 }
 
-// prune forgets Pods that are gone.
-func (m *Memory) prune(d health.Damping, endpoints []merged, now time.Time) {
-	if len(m.history)+len(m.since) == 0 {
+// prune forgets Pods that are gone. Seen are those of the history that are
+// there.
+func (m *Memory) prune(d health.Damping, seen map[model.PodID]bool, endpoints []merged, now time.Time) {
+	if len(m.history) > 0 {
+		m.history.Prune(d, func(id model.PodID) bool { return seen[id] }, now)
+	}
+	if len(m.since) == 0 {
 		return
 	}
-	present := make(map[model.PodID]bool, len(endpoints))
 	held := make(map[netip.Addr]bool, len(endpoints))
 	for _, e := range endpoints {
-		present[e.endpoint.ID] = true
 		held[e.endpoint.Address] = true
 	}
-	m.history.Prune(d, func(id model.PodID) bool { return present[id] }, now)
 	maps.DeleteFunc(m.since, func(addr netip.Addr, _ tierSince) bool { return !held[addr] })
 }
 
@@ -136,32 +148,38 @@ type judged struct {
 }
 
 // judge lets the policy decide, for each address family by itself.
-func (s *Set) judge(endpoints []merged, o Options, m *Memory, now time.Time) [families]health.Verdict {
+func (c *compiler) judge(s *Set, endpoints []merged, o Options, m *Memory, now time.Time) [families]health.Verdict {
 	var verdicts [families]health.Verdict
+	seen := make(map[model.PodID]bool)
 	for family, of := range byFamily(endpoints) {
-		candidates := make([]health.Candidate, len(of))
-		for i, e := range of {
-			candidates[i] = health.Candidate{
-				Conditions: e.endpoint.Conditions,
-				Past:       m.history[e.endpoint.ID],
-				TakenOut:   takenOut(e.endpoint, o.Drain),
+		c.candidates = slices.Grow(c.candidates[:0], len(of))[:len(of)]
+		for i := range of {
+			e := of[i].endpoint
+			c.candidates[i] = health.Candidate{Conditions: e.Conditions, TakenOut: takenOut(e, o.Drain)}
+			if past, remembered := m.history[e.ID]; remembered {
+				c.candidates[i].Past = past
+				seen[e.ID] = true
 			}
 		}
-		v, guard := health.Decide(&o.Policy, m.guards[family], candidates, now)
+		v, guard := health.Decide(&o.Policy, m.guards[family], c.candidates, now)
 		verdicts[family], m.guards[family] = v, guard
 		s.counts[family], s.failOpen[family] = v.Counts, v.FailOpen
 		m.note(&v)
 	}
+	m.prune(o.Policy.Damping, seen, endpoints, now)
 	return verdicts
 }
 
+func familyOf(addr netip.Addr) int {
+	if addr.Is4() {
+		return family4
+	}
+	return family6
+}
+
+// byFamily cuts endpoints that are sorted by address.
 func byFamily(endpoints []merged) [families][]merged {
-	n4, _ := slices.BinarySearchFunc(endpoints, true, func(m merged, _ bool) int {
-		if m.endpoint.Address.Is4() {
-			return -1
-		}
-		return 1
-	})
+	n4, _ := slices.BinarySearchFunc(endpoints, family6, func(m merged, family int) int { return familyOf(m.endpoint.Address) - family })
 	return [families][]merged{family4: endpoints[:n4], family6: endpoints[n4:]}
 }
 
@@ -175,13 +193,13 @@ func takenOut(e *model.Endpoint, names []string) bool {
 }
 
 // publish returns the endpoints that have a name, in their order.
-func publish(endpoints []merged, verdicts [families]health.Verdict) []judged {
-	published := make([]judged, 0, len(endpoints))
+func (c *compiler) publish(endpoints []merged, verdicts [families]health.Verdict) []judged {
+	c.published = c.published[:0]
 	for family, of := range byFamily(endpoints) {
 		v := &verdicts[family]
 		for i, e := range of {
 			if tier := v.Tiers[i]; v.Named(i, e.endpoint.Conditions) {
-				published = append(published, judged{
+				c.published = append(c.published, judged{
 					merged: e,
 					tier:   tier,
 					inName: v.Published(tier),
@@ -190,5 +208,5 @@ func publish(endpoints []merged, verdicts [families]health.Verdict) []judged {
 			}
 		}
 	}
-	return published
+	return c.published
 }

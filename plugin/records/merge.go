@@ -2,7 +2,6 @@ package records
 
 import (
 	"bytes"
-	"cmp"
 	"slices"
 	"strings"
 
@@ -13,13 +12,17 @@ import (
 type claim struct {
 	endpoint *model.Endpoint
 	slice    *model.Slice
+	// ports is the group of those who have the slice's ports.
+	ports int32
 }
 
-// merged is an address, the endpoint that holds it and the slices that carry
-// this endpoint there: the union of their ports is the endpoint's.
+// merged is an address, and the endpoint that holds it. Its ports are those of
+// all slices that carry the endpoint there.
 type merged struct {
 	claim
-	slices []*model.Slice
+	// all are its groups of ports where it stands in several slices, which is
+	// rare; otherwise claim.ports is the only one.
+	all []int32
 }
 
 // merge returns one endpoint for each address, sorted by address. The result
@@ -29,44 +32,63 @@ type merged struct {
 // that moves between slices stands in both for a moment. Of two Pods, which is
 // an address used again, the one that is not terminating has it, then the one
 // that is ready, then the one in the newer slice.
-func merge(all []*model.Slice) []merged {
-	claims := sortedClaims(all)
-	result := make([]merged, 0, len(claims))
-	// Nearly every endpoint stands in one slice: those share one array.
-	single := make([]*model.Slice, 0, len(claims))
+func (c *compiler) merge(all []*model.Slice) []merged {
+	claims := c.sortedClaims(all)
+	c.merged = c.merged[:0]
 	for len(claims) > 0 {
 		n := samePod(claims)
 		m := merged{claim: newest(claims[:n])}
-		if n == 1 {
-			single = append(single, m.slice)
-			m.slices = single[len(single)-1 : len(single) : len(single)]
-		} else {
-			m.slices = slicesOf(claims[:n])
+		if n > 1 {
+			m.all = groupsOf(claims[:n])
 		}
-		result = appendHolder(result, m)
+		c.merged = appendHolder(c.merged, m)
 		claims = claims[n:]
 	}
-	return result
+	return c.merged
 }
 
 // sortedClaims puts the claims for one address together, and among them those
-// of one Pod.
-func sortedClaims(all []*model.Slice) []claim {
+// of one Pod. All IPv4 addresses come first.
+func (c *compiler) sortedClaims(all []*model.Slice) []claim {
 	all = slices.SortedFunc(slices.Values(all), func(a, b *model.Slice) int { return strings.Compare(a.Name, b.Name) })
-	n := 0
-	for _, s := range all {
-		n += len(s.Endpoints)
-	}
-	claims := make([]claim, 0, n)
-	for _, s := range all {
-		for i := range s.Endpoints {
-			claims = append(claims, claim{&s.Endpoints[i], s})
+	c.claims = c.claims[:0]
+	c.ports.reset()
+	for _, is4 := range []bool{true, false} {
+		c.unsorted, c.sorter.keys = c.unsorted[:0], c.sorter.keys[:0]
+		for _, s := range all {
+			// The addresses of a slice are of one family.
+			if len(s.Endpoints) > 0 && s.Endpoints[0].Address.Is4() == is4 {
+				c.addClaims(s)
+			}
+		}
+		for _, i := range c.sorter.sort() {
+			c.claims = append(c.claims, c.unsorted[i])
 		}
 	}
-	slices.SortStableFunc(claims, func(a, b claim) int {
-		return cmp.Or(a.endpoint.Address.Compare(b.endpoint.Address), bytes.Compare(a.endpoint.ID[:], b.endpoint.ID[:]))
-	})
-	return claims
+	sortPods(c.claims)
+	return c.claims
+}
+
+func (c *compiler) addClaims(s *model.Slice) {
+	ports := c.ports.group(s.Ports)
+	for i := range s.Endpoints {
+		c.unsorted = append(c.unsorted, claim{&s.Endpoints[i], s, ports})
+		c.sorter.keys = append(c.sorter.keys, keyOf(s.Endpoints[i].Address))
+	}
+}
+
+// sortPods sorts the claims for each address by Pod.
+func sortPods(claims []claim) {
+	for len(claims) > 0 {
+		n := 1
+		for n < len(claims) && claims[n].endpoint.Address == claims[0].endpoint.Address {
+			n++
+		}
+		if n > 1 {
+			slices.SortStableFunc(claims[:n], func(a, b claim) int { return bytes.Compare(a.endpoint.ID[:], b.endpoint.ID[:]) })
+		}
+		claims = claims[n:]
+	}
 }
 
 // samePod counts the claims at the front that are of one Pod and address.
@@ -91,13 +113,14 @@ func newest(claims []claim) claim {
 	return best
 }
 
-// slicesOf returns the slices of one Pod's claims, each once.
-func slicesOf(claims []claim) []*model.Slice {
-	with := make([]*model.Slice, 0, len(claims))
+// groupsOf returns the groups of ports of one Pod's claims, each once.
+func groupsOf(claims []claim) []int32 {
+	groups := make([]int32, 0, len(claims))
 	for _, c := range claims {
-		with = append(with, c.slice)
+		groups = append(groups, c.ports)
 	}
-	return slices.Compact(with)
+	slices.Sort(groups)
+	return slices.Compact(groups)
 }
 
 // appendHolder appends m, or lets it take the place of the last one where that

@@ -184,13 +184,13 @@ func (s *Set) glue(d *drawer, q Question, all []drawn) []dns.RR {
 // distinct moves the first record of each target to the front, and returns
 // those. An endpoint with several ports is the target of several records.
 func (s *Set) distinct(d *drawer, all []drawn) []drawn {
-	d.seen.grow(len(s.labels) + s.Len())
+	d.seen.grow(len(s.labels.all) + s.Len())
 	d.order = d.order[:0]
 	n := 0
 	for _, each := range all {
 		id := each.target
 		if id < 0 {
-			id = int32(len(s.labels)) + ^id
+			id = int32(len(s.labels.all)) + ^id
 		}
 		if d.seen.add(id) {
 			d.order = append(d.order, id)

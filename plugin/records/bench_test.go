@@ -1,0 +1,55 @@
+package records
+
+import (
+	"encoding/binary"
+	"fmt"
+	"net/netip"
+	"testing"
+	"time"
+
+	"github.com/k8s-endpoints/k8s_endpoints/plugin/model"
+)
+
+// statefulSet returns the slices of a StatefulSet's Service, of 100 endpoints
+// each, as the controller makes them.
+func statefulSet(endpoints int) (*model.Service, []*model.Slice) {
+	const perSlice = 100
+	service := &model.Service{ServiceKey: model.ServiceKey{Namespace: "default", Name: "db"}, Kind: model.Headless}
+	ports := []model.Port{{Name: "sql", Number: 5432}, {Name: "metrics", Number: 9100}}
+	var all []*model.Slice
+	for i := range endpoints {
+		if i%perSlice == 0 {
+			all = append(all, &model.Slice{
+				SliceKey: model.SliceKey{Namespace: "default", Name: fmt.Sprintf("db-%05d", i/perSlice)},
+				Service:  "db", Version: uint64(i + 1), Ports: ports,
+			})
+		}
+		// Pods come to their addresses in no order.
+		at := uint32(i) * 2654435761 % (1 << 24)
+		e := model.Endpoint{
+			Address:    netip.AddrFrom4([4]byte{10, byte(at >> 16), byte(at >> 8), byte(at)}),
+			Hostname:   fmt.Sprintf("db-%d", i),
+			Conditions: model.Ready | model.Serving,
+		}
+		e.Pod = e.Hostname
+		binary.BigEndian.PutUint64(e.ID[:], uint64(i))
+		last := all[len(all)-1]
+		last.Endpoints = append(last.Endpoints, e)
+	}
+	return service, all
+}
+
+var sink *Set
+
+func BenchmarkCompile(b *testing.B) {
+	for _, n := range []int{1, 10, 100, 1000, 10000} {
+		b.Run(fmt.Sprintf("endpoints=%d", n), func(b *testing.B) {
+			service, all := statefulSet(n)
+			var memory Memory
+			b.ReportAllocs()
+			for b.Loop() {
+				sink = Compile(service, all, Options{}, &memory, time.Time{})
+			}
+		})
+	}
+}

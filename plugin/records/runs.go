@@ -1,0 +1,251 @@
+package records
+
+import (
+	"cmp"
+	"encoding/binary"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/k8s-endpoints/k8s_endpoints/plugin/health"
+	"github.com/k8s-endpoints/k8s_endpoints/plugin/model"
+)
+
+// run is one named port with one number, and those of one tier who have it. A
+// port whose number differs between endpoints is several runs.
+type run struct {
+	port model.Port
+	tier health.Tier
+	// targets tell who has the port: a label, or the address ^target whose
+	// label is its dashed form. Each stands there once. Runs may share them.
+	targets []int32
+	// longest and total are the lengths of the targets' labels, in bytes.
+	longest, total int
+}
+
+// portGroups puts slices with the same ports together. Nearly always all slices
+// of a Service have the same.
+type portGroups struct {
+	all     []portGroup
+	indexes map[string]int32
+	text    []byte
+}
+
+// portGroup is a list of ports, and who has them.
+type portGroup struct {
+	ports   []model.Port
+	members []member
+}
+
+// member is who has a port.
+type member struct {
+	target int32
+	tier   health.Tier
+}
+
+func (p *portGroups) reset() {
+	p.all = p.all[:0]
+	clear(p.indexes)
+}
+
+// group returns the index of the group of some ports.
+func (p *portGroups) group(ports []model.Port) int32 {
+	last := int32(len(p.all)) - 1
+	if last >= 0 && slices.Equal(p.all[last].ports, ports) {
+		return last
+	}
+	p.text = p.text[:0]
+	for _, port := range ports {
+		p.text = append(append(p.text, port.Name...), '/', byte(port.Protocol))
+		p.text = binary.BigEndian.AppendUint16(p.text, port.Number)
+	}
+	if at, ok := p.indexes[string(p.text)]; ok {
+		return at
+	}
+	return p.add(ports)
+}
+
+// add appends a group, in the memory of one of the last compilation if there is
+// one.
+func (p *portGroups) add(ports []model.Port) int32 {
+	if p.indexes == nil {
+		p.indexes = make(map[string]int32)
+	}
+	n := len(p.all)
+	p.indexes[string(p.text)] = int32(n)
+	p.all = slices.Grow(p.all, 1)[:n+1]
+	p.all[n] = portGroup{ports: ports, members: p.all[n].members[:0]}
+	return int32(n)
+}
+
+// tiers are those who have a port, by their tier.
+type tiers [health.Tiers][]int32
+
+// compileRuns finds who has which port.
+func (c *compiler) compileRuns(s *Set, published []judged) {
+	s.join(c.ports.all, published)
+	byPort := make(map[model.Port][]int32)
+	groups := make([]tiers, len(c.ports.all))
+	for i := range c.ports.all {
+		g := &c.ports.all[i]
+		g.members = distinct(g.members)
+		groups[i] = byTier(g.members)
+		for _, port := range g.ports {
+			if port.Name != "" && len(g.members) > 0 {
+				byPort[port] = append(byPort[port], int32(i))
+			}
+		}
+	}
+	s.runs = make([]run, 0, len(byPort))
+	for port, of := range byPort {
+		of = slices.Compact(of)
+		if len(of) == 1 {
+			s.runs = appendRuns(s.runs, port, groups[of[0]])
+			continue
+		}
+		var members []member
+		for _, i := range of {
+			members = append(members, c.ports.all[i].members...)
+		}
+		s.runs = appendRuns(s.runs, port, byTier(distinct(members)))
+	}
+	slices.SortFunc(s.runs, func(a, b run) int { return cmp.Or(comparePorts(a.port, b.port), int(a.tier)-int(b.tier)) })
+	s.compileNumbers()
+	s.measure()
+}
+
+// join makes the endpoints members of the groups of their ports.
+func (s *Set) join(groups []portGroup, published []judged) {
+	for i := range published {
+		m := &published[i]
+		if !m.inSRV {
+			continue
+		}
+		target := s.targets[i]
+		if target == dashed {
+			target = ^int32(i)
+		}
+		if m.all == nil {
+			g := &groups[m.ports]
+			g.members = append(g.members, member{target, m.tier})
+			continue
+		}
+		for _, at := range m.all {
+			groups[at].members = append(groups[at].members, member{target, m.tier})
+		}
+	}
+}
+
+// byTier parts members, of which no two are the same.
+func byTier(members []member) (sorted tiers) {
+	var counts [health.Tiers]int
+	for _, m := range members {
+		counts[m.tier]++
+	}
+	for tier, n := range counts {
+		if n > 0 {
+			sorted[tier] = make([]int32, 0, n)
+		}
+	}
+	for _, m := range members {
+		sorted[m.tier] = append(sorted[m.tier], m.target)
+	}
+	return sorted
+}
+
+// distinct returns each target once, in its best tier. Where each endpoint has
+// a name of its own, they are sorted already.
+func distinct(members []member) []member {
+	compare := func(a, b member) int { return cmp.Compare(a.target, b.target) }
+	sorted := true
+	for i := 1; i < len(members) && sorted; i++ {
+		sorted = compare(members[i-1], members[i]) < 0
+	}
+	if sorted {
+		return members
+	}
+	slices.SortFunc(members, func(a, b member) int { return cmp.Or(compare(a, b), int(a.tier)-int(b.tier)) })
+	return slices.CompactFunc(members, func(a, b member) bool { return a.target == b.target })
+}
+
+// appendRuns appends a run for each tier.
+func appendRuns(runs []run, port model.Port, of tiers) []run {
+	for tier, targets := range of {
+		if len(targets) > 0 {
+			runs = append(runs, run{port: port, tier: health.Tier(tier), targets: targets})
+		}
+	}
+	return runs
+}
+
+// compileNumbers puts the runs of one number together, whatever their ports are
+// called.
+func (s *Set) compileNumbers() {
+	byNumber := make(map[uint16][]run)
+	for _, r := range s.runs {
+		byNumber[r.port.Number] = append(byNumber[r.port.Number], r)
+	}
+	s.numbers = make([]run, 0, len(byNumber))
+	for _, number := range slices.Sorted(maps.Keys(byNumber)) {
+		s.numbers = appendRuns(s.numbers, model.Port{Number: number}, tiersOf(byNumber[number]))
+	}
+}
+
+// tiersOf returns who is in any of the runs.
+func tiersOf(runs []run) (of tiers) {
+	alike := true
+	for _, r := range runs {
+		alike = alike && comparePorts(r.port, runs[0].port) == 0
+	}
+	if alike {
+		for _, r := range runs {
+			of[r.tier] = r.targets
+		}
+		return of
+	}
+	var members []member
+	for _, r := range runs {
+		for _, target := range r.targets {
+			members = append(members, member{target, r.tier})
+		}
+	}
+	return byTier(distinct(members))
+}
+
+// comparePorts puts the numbers of one port next to each other.
+func comparePorts(a, b model.Port) int {
+	if c := strings.Compare(a.Name, b.Name); c != 0 {
+		return c
+	}
+	if a.Protocol != b.Protocol {
+		return int(a.Protocol) - int(b.Protocol)
+	}
+	return int(a.Number) - int(b.Number)
+}
+
+// measure notes the lengths of the labels of all runs, once for those that
+// share their targets.
+func (s *Set) measure() {
+	measured := make(map[*int32]run)
+	for _, runs := range [][]run{s.runs, s.numbers} {
+		for i := range runs {
+			r := &runs[i]
+			of, ok := measured[&r.targets[0]]
+			if !ok {
+				of = s.measured(r.targets)
+				measured[&r.targets[0]] = of
+			}
+			r.longest, r.total = of.longest, of.total
+		}
+	}
+}
+
+func (s *Set) measured(targets []int32) (of run) {
+	var text [maxLabel]byte
+	for _, target := range targets {
+		n := len(s.appendTarget(text[:0], target))
+		of.longest = max(of.longest, n)
+		of.total += n
+	}
+	return of
+}
