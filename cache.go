@@ -238,10 +238,35 @@ func (c *cache) run(ctx context.Context) {
 		case <-c.wake:
 		case <-timer.C:
 		}
+		began := time.Now()
 		c.publish()
+		rest(ctx, time.Since(began))
 		if next, ok := c.nextDue(); ok {
 			timer.Reset(time.Until(next))
 		}
+	}
+}
+
+// What compiling may take of a core while changes do not end: a fifth. A large
+// Service under steady change is then compiled less often, not all the time.
+const (
+	restPerTurn = 4
+	longestRest = 100 * time.Millisecond
+	// shortestRest is about what a timer costs.
+	shortestRest = 100 * time.Microsecond
+)
+
+// rest waits after a turn that took some time.
+func rest(ctx context.Context, took time.Duration) {
+	pause := min(restPerTurn*took, longestRest)
+	if pause < shortestRest {
+		return
+	}
+	timer := time.NewTimer(pause)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+	case <-timer.C:
 	}
 }
 

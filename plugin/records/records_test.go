@@ -2,6 +2,7 @@ package records
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"net/netip"
 	"slices"
 	"strings"
@@ -367,5 +368,46 @@ func TestNamesTooLongForDNSAreLeftOut(t *testing.T) {
 	m := &dns.Msg{Answer: a.Records, Extra: a.Extra}
 	if _, err := m.Pack(); err != nil {
 		t.Error(err)
+	}
+}
+
+func TestWithoutIsTheDifferenceOfTheAddresses(t *testing.T) {
+	set := func(seed int, of ...netip.Addr) *Set {
+		slice := &model.Slice{SliceKey: model.SliceKey{Name: "db-1"}}
+		for _, addr := range of {
+			slice.Endpoints = append(slice.Endpoints, model.Endpoint{Address: addr, ID: model.PodID{byte(seed)}, Conditions: model.Ready})
+		}
+		return Compile(&model.Service{Kind: model.Headless}, []*model.Slice{slice}, Options{}, new(Memory), time.Time{})
+	}
+	random := rand.New(rand.NewPCG(1, 2))
+	for round := range 500 {
+		var a, b []netip.Addr
+		var want []netip.Addr
+		n := random.IntN(60)
+		if round%10 == 0 {
+			n = 3000
+		}
+		for i := range n {
+			addr := netip.AddrFrom4([4]byte{10, 0, byte(i >> 8), byte(i)})
+			if random.IntN(3) == 0 {
+				addr = netip.AddrFrom16([16]byte{0xfd, 14: byte(i >> 8), 15: byte(i)})
+			}
+			switch where := random.IntN(max(n/2, 6)); where {
+			case 0:
+				a, want = append(a, addr), append(want, addr)
+			case 1:
+				b = append(b, addr)
+			default:
+				a, b = append(a, addr), append(b, addr)
+			}
+		}
+		slices.SortFunc(want, netip.Addr.Compare)
+		if got := slices.Collect(set(1, a...).Without(set(2, b...))); !slices.Equal(got, want) {
+			t.Fatalf("%v without %v is %v, want %v", a, b, got, want)
+		}
+		slices.SortFunc(a, netip.Addr.Compare)
+		if got := slices.Collect(set(1, a...).Without(nil)); !slices.Equal(got, a) {
+			t.Fatalf("%v without nothing is %v", a, got)
+		}
 	}
 }

@@ -114,24 +114,63 @@ func (s *Set) Len() int { return len(s.targets) }
 // Without yields each address that has a name here and none in o, which may be
 // nil.
 func (s *Set) Without(o *Set) iter.Seq[netip.Addr] {
+	if o == nil {
+		o = new(Set)
+	}
 	return func(yield func(netip.Addr) bool) {
-		if o != nil && bytes.Equal(s.v4, o.v4) && bytes.Equal(s.v6, o.v6) {
-			return
+		for addr := range without(s.v4, o.v4, 4) {
+			if !yield(netip.AddrFrom4([4]byte(addr))) {
+				return
+			}
 		}
-		j := int32(0)
-		for i := range int32(s.Len()) {
-			addr := s.address(i)
-			for o != nil && int(j) < o.Len() && o.address(j).Less(addr) {
-				j++
-			}
-			if o != nil && int(j) < o.Len() && o.address(j) == addr {
-				continue
-			}
-			if !yield(addr) {
+		for addr := range without(s.v6, o.v6, 16) {
+			if !yield(netip.AddrFrom16([16]byte(addr))) {
 				return
 			}
 		}
 	}
+}
+
+// without yields what is in a and not in b, both of which are sorted items of
+// the same width. Most changes are of few addresses: what is alike at both ends
+// is skipped without looking at each.
+func without(a, b []byte, width int) iter.Seq[[]byte] {
+	front := alike(min(len(a), len(b)), width, func(from, to int) bool { return bytes.Equal(a[from:to], b[from:to]) })
+	a, b = a[front:], b[front:]
+	back := alike(min(len(a), len(b)), width, func(from, to int) bool {
+		return bytes.Equal(a[len(a)-to:len(a)-from], b[len(b)-to:len(b)-from])
+	})
+	a, b = a[:len(a)-back], b[:len(b)-back]
+	return func(yield func([]byte) bool) {
+		for len(a) > 0 {
+			order := -1
+			if len(b) > 0 {
+				order = bytes.Compare(a[:width], b[:width])
+			}
+			switch {
+			case order > 0:
+				b = b[width:]
+				continue
+			case order == 0:
+				b = b[width:]
+			case !yield(a[:width]):
+				return
+			}
+			a = a[width:]
+		}
+	}
+}
+
+// alike returns how many of n bytes are equal, in whole items, where equal
+// compares a part of them.
+func alike(n, width int, equal func(from, to int) bool) int {
+	at := 0
+	for step := width << 10; step >= width; step >>= 2 {
+		for at+step <= n && equal(at, at+step) {
+			at += step
+		}
+	}
+	return at
 }
 
 func (s *Set) address(i int32) netip.Addr {

@@ -1,0 +1,66 @@
+package endpoints
+
+import (
+	"encoding/binary"
+	"fmt"
+	"net/netip"
+	"slices"
+	"testing"
+
+	"github.com/k8s-endpoints/k8s_endpoints/plugin/model"
+)
+
+// statefulSet returns the changes that make a Service of a StatefulSet, with 100
+// endpoints in a slice.
+func statefulSet(endpoints int) []model.Change {
+	const perSlice = 100
+	key := model.ServiceKey{Namespace: "default", Name: "db"}
+	changes := []model.Change{{Service: &model.Service{ServiceKey: key, Kind: model.Headless, HasSelector: true}}}
+	ports := []model.Port{{Name: "sql", Number: 5432}}
+	var slice *model.Slice
+	for i := range endpoints {
+		if i%perSlice == 0 {
+			slice = &model.Slice{
+				SliceKey: model.SliceKey{Namespace: "default", Name: fmt.Sprintf("db-%05d", i/perSlice)},
+				Service:  "db", Version: uint64(i + 1), Ports: ports,
+			}
+			changes = append(changes, model.Change{Slice: slice})
+		}
+		// Pods come to their addresses in no order.
+		at := uint32(i) * 2654435761 % (1 << 24)
+		e := model.Endpoint{
+			Address:    netip.AddrFrom4([4]byte{10, byte(at >> 16), byte(at >> 8), byte(at)}),
+			Hostname:   fmt.Sprintf("db-%d", i),
+			Conditions: model.Ready | model.Serving,
+		}
+		e.Pod = e.Hostname
+		binary.BigEndian.PutUint64(e.ID[:], uint64(i))
+		slice.Endpoints = append(slice.Endpoints, e)
+	}
+	return changes
+}
+
+// BenchmarkChange flips the readiness of one endpoint: from the event to the
+// new answer.
+func BenchmarkChange(b *testing.B) {
+	for _, n := range []int{1, 100, 1000, 10000} {
+		b.Run(fmt.Sprintf("endpoints=%d", n), func(b *testing.B) {
+			c := newTestCache()
+			changes := statefulSet(n)
+			c.Apply(changes)
+			c.Synced()
+			c.publish()
+			last := changes[len(changes)-1].Slice
+			b.ReportAllocs()
+			for b.Loop() {
+				next := *last
+				next.Version++
+				next.Endpoints = slices.Clone(last.Endpoints)
+				next.Endpoints[0].Conditions ^= model.Ready | model.Serving
+				last = &next
+				c.Apply([]model.Change{{Slice: last}})
+				c.publish()
+			}
+		})
+	}
+}
