@@ -95,7 +95,10 @@ func drain(o *records.Options, args []string) error {
 
 // of returns the options of a Service. What is wrong with an annotation is left
 // out, and is the error; the options are good in any case.
-func (s *settings) of(service *model.Service) (records.Options, error) {
+func (s *settings) of(service *model.Service) (*records.Options, error) {
+	if len(service.Annotations) == 0 {
+		return &s.Options, nil
+	}
 	o := s.Options
 	var wrong []error
 	for _, name := range slices.Sorted(maps.Keys(service.Annotations)) {
@@ -113,7 +116,7 @@ func (s *settings) of(service *model.Service) (records.Options, error) {
 			wrong = append(wrong, fmt.Errorf("annotation %s%s: %w", model.AnnotationPrefix, name, err))
 		}
 	}
-	return o, bounded(errors.Join(wrong...))
+	return &o, bounded(errors.Join(wrong...))
 }
 
 // maxComplaint bounds what is logged of one Service, in bytes: an annotation

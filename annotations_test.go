@@ -41,7 +41,7 @@ func TestAnnotationsOverrideTheStanza(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if !reflect.DeepEqual(got, want) {
+			if !reflect.DeepEqual(*got, want) {
 				t.Errorf("got  %+v\nwant %+v", got, want)
 			}
 		})
@@ -66,7 +66,7 @@ func TestABadAnnotationIsLeftOutAndTheOthersStay(t *testing.T) {
 		if err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: %s: got the error %v, want %s", c.name, c.value, err, c.want)
 		}
-		if want := (records.Options{Policy: health.Policy{Publish: health.ByServing}}); !reflect.DeepEqual(got, want) {
+		if want := (records.Options{Policy: health.Policy{Publish: health.ByServing}}); !reflect.DeepEqual(*got, want) {
 			t.Errorf("%s: %s: got %+v", c.name, c.value, got)
 		}
 	}
@@ -95,12 +95,12 @@ func FuzzAnnotation(f *testing.F) {
 		s := settings{annotations: annotationNames}
 		o, err := s.of(&model.Service{Annotations: map[string]string{name: value}})
 		if err != nil {
-			if !reflect.DeepEqual(o, s.Options) {
+			if !reflect.DeepEqual(*o, s.Options) {
 				t.Errorf("%s %q: %v, and yet %+v", name, value, err, o)
 			}
 			return
 		}
-		checkOptions(t, o)
+		checkOptions(t, *o)
 	})
 }
 

@@ -2,9 +2,9 @@ package endpoints
 
 import (
 	"context"
-	"maps"
 	"net/netip"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -25,7 +25,7 @@ type cache struct {
 
 	// What queries read.
 	sets       *index[string, *records.Set]
-	owners     *index[[16]byte, *owners]
+	owners     ownersIndex
 	namespaces *index[string, int]
 	synced     atomic.Bool
 	// modified is when an answer changed last, in seconds since 1970.
@@ -40,11 +40,11 @@ type cache struct {
 	wake     chan struct{}
 	refusals source.Refusals
 
-	// What only run touches: what is remembered of the Services that are served,
-	// and which of them change by themselves, and when.
-	remembered map[model.ServiceKey]*remembered
-	due        map[model.ServiceKey]time.Time
-	now        func() time.Time
+	// What only run touches: what is remembered of those Services of which there
+	// is anything to, and which of them change by themselves, and when.
+	memories map[model.ServiceKey]*records.Memory
+	due      map[model.ServiceKey]time.Time
+	now      func() time.Time
 
 	// ready is closed when synced becomes true.
 	ready chan struct{}
@@ -54,9 +54,11 @@ type cache struct {
 type service struct {
 	// object is nil while only slices are known.
 	object *model.Service
-	slices map[string]*model.Slice
-	// options are how the object wants to be compiled.
-	options records.Options
+	// slices are sorted by name.
+	slices []*model.Slice
+	// options are how the object wants to be compiled. Those without annotations
+	// share theirs.
+	options *records.Options
 	// changes are those of slices that are not compiled yet.
 	changes []records.Transition
 	// triggered is when the oldest change happened that is not compiled yet.
@@ -68,13 +70,13 @@ func newCache(s settings, byNamespace bool) *cache {
 		settings:    s,
 		byNamespace: byNamespace,
 		sets:        newNames[*records.Set](),
-		owners:      newAddresses[*owners](),
+		owners:      newOwnersIndex(),
 		namespaces:  newNames[int](),
 		services:    make(map[model.ServiceKey]*service),
 		exposed:     make(map[string]bool),
 		dirty:       make(map[model.ServiceKey]struct{}),
 		wake:        make(chan struct{}, 1),
-		remembered:  make(map[model.ServiceKey]*remembered),
+		memories:    make(map[model.ServiceKey]*records.Memory),
 		due:         make(map[model.ServiceKey]time.Time),
 		now:         time.Now,
 		ready:       make(chan struct{}),
@@ -90,8 +92,8 @@ func (c *cache) set(key string) *records.Set {
 
 // publishers returns the record sets in which an address is published.
 func (c *cache) publishers(addr netip.Addr) []*records.Set {
-	of, ok := c.owners.get(addr.As16())
-	if !ok {
+	of := c.owners.get(addr)
+	if of == nil {
 		return nil
 	}
 	sets := make([]*records.Set, 0, len(of.keys))
@@ -170,16 +172,10 @@ func (c *cache) readAnnotations(object *model.Service, s *service, removed bool)
 func (c *cache) applySlice(slice *model.Slice, removed bool) {
 	key := slice.Owner()
 	s := c.service(key)
-	before := s.slices[slice.Name]
+	before, after := s.put(slice, removed)
 	countSlice(before, -1)
-	if removed {
-		delete(s.slices, slice.Name)
-	} else {
-		s.slices[slice.Name] = slice
-		countSlice(slice, +1)
-	}
+	countSlice(after, +1)
 	if c.complete {
-		after := s.slices[slice.Name]
 		s.changes = append(s.changes, records.Transition{Before: before, After: after, At: c.now()})
 		if after != nil && (before == nil || !before.Triggered.Equal(after.Triggered)) {
 			s.trigger(after.Triggered)
@@ -206,7 +202,7 @@ func (c *cache) applyNamespace(namespace string, removed bool) {
 func (c *cache) service(key model.ServiceKey) *service {
 	s := c.services[key]
 	if s == nil {
-		s = &service{slices: make(map[string]*model.Slice)}
+		s = new(service)
 		c.services[key] = s
 	}
 	return s
@@ -217,6 +213,27 @@ func (c *cache) changed(key model.ServiceKey, s *service) {
 		delete(c.services, key)
 	}
 	c.dirty[key] = struct{}{}
+}
+
+// put puts a slice in the place of its last state, or takes that away. It
+// returns both, nil where there is none.
+func (s *service) put(slice *model.Slice, removed bool) (before, after *model.Slice) {
+	at, found := slices.BinarySearchFunc(s.slices, slice.Name, func(s *model.Slice, name string) int { return strings.Compare(s.Name, name) })
+	if found {
+		before = s.slices[at]
+	}
+	switch {
+	case !removed && found:
+		s.slices[at] = slice
+	case !removed:
+		s.slices = slices.Insert(s.slices, at, slice)
+	case found:
+		s.slices = slices.Delete(s.slices, at, at+1)
+	}
+	if removed {
+		return before, nil
+	}
+	return before, slice
 }
 
 func (s *service) trigger(at time.Time) {
@@ -283,7 +300,7 @@ func (c *cache) nextDue() (next time.Time, ok bool) {
 type job struct {
 	key       model.ServiceKey
 	object    *model.Service
-	options   records.Options
+	options   *records.Options
 	slices    []*model.Slice
 	changes   []records.Transition
 	triggered time.Time
@@ -293,28 +310,18 @@ type job struct {
 // indexes have one writer.
 func (c *cache) publish() {
 	jobs, complete := c.takeJobs()
-	sets := make([]entry[string, *records.Set], 0, len(jobs))
-	var addresses addressChanges
+	var b batch
 	for _, j := range jobs {
 		key := j.key.Name + "." + j.key.Namespace
 		before := c.set(key)
 		after := c.compile(j)
-		if same(before, after) {
-			continue
+		countChange(before, after)
+		b.add(key, before, after)
+		if len(b.addresses) >= batchSize {
+			c.swap(&b)
 		}
-		change := entry[string, *records.Set]{key: key}
-		if after != nil {
-			change.value = &after
-		}
-		sets = append(sets, change)
-		addresses.add(key, before, after)
 	}
-	if len(sets) > 0 {
-		c.countNamespaces(sets)
-		c.sets.apply(sets)
-		c.owners.apply(addresses.resolve(c.owners))
-		c.modified.Store(time.Now().Unix())
-	}
+	c.swap(&b)
 	observeLatency(jobs)
 	if complete && !c.synced.Load() {
 		c.modified.Store(time.Now().Unix())
@@ -323,24 +330,64 @@ func (c *cache) publish() {
 	}
 }
 
+// batchSize is how many addresses are changed in the indexes at once. It bounds
+// what the first list of a large cluster takes beyond what is kept.
+const batchSize = 1 << 14
+
+// batch is what changes in the indexes.
+type batch struct {
+	sets      []entry[string, *records.Set]
+	addresses addressChanges
+	// modifies tells that an answer changes.
+	modifies bool
+}
+
+func (b *batch) add(key string, before, after *records.Set) {
+	equal := same(before, after)
+	if equal && tallyOf(before) == tallyOf(after) {
+		return
+	}
+	b.modifies = b.modifies || !equal
+	change := entry[string, *records.Set]{key: key}
+	if after != nil {
+		change.value = &after
+	}
+	b.sets = append(b.sets, change)
+	b.addresses.add(key, before, after)
+}
+
+// swap makes a batch visible, and empties it.
+func (c *cache) swap(b *batch) {
+	if len(b.sets) == 0 {
+		return
+	}
+	c.countNamespaces(b.sets)
+	c.sets.apply(b.sets)
+	c.owners.apply(b.addresses)
+	if b.modifies {
+		c.modified.Store(time.Now().Unix())
+	}
+	*b = batch{}
+}
+
 // compile returns the record set of a job, or nil where it is not served.
 func (c *cache) compile(j job) *records.Set {
 	delete(c.due, j.key)
+	memory := c.memories[j.key]
+	delete(c.memories, j.key)
 	if j.object == nil {
-		c.remembered[j.key].count(nil)
-		delete(c.remembered, j.key)
 		return nil
 	}
-	r := c.remembered[j.key]
-	if r == nil {
-		r = new(remembered)
-		c.remembered[j.key] = r
+	if memory == nil {
+		memory = new(records.Memory)
 	}
-	flapsTotal.Add(float64(r.memory.Observe(j.options.Policy.Damping, j.changes, j.slices)))
-	set := records.Compile(j.object, j.slices, j.options, &r.memory, c.now())
-	r.count(&r.memory)
-	if !r.memory.Next.IsZero() {
-		c.due[j.key] = r.memory.Next
+	flapsTotal.Add(float64(memory.Observe(j.options.Policy.Damping, j.changes, j.slices)))
+	set := records.Compile(j.object, j.slices, *j.options, memory, c.now())
+	if !memory.Empty() {
+		c.memories[j.key] = memory
+	}
+	if !memory.Next.IsZero() {
+		c.due[j.key] = memory.Next
 	}
 	return set
 }
@@ -373,7 +420,7 @@ func (c *cache) job(key model.ServiceKey) job {
 		j.object = s.object
 	}
 	j.options = s.options
-	j.slices = slices.Collect(maps.Values(s.slices))
+	j.slices = slices.Clone(s.slices)
 	j.changes, s.changes = s.changes, nil
 	j.triggered, s.triggered = s.triggered, time.Time{}
 	return j
@@ -391,8 +438,8 @@ func (c *cache) close() {
 		}
 	}
 	objects.WithLabelValues("namespace").Sub(float64(len(c.exposed)))
-	for _, r := range c.remembered {
-		r.count(nil)
+	for _, set := range c.sets.all {
+		countChange(set, nil)
 	}
 }
 

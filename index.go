@@ -23,8 +23,14 @@ func newNames[V any]() *index[string, V] {
 	return &index[string, V]{hash: func(key string) uint64 { return maphash.String(seed, key) }}
 }
 
-// newAddresses returns an empty index by address, in the 16-byte form.
-func newAddresses[V any]() *index[[16]byte, V] {
+// newAddresses4 returns an empty index by IPv4 address.
+func newAddresses4[V any]() *index[[4]byte, V] {
+	seed := maphash.MakeSeed()
+	return &index[[4]byte, V]{hash: func(key [4]byte) uint64 { return maphash.Bytes(seed, key[:]) }}
+}
+
+// newAddresses6 returns an empty index by IPv6 address.
+func newAddresses6[V any]() *index[[16]byte, V] {
 	seed := maphash.MakeSeed()
 	return &index[[16]byte, V]{hash: func(key [16]byte) uint64 { return maphash.Bytes(seed, key[:]) }}
 }
@@ -37,6 +43,21 @@ func (x *index[K, V]) get(key K) (value V, ok bool) {
 	}
 	value, ok = (*part)[key]
 	return value, ok
+}
+
+// all yields every key and value.
+func (x *index[K, V]) all(yield func(K, V) bool) {
+	for i := range x.part {
+		part := x.part[i].Load()
+		if part == nil {
+			continue
+		}
+		for key, value := range *part {
+			if !yield(key, value) {
+				return
+			}
+		}
+	}
 }
 
 // entry is the new value of a key, or nil for its removal.

@@ -42,7 +42,7 @@ func TestAnIndexIsAMap(t *testing.T) {
 }
 
 func TestReadersOfAnIndexSeeWholeBatches(t *testing.T) {
-	x := newAddresses[int]()
+	x := newAddresses6[int]()
 	key := [16]byte{1}
 	var readers sync.WaitGroup
 	stop := make(chan struct{})

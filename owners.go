@@ -1,6 +1,7 @@
 package endpoints
 
 import (
+	"net/netip"
 	"slices"
 
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/records"
@@ -9,8 +10,76 @@ import (
 // owners are the keys of the Services that publish one address, sorted.
 type owners struct{ keys []string }
 
+// ownersIndex holds the owners of each address. Nearly all addresses are IPv4
+// ones, whose keys take a quarter of the memory.
+type ownersIndex struct {
+	v4 *index[[4]byte, *owners]
+	v6 *index[[16]byte, *owners]
+}
+
+func newOwnersIndex() ownersIndex {
+	return ownersIndex{newAddresses4[*owners](), newAddresses6[*owners]()}
+}
+
+// get returns the owners of an address, nil where it has none.
+func (x ownersIndex) get(addr netip.Addr) *owners {
+	var of *owners
+	if addr.Is4() {
+		of, _ = x.v4.get(addr.As4())
+	} else {
+		of, _ = x.v6.get(addr.As16())
+	}
+	return of
+}
+
+// apply makes changes. Addresses with the same single owner share one value.
+func (x ownersIndex) apply(changes addressChanges) {
+	single := make(map[string]*owners)
+	var v4 []entry[[4]byte, *owners]
+	var v6 []entry[[16]byte, *owners]
+	for addr, of := range changes {
+		value := x.get(addr).after(of, single)
+		if addr.Is4() {
+			v4 = append(v4, entry[[4]byte, *owners]{addr.As4(), value})
+			continue
+		}
+		v6 = append(v6, entry[[16]byte, *owners]{addr.As16(), value})
+	}
+	x.v4.apply(v4)
+	x.v6.apply(v6)
+}
+
+// after returns the owners after the changes, nil where there are none. Those
+// with one key come from single.
+func (o *owners) after(changes []ownerChange, single map[string]*owners) **owners {
+	var keys []string
+	if o != nil {
+		keys = slices.Clone(o.keys)
+	}
+	for _, change := range changes {
+		keys = slices.DeleteFunc(keys, func(key string) bool { return key == change.key })
+		if change.begin {
+			keys = append(keys, change.key)
+		}
+	}
+	if len(keys) == 0 {
+		return nil
+	}
+	if len(keys) > 1 {
+		slices.Sort(keys)
+		of := &owners{keys}
+		return &of
+	}
+	of := single[keys[0]]
+	if of == nil {
+		of = &owners{keys}
+		single[keys[0]] = of
+	}
+	return &of
+}
+
 // addressChanges collects which Services begin and end to publish an address.
-type addressChanges map[[16]byte][]ownerChange
+type addressChanges map[netip.Addr][]ownerChange
 
 type ownerChange struct {
 	key   string
@@ -31,42 +100,6 @@ func (a addressChanges) mark(key string, in, notIn *records.Set, begin bool) {
 		return
 	}
 	for addr := range in.Without(notIn) {
-		at := addr.As16()
-		a[at] = append(a[at], ownerChange{key, begin})
+		a[addr] = append(a[addr], ownerChange{key, begin})
 	}
-}
-
-// resolve turns the changes into the new owners of each address. Addresses with
-// the same single owner share one value.
-func (a addressChanges) resolve(index *index[[16]byte, *owners]) []entry[[16]byte, *owners] {
-	single := make(map[string]*owners)
-	entries := make([]entry[[16]byte, *owners], 0, len(a))
-	for addr, changes := range a {
-		var keys []string
-		if of, ok := index.get(addr); ok {
-			keys = slices.Clone(of.keys)
-		}
-		for _, change := range changes {
-			keys = slices.DeleteFunc(keys, func(key string) bool { return key == change.key })
-			if change.begin {
-				keys = append(keys, change.key)
-			}
-		}
-		slices.Sort(keys)
-		e := entry[[16]byte, *owners]{key: addr}
-		switch len(keys) {
-		case 0:
-		case 1:
-			if single[keys[0]] == nil {
-				single[keys[0]] = &owners{keys}
-			}
-			of := single[keys[0]]
-			e.value = &of
-		default:
-			of := &owners{keys}
-			e.value = &of
-		}
-		entries = append(entries, e)
-	}
-	return entries
 }

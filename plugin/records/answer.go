@@ -177,17 +177,23 @@ func (s *Set) endpointAddresses(text string) (v4, v6 span) {
 
 // targetAddresses returns the addresses of a target.
 func (s *Set) targetAddresses(target int32) (v4, v6 span) {
-	n4 := int32(len(s.v4) / 4)
-	if target < 0 {
-		one := span{first: ^target, n: 1}
-		if one.first < n4 {
-			return one, span{}
-		}
-		return span{}, one
+	at := ^target
+	if target >= 0 {
+		at = s.labels.all[target].at
 	}
-	of := &s.labels.all[target]
-	indexes := s.named[of.first:of.last]
-	split := int32(sort.Search(len(indexes), func(i int) bool { return indexes[i] >= n4 }))
+	if at < 0 {
+		return s.cut(s.several[^at])
+	}
+	one := span{first: at, n: 1}
+	if s.is4(at) {
+		return one, span{}
+	}
+	return span{}, one
+}
+
+// cut parts sorted indexes by family.
+func (s *Set) cut(indexes []int32) (v4, v6 span) {
+	split := int32(sort.Search(len(indexes), func(i int) bool { return !s.is4(indexes[i]) }))
 	return span{n: split, indexes: indexes}, span{first: split, n: int32(len(indexes)) - split, indexes: indexes}
 }
 

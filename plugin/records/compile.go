@@ -19,8 +19,7 @@ type compiler struct {
 	merged     []merged
 	candidates []health.Candidate
 	published  []judged
-	aliases    []alias
-	lookalikes []alias
+	lookalikes []lookalike
 	ports      portGroups
 }
 
@@ -31,7 +30,7 @@ var compilers = sync.Pool{New: func() any { return new(compiler) }}
 // goes into memory.
 func Compile(service *model.Service, all []*model.Slice, o Options, memory *Memory, now time.Time) *Set {
 	s := &Set{Service: service, Limits: o.Limits}
-	memory.begin()
+	memory.Next = time.Time{}
 	if service.Kind != model.Headless {
 		return s
 	}
@@ -89,14 +88,13 @@ func nameSpan(published []judged, first int32) span {
 	return span{n: int32(n), indexes: indexes}
 }
 
-// alias is one label of one address.
-type alias struct{ label, address int32 }
+// lookalike is a label that looks like a dashed address which has a name.
+type lookalike struct{ label, address int32 }
 
 // compileLabels gives each address its hostname and its Pod's name, and chooses
-// which of them SRV and PTR records show. A label that looks like a dashed
-// address which has a name means that one too.
+// which of them SRV and PTR records show. A lookalike means the address that it
+// looks like, too.
 func (c *compiler) compileLabels(s *Set, published []judged, naming Naming) {
-	c.aliases = c.aliases[:0]
 	c.lookalikes = c.lookalikes[:0]
 	s.labels.grow(countLabels(published))
 	s.targets = make([]int32, len(published))
@@ -114,23 +112,47 @@ func (c *compiler) compileLabels(s *Set, published []judged, naming Naming) {
 		}
 	}
 	for _, l := range c.lookalikes {
+		s.resolve(l.label, l.address)
 		if s.targets[l.address] == dashed {
 			s.targets[l.address] = l.label
 		}
 	}
-	s.compileNamed(c.aliases, len(c.lookalikes) > 0)
+	s.sortSeveral()
 }
 
 func (c *compiler) addLabel(s *Set, text string, address int32) (at int32) {
 	at = s.labels.add(text)
-	c.aliases = append(c.aliases, alias{at, address})
+	s.resolve(at, address)
 	if addr, ok := name.ParseDashed(text); ok {
 		if j, ok := s.find(addr); ok {
-			c.aliases = append(c.aliases, alias{at, j})
-			c.lookalikes = append(c.lookalikes, alias{at, j})
+			c.lookalikes = append(c.lookalikes, lookalike{at, j})
 		}
 	}
 	return at
+}
+
+// resolve makes a label mean an address, too.
+func (s *Set) resolve(at, address int32) {
+	l := &s.labels.all[at]
+	switch {
+	case l.at == nowhere:
+		l.at = address
+	case l.at >= 0:
+		s.several = append(s.several, []int32{l.at, address})
+		l.at = ^int32(len(s.several) - 1)
+	default:
+		s.several[^l.at] = append(s.several[^l.at], address)
+	}
+}
+
+// sortSeveral sorts the addresses of labels that have several. What was one
+// address twice is a list of one.
+func (s *Set) sortSeveral() {
+	for i, of := range s.several {
+		slices.Sort(of)
+		s.several[i] = slices.Clip(slices.Compact(of))
+	}
+	s.several = slices.Clip(s.several)
 }
 
 // countLabels is how many labels there are at most.
@@ -146,32 +168,4 @@ func countLabels(published []judged) int {
 		}
 	}
 	return n
-}
-
-// compileNamed gives each label its addresses, sorted.
-func (s *Set) compileNamed(aliases []alias, lookalikes bool) {
-	all := s.labels.all
-	for _, a := range aliases {
-		all[a.label].last++
-	}
-	first := int32(0)
-	for i := range all {
-		n := all[i].last
-		all[i].first, all[i].last = first, first
-		first += n
-	}
-	s.named = make([]int32, first)
-	for _, a := range aliases {
-		s.named[all[a.label].last] = a.address
-		all[a.label].last++
-	}
-	if !lookalikes {
-		return
-	}
-	// Only these come out of order, or twice.
-	for i, l := range all {
-		of := s.named[l.first:l.last]
-		slices.Sort(of)
-		all[i].last = l.first + int32(len(slices.Compact(of)))
-	}
 }

@@ -76,7 +76,7 @@ func noteExternal(service *model.Service, q Question, outcome Outcome) string {
 
 // populated is the family that has endpoints, IPv4 where both have.
 func (s *Set) populated() int {
-	if s.counts[family4] == [health.Tiers]int{} {
+	if s.counts[family4] == [health.Tiers]int32{} {
 		return family6
 	}
 	return family4
@@ -95,8 +95,8 @@ func (s *Set) noteFamily(family int) string {
 		return "damped endpoints only"
 	case s.name[family].n > 0:
 		return "draining endpoints only"
-	case *counts == [health.Tiers]int{}:
-		if s.counts != [families][health.Tiers]int{} {
+	case *counts == [health.Tiers]int32{}:
+		if s.counts != [families][health.Tiers]int32{} {
 			return s.Service.String() + " has no endpoints of this address family"
 		}
 		return s.Service.String() + " has no endpoints"
@@ -104,7 +104,7 @@ func (s *Set) noteFamily(family int) string {
 	return "no endpoint is ready: " + countTiers(counts)
 }
 
-func countTiers(counts *[health.Tiers]int) string {
+func countTiers(counts *[health.Tiers]int32) string {
 	var parts []string
 	for _, tier := range []health.Tier{health.Starting, health.Sick, health.Draining, health.Dying} {
 		if counts[tier] > 0 {

@@ -26,14 +26,6 @@ type Memory struct {
 	since map[netip.Addr]tierSince
 	// Next is when to compile again even if nothing changes; zero is never.
 	Next time.Time
-	// Counts has how many endpoints are in which tier.
-	Counts [health.Tiers]int
-	// Best is the best tier that the Service name has, and FailOpen tells that
-	// sick endpoints are in it too. Empty tells that there is none.
-	Best            health.Tier
-	FailOpen, Empty bool
-	// Observed counts the endpoints that damping would have demoted.
-	Observed int
 }
 
 type tierSince struct {
@@ -41,23 +33,53 @@ type tierSince struct {
 	at   time.Time
 }
 
-// begin clears what is of one decision.
-func (m *Memory) begin() {
-	*m = Memory{history: m.history, guards: m.guards, since: m.since, Empty: true, Best: health.Dying}
+// Empty tells whether nothing is to be remembered: the zero value does as well.
+func (m *Memory) Empty() bool {
+	return len(m.history)+len(m.since) == 0 && m.guards == [families]health.Guard{} && m.Next.IsZero()
 }
 
-// note takes up what was decided for one address family.
-func (m *Memory) note(v *health.Verdict) {
-	m.FailOpen = m.FailOpen || v.FailOpen
-	m.Observed += v.Observed
-	for i, n := range v.Counts {
-		m.Counts[i] += n
-		if tier := health.Tier(i); n > 0 && v.Published(tier) {
-			m.Empty, m.Best = false, min(m.Best, tier)
-		}
+// expect notes when a verdict changes by itself.
+func (m *Memory) expect(at time.Time) {
+	if !at.IsZero() && (m.Next.IsZero() || at.Before(m.Next)) {
+		m.Next = at
 	}
-	if !v.Next.IsZero() && (m.Next.IsZero() || v.Next.Before(m.Next)) {
-		m.Next = v.Next
+}
+
+// Tally is what there is to count of a Service.
+type Tally struct {
+	// Tiers has how many endpoints are in which tier.
+	Tiers [health.Tiers]int
+	// FailOpen tells that sick endpoints are published because too few are not.
+	FailOpen bool
+	// Observed counts the endpoints that damping would have demoted, were it not
+	// only to observe.
+	Observed int
+	// Best is the best tier that the Service name has, where it has Any.
+	Best health.Tier
+	Any  bool
+}
+
+// Tally counts.
+func (s *Set) Tally() Tally {
+	t := Tally{Observed: int(s.observed), Best: s.best, Any: s.any}
+	for family := range s.counts {
+		for tier, n := range s.counts[family] {
+			t.Tiers[tier] += int(n)
+		}
+		t.FailOpen = t.FailOpen || s.failOpen[family]
+	}
+	return t
+}
+
+// take takes up what was decided for one address family.
+func (s *Set) take(family int, v *health.Verdict) {
+	s.failOpen[family] = v.FailOpen
+	s.observed += int32(v.Observed)
+	for i, n := range v.Counts {
+		s.counts[family][i] = int32(n)
+		if tier := health.Tier(i); n > 0 && v.Published(tier) && (!s.any || tier < s.best) {
+			s.any, s.best = true, tier
+		}
 	}
 }
 
@@ -163,8 +185,8 @@ func (c *compiler) judge(s *Set, endpoints []merged, o Options, m *Memory, now t
 		}
 		v, guard := health.Decide(&o.Policy, m.guards[family], c.candidates, now)
 		verdicts[family], m.guards[family] = v, guard
-		s.counts[family], s.failOpen[family] = v.Counts, v.FailOpen
-		m.note(&v)
+		s.take(family, &v)
+		m.expect(v.Next)
 	}
 	m.prune(o.Policy.Damping, seen, endpoints, now)
 	return verdicts

@@ -35,6 +35,7 @@ type course struct {
 	slices  map[string]*model.Slice
 	version uint64
 	flaps   int
+	tally   Tally
 }
 
 func newCourse(o Options) *course {
@@ -58,7 +59,9 @@ func (c *course) turn(states ...*model.Slice) *Set {
 	}
 	all := c.all()
 	c.flaps += c.memory.Observe(c.options.Policy.Damping, changes, all)
-	return Compile(c.service, all, c.options, &c.memory, c.now)
+	set := Compile(c.service, all, c.options, &c.memory, c.now)
+	c.tally = set.Tally()
+	return set
 }
 
 func (c *course) all() (all []*model.Slice) {
@@ -78,7 +81,7 @@ func (c *course) pass(d time.Duration) { c.now = c.now.Add(d) }
 // counts lists how many endpoints are in which tier.
 func (c *course) counts() string {
 	var parts []string
-	for tier, n := range c.memory.Counts {
+	for tier, n := range c.tally.Tiers {
 		if n > 0 {
 			parts = append(parts, fmt.Sprintf("%d %s", n, health.Tier(tier)))
 		}
@@ -137,7 +140,7 @@ func TestWhatIsThereAtTheStartWasNotUp(t *testing.T) {
 	c := newCourse(Options{})
 	s := c.state("only", nil, pod(1, ready), pod(2, down))
 	c.slices[s.Name] = s
-	Compile(c.service, c.all(), c.options, &c.memory, c.now)
+	c.tally = Compile(c.service, c.all(), c.options, &c.memory, c.now).Tally()
 	c.expect(t, "at first", "1 good, 1 starting")
 	c.report(pod(1, down), pod(2, down))
 	c.expect(t, "then", "1 sick, 1 starting")
@@ -358,7 +361,7 @@ func TestFailOpenTakesEffectByItself(t *testing.T) {
 	c := newCourse(Options{Policy: health.Policy{FailOpen: 50}})
 	c.report(pods(1, 10, ready)...)
 	set := c.report(append(pods(1, 3, ready), pods(4, 7, down)...)...)
-	if got := addresses(set, dns.TypeA); got != "10.0.0.1 10.0.0.2 10.0.0.3" || c.memory.FailOpen {
+	if got := addresses(set, dns.TypeA); got != "10.0.0.1 10.0.0.2 10.0.0.3" || c.tally.FailOpen {
 		t.Errorf("at once: %s", got)
 	}
 	if next := c.memory.Next; !next.Equal(c.now.Add(2 * time.Second)) {
@@ -366,8 +369,8 @@ func TestFailOpenTakesEffectByItself(t *testing.T) {
 	}
 	c.now = c.memory.Next
 	set = c.turn()
-	if got := len(strings.Fields(addresses(set, dns.TypeA))); got != 10 || !c.memory.FailOpen || c.memory.Best != health.Good || c.memory.Empty {
-		t.Errorf("after 2 s: %d addresses, %+v", got, c.memory)
+	if got := len(strings.Fields(addresses(set, dns.TypeA))); got != 10 || !c.tally.FailOpen || c.tally.Best != health.Good || !c.tally.Any {
+		t.Errorf("after 2 s: %d addresses, %+v", got, c.tally)
 	}
 	c.pass(time.Minute)
 	c.report(pods(1, 10, ready)...)
@@ -375,7 +378,7 @@ func TestFailOpenTakesEffectByItself(t *testing.T) {
 		t.Fatalf("next is in %v", next.Sub(c.now))
 	}
 	c.now = c.memory.Next
-	if c.turn(); c.memory.FailOpen || !c.memory.Next.IsZero() || c.memory.guards != ([families]health.Guard{}) {
+	if c.turn(); c.tally.FailOpen || !c.memory.Next.IsZero() || c.memory.guards != ([families]health.Guard{}) {
 		t.Errorf("in the end: %+v", c.memory)
 	}
 }
@@ -391,23 +394,23 @@ func TestAClusterWideFalseAlarmKeepsTheName(t *testing.T) {
 	}
 }
 
-func TestWhatTheServiceNameHasIsRemembered(t *testing.T) {
+func TestTheTallyTellsWhatTheServiceNameHas(t *testing.T) {
 	for _, row := range []struct {
-		name  string
-		all   []model.Endpoint
-		best  health.Tier
-		empty bool
+		name string
+		all  []model.Endpoint
+		best health.Tier
+		any  bool
 	}{
-		{"good", []model.Endpoint{pod(1, ready), pod(2, draining)}, health.Good, false},
-		{"draining", []model.Endpoint{pod(1, down), pod(2, draining)}, health.Draining, false},
-		{"one family good, the other draining", []model.Endpoint{pod(1, draining), pod6(2, ready)}, health.Good, false},
-		{"nothing", []model.Endpoint{pod(1, down)}, health.Dying, true},
-		{"no endpoints", nil, health.Dying, true},
+		{"good", []model.Endpoint{pod(1, ready), pod(2, draining)}, health.Good, true},
+		{"draining", []model.Endpoint{pod(1, down), pod(2, draining)}, health.Draining, true},
+		{"one family good, the other draining", []model.Endpoint{pod(1, draining), pod6(2, ready)}, health.Good, true},
+		{"nothing", []model.Endpoint{pod(1, down)}, 0, false},
+		{"no endpoints", nil, 0, false},
 	} {
 		c := newCourse(Options{})
 		c.report(row.all...)
-		if c.memory.Best != row.best || c.memory.Empty != row.empty {
-			t.Errorf("%s: got %v, empty %v", row.name, c.memory.Best, c.memory.Empty)
+		if c.tally.Best != row.best || c.tally.Any != row.any {
+			t.Errorf("%s: got %+v", row.name, c.tally)
 		}
 	}
 }
@@ -542,7 +545,7 @@ func TestSRVPrioritiesWithFailOpen(t *testing.T) {
 		c.settle()
 		c.pass(2 * time.Second)
 		set := c.settle()
-		if !c.memory.FailOpen {
+		if !c.tally.FailOpen {
 			t.Fatalf("fail open is not: %s", c.counts())
 		}
 		if got := priorities(set, "_sql._tcp.db.default.svc.cluster.local."); got != row.want {

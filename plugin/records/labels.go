@@ -2,13 +2,16 @@ package records
 
 import (
 	"hash/maphash"
+	"math"
 	"slices"
 )
 
-// label is an endpoint name and what it resolves to: a part of Set.named.
+// label is an endpoint name and what it resolves to. Nearly always that is one
+// address; the addresses of others stand in Set.several.
 type label struct {
-	text        string
-	first, last int32
+	text string
+	// at is the index of an address, or ^at that of a list in Set.several.
+	at int32
 }
 
 // labels are the endpoint names of a Set, in the order of their first
@@ -17,9 +20,12 @@ type label struct {
 type labels struct {
 	all []label
 	// slots hold indexes of all, plus one; zero is empty. Their number is a power
-	// of two, and at least a quarter of them is empty.
+	// of two, and at least an eighth of them is empty.
 	slots []int32
 }
+
+// nowhere marks a label that has just been added.
+const nowhere = math.MinInt32
 
 var labelSeed = maphash.MakeSeed()
 
@@ -30,7 +36,7 @@ func (l *labels) grow(n int) {
 	}
 	l.all = make([]label, 0, n)
 	size := 4
-	for size*3 < n*4 {
+	for size*7 < n*8 {
 		size *= 2
 	}
 	l.slots = make([]int32, size)
@@ -40,7 +46,7 @@ func (l *labels) grow(n int) {
 func (l *labels) add(text string) int32 {
 	slot, at := l.probe(text)
 	if at == 0 {
-		l.all = append(l.all, label{text: text})
+		l.all = append(l.all, label{text: text, at: nowhere})
 		at = int32(len(l.all))
 		l.slots[slot] = at
 	}

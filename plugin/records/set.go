@@ -33,8 +33,8 @@ type Set struct {
 	name [families]span
 	// labels are the endpoint names other than dashed addresses.
 	labels labels
-	// named holds the address indexes of all labels back to back.
-	named []int32
+	// several holds the address indexes of labels that have more than one.
+	several [][]int32
 	// targets holds, for each address, the label that SRV and PTR records give
 	// it, or dashed.
 	targets []int32
@@ -42,9 +42,12 @@ type Set struct {
 	// are the same without the names: an SRV record of the Service name shows
 	// only the number, and no record stands there twice (RFC 2181, section 5).
 	runs, numbers []run
-	// counts and failOpen are the policy's, by family.
-	counts   [families][health.Tiers]int
+	// counts and failOpen are the policy's, by family; for the others see Tally.
+	counts   [families][health.Tiers]int32
 	failOpen [families]bool
+	observed int32
+	best     health.Tier
+	any      bool
 	// explained has a line for each endpoint and one for the policy, or nothing.
 	explained []string
 }
@@ -99,7 +102,7 @@ func (s *Set) appendTarget(dst []byte, target int32) []byte {
 func (s *Set) Equal(o *Set) bool {
 	return reflect.DeepEqual(s.Service, o.Service) && reflect.DeepEqual(s.Limits, o.Limits) &&
 		bytes.Equal(s.v4, o.v4) && bytes.Equal(s.v6, o.v6) &&
-		s.labels.equal(&o.labels) && slices.Equal(s.named, o.named) && slices.Equal(s.targets, o.targets) &&
+		s.labels.equal(&o.labels) && slices.EqualFunc(s.several, o.several, slices.Equal[[]int32]) && slices.Equal(s.targets, o.targets) &&
 		slices.EqualFunc(s.runs, o.runs, func(a, b run) bool {
 			return a.port == b.port && a.tier == b.tier && slices.Equal(a.targets, b.targets)
 		}) &&
