@@ -14,7 +14,16 @@ import (
 // the same share one, also those of two generations across a reload: then a
 // reload lists nothing again, and no question meets an empty cache.
 type feed struct {
-	cache   *cache
+	cache  *cache
+	stage  *stage
+	source source.Source
+	// origin names what is read of an API server.
+	origin string
+	// snapshots are the writers by their files.
+	snapshots map[string]*snapshotWriter
+	// first is false where another feed serves what is current when this one
+	// starts: then a reload is under way.
+	first   bool
 	holders int
 	cancel  context.CancelFunc
 	done    sync.WaitGroup
@@ -74,10 +83,15 @@ func (sub *subscription) start() (*feed, error) {
 				return nil, err
 			}
 		}
-		f = newFeed(sub.stanza, sub.opened)
+		var err error
+		if f, err = newFeed(sub.stanza, sub.opened); err != nil {
+			return nil, err
+		}
+		f.run(sub.stanza)
 		feeds.running[key] = f
 	}
 	f.holders++
+	f.hold(sub.stanza.snapshot.file)
 	sub.held, sub.opened = f, nil
 	return f, nil
 }
@@ -94,29 +108,86 @@ func (sub *subscription) stop() {
 	sub.held = nil
 	f.holders--
 	if f.holders > 0 {
+		f.release(sub.stanza.snapshot.file)
 		return
 	}
 	delete(feeds.running, sub.stanza.key())
 	f.cancel()
 	f.done.Wait()
+	f.release(sub.stanza.snapshot.file)
 	f.cache.close()
 }
 
-func newFeed(s *stanza, from source.Source) *feed {
-	ctx, cancel := context.WithCancel(context.Background())
-	f := &feed{cache: newCache(s.settings, s.namespaceLabels != nil), cancel: cancel}
-	f.done.Go(func() { f.cache.run(ctx) })
-	f.done.Go(func() { from.Run(ctx, f.cache) })
-	return f
+func newFeed(s *stanza, from source.Source) (*feed, error) {
+	c := newCache(s.settings, s.namespaceLabels != nil)
+	f := &feed{cache: c, stage: newStage(c), source: from, snapshots: make(map[string]*snapshotWriter), first: true}
+	if s.manifests == "" {
+		var err error
+		if f.origin, err = s.api.Origin(); err != nil {
+			return nil, err
+		}
+	}
+	for _, other := range feeds.running {
+		f.first = f.first && !other.cache.isCurrent()
+	}
+	return f, nil
 }
 
-// wait returns when the first full state is published, or after timeout.
+// run starts the feed, with the objects of the stanza's snapshot where there is
+// one.
+func (f *feed) run(s *stanza) {
+	if objects, ok := s.snapshot.load(f.origin); ok {
+		f.stage.restore(objects)
+	}
+	var ctx context.Context
+	ctx, f.cancel = context.WithCancel(context.Background())
+	f.done.Go(func() { f.cache.run(ctx) })
+	f.done.Go(func() { f.source.Run(ctx, f.stage) })
+}
+
+// hold begins to write a snapshot, where a stanza wants one and nobody does.
+func (f *feed) hold(file string) {
+	if file == "" {
+		return
+	}
+	w := f.snapshots[file]
+	if w == nil {
+		w = newSnapshotWriter(file, f)
+		f.snapshots[file] = w
+		w.done.Go(w.run)
+	}
+	w.holders++
+}
+
+// release ends what hold began, where no other stanza wants it.
+func (f *feed) release(file string) {
+	if file == "" {
+		return
+	}
+	w := f.snapshots[file]
+	if w.holders--; w.holders > 0 {
+		return
+	}
+	delete(f.snapshots, file)
+	w.end()
+}
+
+// wait returns when the first full state is published, or after timeout. The
+// start of the process takes a snapshot for one; a reload does not, since the
+// server answers with what is current until it is over.
 func (f *feed) wait(timeout time.Duration) {
 	timer := time.NewTimer(timeout)
 	defer timer.Stop()
+	full := f.cache.current
+	if f.first {
+		full = f.cache.ready
+	}
 	select {
-	case <-f.cache.ready:
+	case <-full:
 	case <-timer.C:
+		if f.cache.synced.Load() {
+			return
+		}
 		log.Warningf("Starting before the first list is complete: names that a Service could own answer SERVFAIL until it is")
 	}
 }

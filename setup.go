@@ -28,6 +28,9 @@ func setup(c *caddy.Controller) error {
 	if err != nil {
 		return plugin.Error(pluginName, err)
 	}
+	if err := s.claimSnapshot(c); err != nil {
+		return plugin.Error(pluginName, err)
+	}
 	sub, err := prepare(s)
 	if err != nil {
 		return plugin.Error(pluginName, c.Errf("%v", err))
