@@ -21,12 +21,12 @@ type feed struct {
 	origin string
 	// snapshots are the writers by their files.
 	snapshots map[string]*snapshotWriter
-	// first is false where another feed serves what is current when this one
-	// starts: then a reload is under way.
-	first   bool
-	holders int
-	cancel  context.CancelFunc
-	done    sync.WaitGroup
+	// replaces is true where a reload starts this feed while another one serves
+	// what is current.
+	replaces bool
+	holders  int
+	cancel   context.CancelFunc
+	done     sync.WaitGroup
 }
 
 // feeds are those that run, by the key of their stanzas.
@@ -40,7 +40,9 @@ type subscription struct {
 	stanza *stanza
 	// opened is the source to run where no feed runs yet.
 	opened source.Source
-	held   *feed
+	// first is true where the process starts, and false at a reload.
+	first bool
+	held  *feed
 }
 
 // prepare opens the source of a stanza, unless it runs already, so that what is
@@ -87,6 +89,7 @@ func (sub *subscription) start() (*feed, error) {
 		if f, err = newFeed(sub.stanza, sub.opened); err != nil {
 			return nil, err
 		}
+		f.replaces = !sub.first && anyCurrent()
 		f.run(sub.stanza)
 		feeds.running[key] = f
 	}
@@ -120,17 +123,24 @@ func (sub *subscription) stop() {
 
 func newFeed(s *stanza, from source.Source) (*feed, error) {
 	c := newCache(s.settings, s.namespaceLabels != nil)
-	f := &feed{cache: c, stage: newStage(c), source: from, snapshots: make(map[string]*snapshotWriter), first: true}
+	f := &feed{cache: c, stage: newStage(c), source: from, snapshots: make(map[string]*snapshotWriter)}
 	if s.manifests == "" {
 		var err error
 		if f.origin, err = s.api.Origin(); err != nil {
 			return nil, err
 		}
 	}
-	for _, other := range feeds.running {
-		f.first = f.first && !other.cache.isCurrent()
-	}
 	return f, nil
+}
+
+// anyCurrent tells whether a feed serves what its source has told.
+func anyCurrent() bool {
+	for _, f := range feeds.running {
+		if f.cache.isCurrent() {
+			return true
+		}
+	}
+	return false
 }
 
 // run starts the feed, with the objects of the stanza's snapshot where there is
@@ -172,15 +182,15 @@ func (f *feed) release(file string) {
 	w.end()
 }
 
-// wait returns when the first full state is published, or after timeout. The
-// start of the process takes a snapshot for one; a reload does not, since the
-// server answers with what is current until it is over.
+// wait returns when the first full state is published, or after timeout. A
+// snapshot is one too, unless the server answers with what is current until the
+// wait is over.
 func (f *feed) wait(timeout time.Duration) {
 	timer := time.NewTimer(timeout)
 	defer timer.Stop()
-	full := f.cache.current
-	if f.first {
-		full = f.cache.ready
+	full := f.cache.ready
+	if f.replaces {
+		full = f.cache.current
 	}
 	select {
 	case <-full:

@@ -53,8 +53,13 @@ func kept(file string) *stanza {
 // startFeed starts a feed for a stanza.
 func startFeed(t *testing.T, s *stanza) (*feed, *subscription, toldSource) {
 	t.Helper()
+	return startAs(t, &subscription{stanza: s})
+}
+
+func startAs(t *testing.T, sub *subscription) (*feed, *subscription, toldSource) {
+	t.Helper()
 	from := newToldSource()
-	sub := &subscription{stanza: s, opened: from}
+	sub.opened = from
 	f, err := sub.start()
 	if err != nil {
 		t.Fatal(err)
@@ -420,6 +425,21 @@ func TestAReloadWaitsForTheFirstListInsteadOfServingASnapshot(t *testing.T) {
 		t.Error("the reload ended with a snapshot")
 	}
 	f.wait(0)
+}
+
+func TestTheStartOfTheProcessDoesNotWaitForTheSecondOfTwoSources(t *testing.T) {
+	dir := t.TempDir()
+	one, _, from := startFeed(t, kept(filepath.Join(dir, "one")))
+	from.sync()
+	one.wait(time.Hour)
+	s := kept(filepath.Join(dir, "two"))
+	s.api.Endpoint = "http://127.0.0.1:2"
+	saved(t, s, 0)
+	two, _, _ := startAs(t, &subscription{stanza: s, first: true})
+	two.wait(time.Hour)
+	if !two.cache.stale.Load() {
+		t.Error("the snapshot is not served")
+	}
 }
 
 func TestTwoFeedsCannotHaveOneFile(t *testing.T) {
