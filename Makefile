@@ -60,6 +60,7 @@ test-allocs:
 test-fuzz:
 	go test -run '^$$' -fuzz FuzzParse -fuzztime $(FUZZTIME) ./plugin/name
 	go test -run '^$$' -fuzz FuzzLoad -fuzztime $(FUZZTIME) ./plugin/source/manifests
+	go test -run '^$$' -fuzz FuzzDecode -fuzztime $(FUZZTIME) -fuzzminimizetime 10x ./plugin/snapshot
 	go test -run '^$$' -fuzz FuzzServeDNS -fuzztime $(FUZZTIME) .
 	go test -run '^$$' -fuzz FuzzAnnotation -fuzztime $(FUZZTIME) .
 

@@ -28,6 +28,8 @@ type cache struct {
 	owners     ownersIndex
 	namespaces *index[string, int]
 	synced     atomic.Bool
+	// stale tells that what is served is from a snapshot.
+	stale atomic.Bool
 	// modified is when an answer changed last, in seconds since 1970.
 	modified atomic.Int64
 
@@ -46,8 +48,9 @@ type cache struct {
 	due      map[model.ServiceKey]time.Time
 	now      func() time.Time
 
-	// ready is closed when synced becomes true.
-	ready chan struct{}
+	// ready is closed when synced becomes true, current when what the source has
+	// told is published.
+	ready, current chan struct{}
 }
 
 // service is what the source has told of one Service.
@@ -80,6 +83,7 @@ func newCache(s settings, byNamespace bool) *cache {
 		due:         make(map[model.ServiceKey]time.Time),
 		now:         time.Now,
 		ready:       make(chan struct{}),
+		current:     make(chan struct{}),
 	}
 }
 
@@ -328,6 +332,9 @@ func (c *cache) publish() {
 		c.synced.Store(true)
 		close(c.ready)
 	}
+	if complete {
+		c.nowCurrent()
+	}
 }
 
 // batchSize is how many addresses are changed in the indexes at once. It bounds
@@ -431,6 +438,7 @@ func (c *cache) job(key model.ServiceKey) job {
 func (c *cache) close() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	c.notStale()
 	for _, s := range c.services {
 		countService(s.object, -1)
 		for _, slice := range s.slices {

@@ -14,10 +14,19 @@ import (
 // the same share one, also those of two generations across a reload: then a
 // reload lists nothing again, and no question meets an empty cache.
 type feed struct {
-	cache   *cache
-	holders int
-	cancel  context.CancelFunc
-	done    sync.WaitGroup
+	cache  *cache
+	stage  *stage
+	source source.Source
+	// origin names what is read of an API server.
+	origin string
+	// snapshots are the writers by their files.
+	snapshots map[string]*snapshotWriter
+	// replaces is true where a reload starts this feed while another one serves
+	// what is current.
+	replaces bool
+	holders  int
+	cancel   context.CancelFunc
+	done     sync.WaitGroup
 }
 
 // feeds are those that run, by the key of their stanzas.
@@ -31,7 +40,9 @@ type subscription struct {
 	stanza *stanza
 	// opened is the source to run where no feed runs yet.
 	opened source.Source
-	held   *feed
+	// first is true where the process starts, and false at a reload.
+	first bool
+	held  *feed
 }
 
 // prepare opens the source of a stanza, unless it runs already, so that what is
@@ -74,10 +85,16 @@ func (sub *subscription) start() (*feed, error) {
 				return nil, err
 			}
 		}
-		f = newFeed(sub.stanza, sub.opened)
+		var err error
+		if f, err = newFeed(sub.stanza, sub.opened); err != nil {
+			return nil, err
+		}
+		f.replaces = !sub.first && anyCurrent()
+		f.run(sub.stanza)
 		feeds.running[key] = f
 	}
 	f.holders++
+	f.hold(sub.stanza.snapshot.file)
 	sub.held, sub.opened = f, nil
 	return f, nil
 }
@@ -94,29 +111,93 @@ func (sub *subscription) stop() {
 	sub.held = nil
 	f.holders--
 	if f.holders > 0 {
+		f.release(sub.stanza.snapshot.file)
 		return
 	}
 	delete(feeds.running, sub.stanza.key())
 	f.cancel()
 	f.done.Wait()
+	f.release(sub.stanza.snapshot.file)
 	f.cache.close()
 }
 
-func newFeed(s *stanza, from source.Source) *feed {
-	ctx, cancel := context.WithCancel(context.Background())
-	f := &feed{cache: newCache(s.settings, s.namespaceLabels != nil), cancel: cancel}
-	f.done.Go(func() { f.cache.run(ctx) })
-	f.done.Go(func() { from.Run(ctx, f.cache) })
-	return f
+func newFeed(s *stanza, from source.Source) (*feed, error) {
+	c := newCache(s.settings, s.namespaceLabels != nil)
+	f := &feed{cache: c, stage: newStage(c), source: from, snapshots: make(map[string]*snapshotWriter)}
+	if s.manifests == "" {
+		var err error
+		if f.origin, err = s.api.Origin(); err != nil {
+			return nil, err
+		}
+	}
+	return f, nil
 }
 
-// wait returns when the first full state is published, or after timeout.
+// anyCurrent tells whether a feed serves what its source has told.
+func anyCurrent() bool {
+	for _, f := range feeds.running {
+		if f.cache.isCurrent() {
+			return true
+		}
+	}
+	return false
+}
+
+// run starts the feed, with the objects of the stanza's snapshot where there is
+// one.
+func (f *feed) run(s *stanza) {
+	if objects, ok := s.snapshot.load(f.origin); ok {
+		f.stage.restore(objects)
+	}
+	var ctx context.Context
+	ctx, f.cancel = context.WithCancel(context.Background())
+	f.done.Go(func() { f.cache.run(ctx) })
+	f.done.Go(func() { f.source.Run(ctx, f.stage) })
+}
+
+// hold begins to write a snapshot, where a stanza wants one and nobody does.
+func (f *feed) hold(file string) {
+	if file == "" {
+		return
+	}
+	w := f.snapshots[file]
+	if w == nil {
+		w = newSnapshotWriter(file, f)
+		f.snapshots[file] = w
+		w.done.Go(w.run)
+	}
+	w.holders++
+}
+
+// release ends what hold began, where no other stanza wants it.
+func (f *feed) release(file string) {
+	if file == "" {
+		return
+	}
+	w := f.snapshots[file]
+	if w.holders--; w.holders > 0 {
+		return
+	}
+	delete(f.snapshots, file)
+	w.end()
+}
+
+// wait returns when the first full state is published, or after timeout. A
+// snapshot is one too, unless the server answers with what is current until the
+// wait is over.
 func (f *feed) wait(timeout time.Duration) {
 	timer := time.NewTimer(timeout)
 	defer timer.Stop()
+	full := f.cache.ready
+	if f.replaces {
+		full = f.cache.current
+	}
 	select {
-	case <-f.cache.ready:
+	case <-full:
 	case <-timer.C:
+		if f.cache.synced.Load() {
+			return
+		}
 		log.Warningf("Starting before the first list is complete: names that a Service could own answer SERVFAIL until it is")
 	}
 }

@@ -45,6 +45,8 @@ type query struct {
 	zone  string
 	name  name.Name
 	cache *cache
+	// stale tells that the answer is from a snapshot.
+	stale bool
 }
 
 // owner returns the name as it was asked.
@@ -100,13 +102,17 @@ func (h *handler) parse(w dns.ResponseWriter, r *dns.Msg) (query, bool) {
 	if zone == "" {
 		return query{}, false
 	}
+	c := h.cache.Load()
 	return query{
 		w:     w,
 		r:     r,
 		lower: lower,
 		zone:  asked.Name[len(lower)-len(zone):],
 		name:  name.Parse(lower, zone),
-		cache: h.cache.Load(),
+		cache: c,
+		// Read before the answer is made, so that none from a snapshot passes for
+		// a current one.
+		stale: c.stale.Load(),
 	}, true
 }
 
@@ -169,7 +175,7 @@ func or[T any](said *T, otherwise T) T {
 const headerSize = 12
 
 // capacity returns how many bytes of a message the client takes, less the OPT
-// record that the server adds.
+// record that the server adds, with what says that the answer is stale.
 func capacity(q *query) int {
 	state := request.Request{W: q.w, Req: q.r}
 	size := state.Size()
@@ -183,6 +189,9 @@ func capacity(q *query) int {
 		if edns.SupportedOption(option.Option()) {
 			reply.Option = append(reply.Option, option)
 		}
+	}
+	if q.stale {
+		size -= records.NoteSize(staleNote)
 	}
 	return size - dns.Len(&reply)
 }

@@ -30,6 +30,9 @@ func newReply(r *dns.Msg) *dns.Msg {
 
 // write sends m and counts it.
 func (h *handler) write(ctx context.Context, q *query, m *dns.Msg) (int, error) {
+	if q.stale {
+		explainStale(q, m)
+	}
 	h.counters.count(ctx, q.qtype(), m)
 	if err := q.w.WriteMsg(m); err != nil {
 		return dns.RcodeServerFailure, err
@@ -76,10 +79,29 @@ func explain(q *query, m *dns.Msg, code uint16, text string) {
 	if asked == nil {
 		return
 	}
-	opt := &dns.OPT{Hdr: dns.RR_Header{Name: ".", Rrtype: dns.TypeOPT}}
-	opt.SetUDPSize(asked.UDPSize())
-	opt.Option = []dns.EDNS0{&dns.EDNS0_EDE{InfoCode: code, ExtraText: text}}
-	m.Extra = append(m.Extra, opt)
+	opt := m.IsEdns0()
+	if opt == nil {
+		opt = &dns.OPT{Hdr: dns.RR_Header{Name: ".", Rrtype: dns.TypeOPT}}
+		opt.SetUDPSize(asked.UDPSize())
+		m.Extra = append(m.Extra, opt)
+	}
+	opt.Option = append(opt.Option, &dns.EDNS0_EDE{InfoCode: code, ExtraText: text})
+}
+
+const staleNote = "from a snapshot, until the first list is complete"
+
+// explainStale says that the answer is from a snapshot (RFC 8914, section 4.4),
+// behind what else there is to say: who reads one reason only reads the first.
+// What an alias leads to may have said it already.
+func explainStale(q *query, m *dns.Msg) {
+	if opt := m.IsEdns0(); opt != nil {
+		for _, option := range opt.Option {
+			if ede, ok := option.(*dns.EDNS0_EDE); ok && ede.InfoCode == dns.ExtendedErrorCodeStaleAnswer {
+				return
+			}
+		}
+	}
+	explain(q, m, dns.ExtendedErrorCodeStaleAnswer, staleNote)
 }
 
 // The timers of the SOA record, in seconds, are the stock kubernetes plugin's.

@@ -6,6 +6,7 @@
 // answers. A source (plugin/source) reports changes to the cache (cache.go),
 // which compiles record sets (plugin/records); a question is taken apart
 // (plugin/name) and answered from the set that owns it.
+// What is served is also kept on disk for the next start (snapshot.go, stage.go).
 package endpoints
 
 import (
@@ -28,11 +29,18 @@ func setup(c *caddy.Controller) error {
 	if err != nil {
 		return plugin.Error(pluginName, err)
 	}
+	if err := s.claimSnapshot(c); err != nil {
+		return plugin.Error(pluginName, err)
+	}
 	sub, err := prepare(s)
 	if err != nil {
 		return plugin.Error(pluginName, c.Errf("%v", err))
 	}
 	h := newHandler(s)
+	c.OnFirstStartup(func() error {
+		sub.first = true
+		return nil
+	})
 	c.OnStartup(func() error {
 		feed, err := sub.start()
 		if err != nil {

@@ -18,6 +18,7 @@ import (
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/model"
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/name"
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/records"
+	"github.com/k8s-endpoints/k8s_endpoints/plugin/snapshot"
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/source/apiserver"
 
 	"k8s.io/apimachinery/pkg/labels"
@@ -45,6 +46,7 @@ type stanza struct {
 	// manifests is a directory; without one, objects come from an API server.
 	manifests string
 	api       apiserver.Config
+	snapshot  snapshotOption
 
 	namespaces []string
 	// labels and namespaceLabels are nil where all are selected.
@@ -70,6 +72,7 @@ var options = map[string]func(*stanza, *caddy.Controller) error{
 	"negative_ttl":           parseNegativeTTL,
 	"max_answers":            parseMaxAnswers,
 	"startup_timeout":        parseStartupTimeout,
+	"snapshot":               parseSnapshot,
 	"fallthrough":            parseFallthrough,
 	"publish":                parsePublish,
 	"pod_names":              parsePodNames,
@@ -156,7 +159,7 @@ func (s *stanza) check(c *caddy.Controller) error {
 	case s.given["namespaces"] && s.given["namespace_labels"]:
 		return c.Errf("namespaces and namespace_labels cannot both be set")
 	}
-	for _, option := range []string{"apiserver_qps", "apiserver_burst", "apiserver_max_inflight"} {
+	for _, option := range []string{"apiserver_qps", "apiserver_burst", "apiserver_max_inflight", "snapshot"} {
 		if s.given["manifests"] && s.given[option] {
 			return c.Errf("%s has no meaning with manifests: there is no API server", option)
 		}
@@ -278,9 +281,7 @@ func parseManifests(s *stanza, c *caddy.Controller) error {
 	if err != nil {
 		return err
 	}
-	if root := dnsserver.GetConfig(c).Root; root != "" && !filepath.IsAbs(dir) {
-		dir = filepath.Join(root, dir)
-	}
+	dir = underRoot(c, dir)
 	info, err := os.Stat(dir)
 	if err != nil {
 		return c.Errf("%v", err)
@@ -290,6 +291,14 @@ func parseManifests(s *stanza, c *caddy.Controller) error {
 	}
 	s.manifests = dir
 	return nil
+}
+
+// underRoot returns a path as the plugin root has it.
+func underRoot(c *caddy.Controller, path string) string {
+	if root := dnsserver.GetConfig(c).Root; root != "" && !filepath.IsAbs(path) {
+		return filepath.Join(root, path)
+	}
+	return path
 }
 
 func parseNamespaces(s *stanza, c *caddy.Controller) error {
@@ -355,6 +364,51 @@ func parseStartupTimeout(s *stanza, c *caddy.Controller) error {
 		return c.Errf("startup_timeout must be a duration such as 5s: %s", text)
 	}
 	s.startupTimeout = d
+	return nil
+}
+
+func parseSnapshot(s *stanza, c *caddy.Controller) error {
+	args := c.RemainingArgs()
+	if len(args) != 1 && (len(args) != 3 || args[1] != "max_age") {
+		return c.Errf("snapshot: want FILE, or FILE max_age DURATION, not %q", strings.Join(args, " "))
+	}
+	s.snapshot.maxAge = defaultMaxAge
+	if len(args) == 3 {
+		d, err := time.ParseDuration(args[2])
+		if err != nil || d <= 0 {
+			return c.Errf("snapshot: max_age must be a duration such as 24h: %s", args[2])
+		}
+		s.snapshot.maxAge = d
+	}
+	var err error
+	if s.snapshot.file, err = filepath.Abs(underRoot(c, args[0])); err == nil {
+		err = snapshot.CheckPath(s.snapshot.file)
+	}
+	if err != nil {
+		return c.Errf("snapshot: %v", err)
+	}
+	return nil
+}
+
+// claimKey is the key of a snapshot's file in what the stanzas of one Corefile
+// share.
+type claimKey struct{ file string }
+
+type claim struct {
+	feed   string
+	maxAge time.Duration
+}
+
+// claimSnapshot refuses a file that another stanza uses for something else.
+func (s *stanza) claimSnapshot(c *caddy.Controller) error {
+	if s.snapshot.file == "" {
+		return nil
+	}
+	key, ours := claimKey{s.snapshot.file}, claim{s.key(), s.snapshot.maxAge}
+	if theirs, ok := c.Get(key).(claim); ok && theirs != ours {
+		return c.Errf("snapshot %s is used by another stanza, with another max_age, source or options: each needs a file of its own", s.snapshot.file)
+	}
+	c.Set(key, ours)
 	return nil
 }
 

@@ -77,6 +77,7 @@ const metered = `cluster.local:{{.DNS}} in-addr.arpa:{{.DNS}} {
     k8s_endpoints {
         kubeconfig KUBECONFIG
         namespaces NAMESPACE
+        snapshot SNAPSHOT
     }
 }
 files.test:{{.DNS}} {
@@ -102,6 +103,7 @@ func meteredServer(t *testing.T, p *place, g *gate) *server.Server {
 	must(t, os.WriteFile(filepath.Join(dir, "skipped.yaml"), []byte(configMap), 0o600))
 	return server.New(t, strings.NewReplacer(
 		"KUBECONFIG", g.kubeconfig(p.Config(cluster.CoreDNSUser).BearerToken), "NAMESPACE", p.namespace, "MANIFESTS", dir,
+		"SNAPSHOT", filepath.Join(t.TempDir(), "snapshot"),
 	).Replace(metered))
 }
 

@@ -14,6 +14,7 @@ import (
 	"fmt"
 	"net/http"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/model"
@@ -42,6 +43,8 @@ type Source struct {
 	clock      clock.Clock
 	// backoff is client-go's own where nil.
 	backoff *wait.Backoff
+	// watched are the streams of a Run, without extra ones.
+	watched atomic.Pointer[[]*stream]
 }
 
 var _ source.Source = (*Source)(nil)
@@ -103,6 +106,7 @@ func (s *Source) Run(ctx context.Context, r source.Receiver) {
 	j := newJoin(s.clock, r)
 	j.extras.open = func(owner model.ServiceKey, bit holders) *extra { return s.openExtra(ctx, j, owner, bit) }
 	streams := s.streams(j)
+	s.watched.Store(&streams)
 	j.unlisted, j.unsearched = len(streams), len(s.namespaces)
 	for _, stream := range streams {
 		running.Go(func() { s.watch(ctx, stream) })
@@ -126,6 +130,20 @@ func (s *Source) Run(ctx context.Context, r source.Receiver) {
 	}
 	running.Wait()
 	utilnet.CloseIdleConnectionsFor(s.client.Transport)
+}
+
+// Current returns when the API server last told, on each of the streams, that
+// what was reported is how it is: it does so about once a minute even if nothing
+// changes. It is zero before a Run.
+func (s *Source) Current() (oldest time.Time) {
+	streams := s.watched.Load()
+	if streams == nil {
+		return time.Time{}
+	}
+	for _, stream := range *streams {
+		oldest = earlier(oldest, *stream.lastEvent.Load())
+	}
+	return oldest
 }
 
 // await returns when the join has something to do, with false when the Run is

@@ -1,0 +1,121 @@
+package model
+
+import (
+	"strconv"
+	"time"
+
+	"github.com/google/uuid"
+	corev1 "k8s.io/api/core/v1"
+	discoveryv1 "k8s.io/api/discovery/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+)
+
+// anySelector stands for the selector of a Service: only that there is one is
+// known.
+const anySelector = AnnotationPrefix + "selected"
+
+// Object returns an API object of which NewService makes the same Service. It
+// holds what this plugin looks at, and nothing else of the original.
+func (s *Service) Object() *corev1.Service {
+	obj := &corev1.Service{ObjectMeta: metav1.ObjectMeta{Namespace: s.Namespace, Name: s.Name}}
+	for name, text := range s.Annotations {
+		metav1.SetMetaDataAnnotation(&obj.ObjectMeta, AnnotationPrefix+name, text)
+	}
+	if s.HasSelector {
+		obj.Spec.Selector = map[string]string{anySelector: ""}
+	}
+	if s.Kind == Headless {
+		obj.Spec.ClusterIP = corev1.ClusterIPNone
+		return obj
+	}
+	obj.Spec.Type, obj.Spec.ExternalName = corev1.ServiceTypeExternalName, s.Target
+	if s.Address.IsValid() {
+		obj.Spec.ExternalName = s.Address.String()
+	}
+	for _, p := range s.Ports {
+		obj.Spec.Ports = append(obj.Spec.Ports, corev1.ServicePort{Name: p.Name, Protocol: p.Protocol.object(), Port: int32(p.Number)})
+	}
+	return obj
+}
+
+func (p Protocol) object() corev1.Protocol {
+	switch p {
+	case UDP:
+		return corev1.ProtocolUDP
+	case SCTP:
+		return corev1.ProtocolSCTP
+	}
+	return corev1.ProtocolTCP
+}
+
+// Object returns an API object of which NewSlice makes the same Slice. It holds
+// what this plugin looks at, and nothing else of the original.
+func (s *Slice) Object() *discoveryv1.EndpointSlice {
+	obj := &discoveryv1.EndpointSlice{
+		ObjectMeta: metav1.ObjectMeta{
+			Namespace:       s.Namespace,
+			Name:            s.Name,
+			ResourceVersion: strconv.FormatUint(s.Version, 10),
+			Labels:          map[string]string{discoveryv1.LabelServiceName: s.Service},
+		},
+		AddressType: discoveryv1.AddressTypeIPv4,
+	}
+	if !s.Triggered.IsZero() {
+		metav1.SetMetaDataAnnotation(&obj.ObjectMeta, corev1.EndpointsLastChangeTriggerTime, s.Triggered.Format(time.RFC3339Nano))
+	}
+	if len(s.Endpoints) > 0 && s.Endpoints[0].Address.Is6() {
+		obj.AddressType = discoveryv1.AddressTypeIPv6
+	}
+	for _, p := range s.Ports {
+		obj.Ports = append(obj.Ports, discoveryv1.EndpointPort{Name: &p.Name, Protocol: new(p.Protocol.object()), Port: new(int32(p.Number))})
+	}
+	obj.Endpoints = endpointObjects(s.Endpoints)
+	return obj
+}
+
+// endpointObjects puts neighbours that differ only in their address together
+// again, so that the object is not much larger than the one it stands for.
+func endpointObjects(all []Endpoint) []discoveryv1.Endpoint {
+	var objects []discoveryv1.Endpoint
+	var last Endpoint
+	var lastUID string
+	for i := range all {
+		e, uid := all[i], all[i].uid()
+		text := e.Address.String()
+		if i > 0 && uid == lastUID && e.Hostname == last.Hostname && e.Pod == last.Pod && e.Conditions == last.Conditions {
+			of := &objects[len(objects)-1]
+			of.Addresses = append(of.Addresses, text)
+			continue
+		}
+		objects = append(objects, e.object(text, uid))
+		last, lastUID = e, uid
+	}
+	return objects
+}
+
+// uid returns a UID that podID makes the endpoint's ID of.
+func (e *Endpoint) uid() string {
+	if e.ID == podID("", e.Address, e.Hostname) {
+		return ""
+	}
+	return uuid.UUID(e.ID).String()
+}
+
+func (e *Endpoint) object(address, uid string) discoveryv1.Endpoint {
+	obj := discoveryv1.Endpoint{
+		Addresses: []string{address},
+		Conditions: discoveryv1.EndpointConditions{
+			Ready:       new(e.Has(Ready)),
+			Serving:     new(e.Has(Serving)),
+			Terminating: new(e.Has(Terminating)),
+		},
+	}
+	if e.Hostname != "" {
+		obj.Hostname = new(e.Hostname)
+	}
+	if e.Pod != "" || uid != "" {
+		obj.TargetRef = &corev1.ObjectReference{Kind: "Pod", Name: e.Pod, UID: types.UID(uid)}
+	}
+	return obj
+}

@@ -1,0 +1,154 @@
+package snapshot
+
+import (
+	"bufio"
+	"bytes"
+	"crypto/sha256"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/k8s-endpoints/k8s_endpoints/plugin/model"
+)
+
+// Decode reads what Encode wrote, twice: nothing is taken in before the sum over
+// all is right and accept, given the header, has returned nil. An error of accept
+// is returned as it is; others wrap ErrDamaged, ErrVersion or ErrTooLarge, or
+// are of from.
+//
+// Besides the objects it needs memory for one of them in its form: whoever can
+// write a good sum can make that some 50 times MaxObject, and no more.
+func Decode(from io.ReadSeeker, accept func(Header) error) ([]model.Change, error) {
+	size, err := check(from)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := from.Seek(0, io.SeekStart); err != nil {
+		return nil, err
+	}
+	r := bufio.NewReaderSize(io.LimitReader(from, size-sumSize), 64<<10)
+	h, err := readHeader(r)
+	if err != nil {
+		return nil, err
+	}
+	if err := accept(h); err != nil {
+		return nil, err
+	}
+	return readObjects(r)
+}
+
+// check looks at the mark, the version and the sum, and returns the size of all.
+func check(from io.ReadSeeker) (size int64, err error) {
+	if size, err = from.Seek(0, io.SeekEnd); err != nil {
+		return 0, err
+	}
+	if size > MaxSize {
+		return 0, fmt.Errorf("%w: it has %d bytes, more than %d", ErrTooLarge, size, MaxSize)
+	}
+	if _, err := from.Seek(0, io.SeekStart); err != nil {
+		return 0, err
+	}
+	head := make([]byte, len(mark)+4)
+	if err := fill(from, head); err != nil {
+		return 0, err
+	}
+	if string(head[:len(mark)]) != mark {
+		return 0, fmt.Errorf("%w: it does not begin like a snapshot", ErrDamaged)
+	}
+	if v := order.Uint32(head[len(mark):]); v != version {
+		return 0, fmt.Errorf("%w: it has the version %d of the format, not %d", ErrVersion, v, version)
+	}
+	rest := size - int64(len(head)) - sumSize
+	if rest < 0 {
+		return 0, errShort
+	}
+	sum := sha256.New()
+	sum.Write(head)
+	if _, err := io.CopyN(sum, from, rest); err != nil {
+		return 0, short(err)
+	}
+	want := make([]byte, sumSize)
+	if err := fill(from, want); err != nil {
+		return 0, err
+	}
+	if !bytes.Equal(sum.Sum(nil), want) {
+		return 0, fmt.Errorf("%w: its checksum is wrong", ErrDamaged)
+	}
+	return size, nil
+}
+
+func readHeader(r io.Reader) (h Header, err error) {
+	head := make([]byte, len(mark)+4+8+2)
+	if err := fill(r, head); err != nil {
+		return h, err
+	}
+	at := head[len(mark)+4:]
+	h.Current = time.Unix(0, int64(order.Uint64(at)))
+	length := order.Uint16(at[8:])
+	if length > MaxOrigin {
+		return h, fmt.Errorf("%w: the origin has %d bytes, more than %d", ErrDamaged, length, MaxOrigin)
+	}
+	origin := make([]byte, length)
+	err = fill(r, origin)
+	h.Origin = string(origin)
+	return h, err
+}
+
+func readObjects(r io.Reader) (all []model.Change, err error) {
+	var buffer bytes.Buffer
+	var length [4]byte
+	for {
+		if err := fill(r, length[:]); err != nil {
+			return nil, err
+		}
+		n := order.Uint32(length[:])
+		switch {
+		case n == 0:
+			if err := atEnd(r); err != nil {
+				return nil, err
+			}
+			return all, nil
+		case n > MaxObject:
+			return nil, fmt.Errorf("%w: the object %d has %d bytes, more than %d", ErrDamaged, len(all)+1, n, MaxObject)
+		}
+		buffer.Reset()
+		if _, err := io.CopyN(&buffer, r, int64(n)); err != nil {
+			return nil, short(err)
+		}
+		c, err := readObject(buffer.Bytes())
+		if err != nil {
+			return nil, fmt.Errorf("%w: the object %d: %w", ErrDamaged, len(all)+1, err)
+		}
+		all = append(all, c)
+	}
+}
+
+// readObject keeps nothing of data.
+func readObject(data []byte) (model.Change, error) {
+	obj, _, err := form.Decode(data, nil, nil)
+	if err != nil {
+		return model.Change{}, err
+	}
+	return change(obj)
+}
+
+var errShort = fmt.Errorf("%w: it ends too early", ErrDamaged)
+
+func fill(r io.Reader, p []byte) error {
+	_, err := io.ReadFull(r, p)
+	return short(err)
+}
+
+func short(err error) error {
+	if err == io.EOF || err == io.ErrUnexpectedEOF {
+		return errShort
+	}
+	return err
+}
+
+func atEnd(r io.Reader) error {
+	if n, err := io.Copy(io.Discard, r); err != nil || n > 0 {
+		return fmt.Errorf("%w: %d bytes follow the last object", ErrDamaged, n)
+	}
+	return nil
+}

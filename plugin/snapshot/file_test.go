@@ -1,0 +1,130 @@
+package snapshot
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"reflect"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/k8s-endpoints/k8s_endpoints/plugin/model"
+)
+
+func listed(t *testing.T, dir string) []string {
+	t.Helper()
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var names []string
+	for _, entry := range entries {
+		names = append(names, entry.Name())
+	}
+	return names
+}
+
+func TestSaveReplacesTheFileForItsOwnerOnly(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "objects")
+	if err := os.WriteFile(path, []byte("old"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	left, young := filepath.Join(dir, ".objects.1.tmp"), filepath.Join(dir, ".objects.2.tmp")
+	for _, name := range []string{left, young} {
+		if err := os.WriteFile(name, nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.Chtimes(left, time.Time{}, time.Now().Add(-2*leftFor)); err != nil {
+		t.Fatal(err)
+	}
+	if err := Save(path, header, slices.Values(someObjects())); err != nil {
+		t.Fatal(err)
+	}
+	info, err := os.Stat(path)
+	if err != nil || info.Mode() != 0o600 {
+		t.Errorf("the mode is %v, %v", info.Mode(), err)
+	}
+	all, err := Load(path, anyHeader)
+	if err != nil || !reflect.DeepEqual(all, someObjects()) {
+		t.Errorf("got %+v, %v", all, err)
+	}
+	if got, want := listed(t, dir), []string{".objects.2.tmp", "objects"}; !slices.Equal(got, want) {
+		t.Errorf("the directory has %q, want %q", got, want)
+	}
+}
+
+func TestSaveThatFailsLeavesTheOldFile(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "objects")
+	if err := Save(path, header, slices.Values(someObjects())); err != nil {
+		t.Fatal(err)
+	}
+	large := serviceOf("default", "large")
+	large.Service.Annotations = map[string]string{"drain": strings.Repeat("a", MaxObject)}
+	if err := Save(path, header, slices.Values([]model.Change{large})); !errors.Is(err, ErrTooLarge) {
+		t.Errorf("got the error %v", err)
+	}
+	all, err := Load(path, anyHeader)
+	if err != nil || len(all) != len(someObjects()) || len(listed(t, dir)) != 1 {
+		t.Errorf("%d objects are left in %q: %v", len(all), listed(t, dir), err)
+	}
+	if err := os.RemoveAll(dir); err != nil {
+		t.Fatal(err)
+	}
+	if err := Save(path, header, slices.Values(someObjects())); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("without the directory: got the error %v", err)
+	}
+}
+
+func TestLoadRefusesWhatIsNoFile(t *testing.T) {
+	dir := t.TempDir()
+	pipe := filepath.Join(dir, "pipe")
+	if err := syscall.Mkfifo(pipe, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		name, path string
+		want       error
+	}{
+		{"nothing", filepath.Join(dir, "none"), fs.ErrNotExist},
+		{"a directory", dir, fs.ErrInvalid},
+		{"a pipe that nobody writes to", pipe, fs.ErrInvalid},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			if _, err := Load(c.path, anyHeader); !errors.Is(err, c.want) {
+				t.Errorf("got the error %v", err)
+			}
+		})
+	}
+}
+
+func TestCheckPath(t *testing.T) {
+	dir := t.TempDir()
+	file := filepath.Join(dir, "file")
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct{ name, path, want string }{
+		{"a new file", filepath.Join(dir, "new"), ""},
+		{"a file that is there", file, ""},
+		{"no directory", filepath.Join(dir, "no", "file"), "no such file or directory"},
+		{"a file as the directory", filepath.Join(file, "file"), "not a directory"},
+		{"a directory as the file", dir, "is not a file"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			err := CheckPath(c.path)
+			if c.want == "" && err != nil || c.want != "" && (err == nil || !strings.Contains(err.Error(), c.want)) {
+				t.Errorf("got the error %v, want %q", err, c.want)
+			}
+		})
+	}
+	if got := listed(t, dir); !slices.Equal(got, []string{"file"}) {
+		t.Errorf("the directory has %q", got)
+	}
+}

@@ -1,0 +1,104 @@
+// Package snapshot writes what is served to a file, and reads it back: objects
+// in the API's own protobuf form, in a frame that tells a damaged file, one of
+// another version and one of another cluster from a good one.
+//
+// A file is, one after the other and with big-endian numbers: the mark; the
+// version, 4 bytes; when the objects were current, 8 bytes, in nanoseconds since
+// 1970; the length of the origin, 2 bytes, and the origin; for each object its
+// length, 4 bytes, and the object; 4 zero bytes; and the SHA-256 of it all.
+package snapshot
+
+import (
+	"crypto/sha256"
+	"encoding/binary"
+	"errors"
+	"time"
+
+	"github.com/k8s-endpoints/k8s_endpoints/plugin/model"
+
+	corev1 "k8s.io/api/core/v1"
+	discoveryv1 "k8s.io/api/discovery/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/serializer/protobuf"
+)
+
+// Bounds in bytes. An object that an API server takes is at most some 1.5 MiB,
+// and the one that is made of it here about as large; 100,000 endpoints are some
+// 10 MiB.
+const (
+	MaxSize   = 128 << 20
+	MaxObject = 4 << 20
+	// MaxOrigin is shorter than what the file could say of its length.
+	MaxOrigin = 4 << 10
+)
+
+const (
+	mark    = "k8s_endpoints snapshot\n"
+	version = 1
+	sumSize = sha256.Size
+)
+
+// What may be wrong with a file or with what should become one.
+var (
+	ErrDamaged  = errors.New("the file is damaged")
+	ErrVersion  = errors.New("the file is of another version of this plugin")
+	ErrTooLarge = errors.New("too large for a snapshot")
+)
+
+// Header tells where the objects of a file are from.
+type Header struct {
+	// Origin names the cluster and what of it is read.
+	Origin string
+	// Current is when the source last told that the objects are like this.
+	Current time.Time
+}
+
+// order is that of the bytes of numbers.
+var order = binary.BigEndian
+
+// form is that of objects in etcd and in watch streams, for the kinds that are
+// kept and no others.
+var form = newForm()
+
+func newForm() *protobuf.Serializer {
+	kinds := runtime.NewScheme()
+	kinds.AddKnownTypes(corev1.SchemeGroupVersion, &corev1.Service{}, &corev1.Namespace{})
+	kinds.AddKnownTypes(discoveryv1.SchemeGroupVersion, &discoveryv1.EndpointSlice{})
+	return protobuf.NewSerializer(kinds, kinds)
+}
+
+// object returns the API object of a change, which is not a removal.
+func object(c model.Change) runtime.Object {
+	switch {
+	case c.Service != nil:
+		obj := c.Service.Object()
+		obj.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("Service"))
+		return obj
+	case c.Slice != nil:
+		obj := c.Slice.Object()
+		obj.SetGroupVersionKind(discoveryv1.SchemeGroupVersion.WithKind("EndpointSlice"))
+		return obj
+	}
+	obj := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: c.Namespace}}
+	obj.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("Namespace"))
+	return obj
+}
+
+// change takes an API object in at the door of the model.
+func change(obj runtime.Object) (c model.Change, err error) {
+	switch obj := obj.(type) {
+	case *corev1.Service:
+		c.Service, err = model.NewService(obj)
+		if err == nil && c.Service == nil {
+			err = errors.New("a Service that is not served")
+		}
+	case *discoveryv1.EndpointSlice:
+		c.Slice, err = model.NewSlice(obj)
+	case *corev1.Namespace:
+		c.Namespace, err = obj.Name, model.CheckNamespace(obj.Name)
+	default:
+		err = errors.New("an object of another kind")
+	}
+	return c, err
+}

@@ -1,0 +1,234 @@
+package snapshot
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"net/netip"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/k8s-endpoints/k8s_endpoints/plugin/model"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"pgregory.net/rapid"
+)
+
+var header = Header{Origin: "https://192.0.2.1:6443", Current: time.Unix(1_700_000_000, 5)}
+
+func serviceOf(namespace, name string) model.Change {
+	return model.Change{Service: &model.Service{ServiceKey: model.ServiceKey{Namespace: namespace, Name: name}, Kind: model.Headless}}
+}
+
+func sliceOf(namespace, name string, addresses ...netip.Addr) model.Change {
+	s := &model.Slice{SliceKey: model.SliceKey{Namespace: namespace, Name: name + "-1"}, Service: name, Version: 7, Endpoints: []model.Endpoint{}}
+	for i, addr := range addresses {
+		s.Endpoints = append(s.Endpoints, model.Endpoint{Address: addr, ID: model.PodID{1, byte(i)}, Conditions: model.Ready | model.Serving})
+	}
+	return model.Change{Slice: s}
+}
+
+func someObjects() []model.Change {
+	return []model.Change{
+		serviceOf("default", "db"),
+		sliceOf("default", "db", netip.MustParseAddr("10.0.0.1"), netip.MustParseAddr("10.0.0.2")),
+		{Namespace: "default"},
+		{Service: &model.Service{ServiceKey: model.ServiceKey{Namespace: "a", Name: "web"}, Kind: model.ExternalName, Target: "example.org."}},
+	}
+}
+
+func encoded(t testing.TB, all ...model.Change) []byte {
+	t.Helper()
+	var b bytes.Buffer
+	if err := Encode(&b, header, slices.Values(all)); err != nil {
+		t.Fatal(err)
+	}
+	return b.Bytes()
+}
+
+func anyHeader(Header) error { return nil }
+
+func TestDecodeGivesWhatWasEncoded(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		all  []model.Change
+	}{
+		{"nothing", nil},
+		{"an object of each kind", someObjects()},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			var got Header
+			all, err := Decode(bytes.NewReader(encoded(t, c.all...)), func(h Header) error { got = h; return nil })
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !reflect.DeepEqual(all, c.all) {
+				t.Errorf("got  %+v\nwant %+v", all, c.all)
+			}
+			if got.Origin != header.Origin || !got.Current.Equal(header.Current) {
+				t.Errorf("got the header %+v, want %+v", got, header)
+			}
+		})
+	}
+}
+
+func TestDecodeGivesWhatWasEncodedWhateverItIs(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		var all []model.Change
+		for i := range rapid.IntRange(0, 5).Draw(t, "Services") {
+			name := fmt.Sprintf("s%d", i)
+			var addresses []netip.Addr
+			for range rapid.IntRange(0, 200).Draw(t, "endpoints") {
+				addresses = append(addresses, netip.AddrFrom4([4]byte{10, 0, rapid.Byte().Draw(t, "a"), rapid.Byte().Draw(t, "b")}))
+			}
+			all = append(all, serviceOf("default", name), sliceOf("default", name, addresses...))
+		}
+		var b bytes.Buffer
+		if err := Encode(&b, header, slices.Values(all)); err != nil {
+			t.Fatal(err)
+		}
+		got, err := Decode(bytes.NewReader(b.Bytes()), anyHeader)
+		if err != nil || !reflect.DeepEqual(got, all) {
+			t.Fatalf("got  %+v, %v\nwant %+v", got, err, all)
+		}
+		// No byte of it can change, and none be missing, unnoticed.
+		at := rapid.IntRange(0, b.Len()-1).Draw(t, "at")
+		changed := slices.Clone(b.Bytes())
+		changed[at] ^= 1 << rapid.IntRange(0, 7).Draw(t, "bit")
+		for _, data := range [][]byte{changed, b.Bytes()[:at], append(slices.Clone(b.Bytes()), 0)} {
+			if _, err := Decode(bytes.NewReader(data), anyHeader); !errors.Is(err, ErrDamaged) && !errors.Is(err, ErrVersion) {
+				t.Fatalf("changed at %d: got the error %v", at, err)
+			}
+		}
+	})
+}
+
+// sealed puts a good sum behind what stands between the header and the sum.
+func sealed(version byte, origin int, rest []byte) []byte {
+	data := append([]byte(mark), 0, 0, 0, version)
+	data = order.AppendUint64(data, 0)
+	data = order.AppendUint16(data, uint16(origin))
+	data = append(data, bytes.Repeat([]byte("o"), origin)...)
+	data = append(data, rest...)
+	sum := sha256.Sum256(data)
+	return append(data, sum[:]...)
+}
+
+func framed(t *testing.T, obj runtime.Object) []byte {
+	t.Helper()
+	var b bytes.Buffer
+	if err := form.Encode(obj, &b); err != nil {
+		t.Fatal(err)
+	}
+	return append(order.AppendUint32(nil, uint32(b.Len())), b.Bytes()...)
+}
+
+func TestDecodeRefusesWhatItCannotTrust(t *testing.T) {
+	good := encoded(t, someObjects()...)
+	end := make([]byte, 4)
+	clusterIP := &corev1.Service{Spec: corev1.ServiceSpec{ClusterIP: "10.96.0.1"}}
+	clusterIP.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("Service"))
+	pod := &corev1.Pod{}
+	pod.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("Pod"))
+	for _, c := range []struct {
+		name string
+		data []byte
+		is   error
+		want string
+	}{
+		{"an empty file", nil, ErrDamaged, "it ends too early"},
+		{"something else", bytes.Repeat([]byte("text\n"), 100), ErrDamaged, "it does not begin like a snapshot"},
+		{"a later version", sealed(2, 0, end), ErrVersion, "it has the version 2 of the format, not 1"},
+		{"an earlier version", sealed(0, 0, end), ErrVersion, "it has the version 0 of the format, not 1"},
+		{"only a beginning", good[:len(mark)+4], ErrDamaged, "it ends too early"},
+		{"half of it", good[:len(good)/2], ErrDamaged, "its checksum is wrong"},
+		{"no sum", good[:len(good)-sumSize], ErrDamaged, "its checksum is wrong"},
+		{"something behind it", append(slices.Clone(good), 0), ErrDamaged, "its checksum is wrong"},
+		{"an origin too long", sealed(version, MaxOrigin+1, end), ErrDamaged, "the origin has 4097 bytes"},
+		{"no end", sealed(version, 0, nil), ErrDamaged, "it ends too early"},
+		{"objects behind the end", sealed(version, 0, make([]byte, 8)), ErrDamaged, "4 bytes follow the last object"},
+		{"an object too large", sealed(version, 0, order.AppendUint32(nil, MaxObject+1)), ErrDamaged, "the object 1 has 4194305 bytes"},
+		{"an object cut short", sealed(version, 0, order.AppendUint32(nil, 10)), ErrDamaged, "it ends too early"},
+		{"an object in another form", sealed(version, 0, append(order.AppendUint32(nil, 4), "{}{}"...)), ErrDamaged, "the object 1: "},
+		{"an object of another kind", sealed(version, 0, framed(t, pod)), ErrDamaged, "the object 1: "},
+		{"a Service that is not served", sealed(version, 0, framed(t, clusterIP)), ErrDamaged, "the object 1: a Service that is not served"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			all, err := Decode(bytes.NewReader(c.data), anyHeader)
+			if !errors.Is(err, c.is) || !strings.Contains(err.Error(), c.want) || all != nil {
+				t.Errorf("got %d objects and the error %v, want %q", len(all), err, c.want)
+			}
+		})
+	}
+}
+
+func TestDecodeAsksBeforeItReadsObjects(t *testing.T) {
+	refusal := errors.New("not mine")
+	// What follows the header would be an error of its own.
+	_, err := Decode(bytes.NewReader(sealed(version, 3, nil)), func(h Header) error {
+		if h.Origin != "ooo" {
+			t.Errorf("got the origin %q", h.Origin)
+		}
+		return refusal
+	})
+	if err != refusal {
+		t.Errorf("got the error %v", err)
+	}
+}
+
+func TestEncodeIsBounded(t *testing.T) {
+	large := serviceOf("default", "large")
+	large.Service.Annotations = map[string]string{"drain": strings.Repeat("a", MaxObject)}
+	half := serviceOf("default", "half")
+	half.Service.Annotations = map[string]string{"drain": strings.Repeat("a", MaxObject/2)}
+	for _, c := range []struct {
+		name string
+		all  []model.Change
+		want string
+	}{
+		{"an object", []model.Change{large}, "the Service default/large has "},
+		{"all together", slices.Repeat([]model.Change{half}, 2*MaxSize/MaxObject), "all objects together have more than"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			var b bytes.Buffer
+			err := Encode(&b, header, slices.Values(c.all))
+			if !errors.Is(err, ErrTooLarge) || !strings.Contains(err.Error(), c.want) || b.Len() > MaxSize {
+				t.Errorf("got %d bytes and the error %v", b.Len(), err)
+			}
+		})
+	}
+	h := header
+	h.Origin = strings.Repeat("o", MaxOrigin+1)
+	if err := Encode(&bytes.Buffer{}, h, slices.Values(someObjects())); !errors.Is(err, ErrTooLarge) {
+		t.Errorf("an origin: got the error %v", err)
+	}
+}
+
+func FuzzDecode(f *testing.F) {
+	f.Add([]byte{}, false)
+	f.Add(encoded(f), false)
+	f.Add(encoded(f, someObjects()...), false)
+	some, head := encoded(f, someObjects()...), len(sealed(version, len(header.Origin), nil))-sumSize
+	f.Add(some[head:len(some)-sumSize], true)
+	f.Fuzz(func(t *testing.T, data []byte, seal bool) {
+		if seal {
+			data = sealed(version, 0, data)
+		}
+		all, err := Decode(bytes.NewReader(data), anyHeader)
+		if err != nil {
+			if all != nil {
+				t.Fatal("objects and an error")
+			}
+			return
+		}
+		again, err := Decode(bytes.NewReader(encoded(t, all...)), anyHeader)
+		if err != nil || !reflect.DeepEqual(again, all) {
+			t.Fatalf("what was taken in does not come back: %v\ngot  %+v\nwant %+v", err, again, all)
+		}
+	})
+}

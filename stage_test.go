@@ -1,0 +1,156 @@
+package endpoints
+
+import (
+	"fmt"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/k8s-endpoints/k8s_endpoints/plugin/model"
+
+	"github.com/prometheus/client_golang/prometheus/testutil"
+	"pgregory.net/rapid"
+)
+
+func restored(objects ...model.Change) (*cache, *stage) {
+	c := newTestCache()
+	s := newStage(c)
+	s.restore(objects)
+	return c, s
+}
+
+func TestASnapshotIsServedUntilTheFirstListIsWhole(t *testing.T) {
+	before := testutil.ToFloat64(staleSources)
+	db, one := headlessService("default", "db"), readySlice("default", "db", "db-1", "10.0.0.1")
+	c, s := restored(db, one, headlessService("default", "old"), readySlice("default", "old", "old-1", "10.0.0.9"))
+	expect := func(what, db, old, late string, stale bool) {
+		t.Helper()
+		c.publish()
+		got := fmt.Sprint(published(c, "db.default"), published(c, "old.default"), published(c, "late.default"))
+		if want := fmt.Sprint(db, old, late); got != want {
+			t.Errorf("%s: got %s, want %s", what, got, want)
+		}
+		if !c.synced.Load() || c.stale.Load() != stale || c.isCurrent() == stale {
+			t.Errorf("%s: synced %t, stale %t, current %t", what, c.synced.Load(), c.stale.Load(), c.isCurrent())
+		}
+		if got := testutil.ToFloat64(staleSources) - before; got != map[bool]float64{true: 1}[stale] {
+			t.Errorf("%s: the metric counts %v stale sources", what, got)
+		}
+	}
+	expect("restored", "[10.0.0.1]", "[10.0.0.9]", "not served", true)
+	s.Apply([]model.Change{db, headlessService("default", "late")})
+	expect("the Services are listed", "[10.0.0.1]", "[10.0.0.9]", "not served", true)
+	s.Apply([]model.Change{readySlice("default", "db", "db-1", "10.0.0.2"), readySlice("default", "late", "late-1", "10.0.0.3")})
+	expect("some slices are listed", "[10.0.0.1]", "[10.0.0.9]", "not served", true)
+	s.Synced()
+	expect("all is listed", "[10.0.0.2]", "not served", "[10.0.0.3]", false)
+	s.Apply([]model.Change{readySlice("default", "db", "db-1", "10.0.0.4")})
+	expect("a change afterwards", "[10.0.0.4]", "not served", "[10.0.0.3]", false)
+	c.close()
+}
+
+func TestWhatTheFirstListLeavesTheSameIsNotTouched(t *testing.T) {
+	objects := func() []model.Change {
+		return []model.Change{headlessService("default", "db"), readySlice("default", "db", "db-1", "10.0.0.1")}
+	}
+	c, s := restored(objects()...)
+	before := c.set("db.default")
+	s.Apply(objects())
+	s.Synced()
+	c.mu.Lock()
+	if len(c.dirty) > 0 {
+		t.Errorf("%v would be compiled again", c.dirty)
+	}
+	c.mu.Unlock()
+	c.publish()
+	if c.set("db.default") != before {
+		t.Error("the record set was swapped")
+	}
+	c.close()
+}
+
+func TestAFeedThatEndsWhileItIsStaleLeavesTheMetrics(t *testing.T) {
+	before := testutil.ToFloat64(staleSources)
+	c, _ := restored(headlessService("default", "db"))
+	c.close()
+	if got := testutil.ToFloat64(staleSources) - before; got != 0 {
+		t.Errorf("%v stale sources are left", got)
+	}
+}
+
+// held writes what a cache holds, so that two can be compared.
+func held(t reporter, c *cache) string {
+	t.Helper()
+	c.publish()
+	var lines []string
+	for key, s := range c.services {
+		line := fmt.Sprintf("%v: %+v", key, s.object)
+		for _, slice := range s.slices {
+			line += fmt.Sprintf(" %+v", slice)
+		}
+		set := c.set(key.Name + "." + key.Namespace)
+		if (set != nil) != (s.object != nil) {
+			t.Fatalf("%v: the record set is there: %t", key, set != nil)
+		}
+		if set != nil {
+			line += fmt.Sprint(slices.Collect(set.Without(nil)))
+		}
+		lines = append(lines, line)
+	}
+	slices.Sort(lines)
+	return strings.Join(lines, "\n")
+}
+
+func TestAfterTheFirstListNothingOfTheSnapshotIsLeft(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		before, after := drawCluster(t, poolVersions[0]), drawCluster(t, poolVersions[1])
+		for key := range before {
+			if rapid.Bool().Draw(t, "stays "+key) {
+				after[key] = before[key]
+			}
+		}
+		old := synced(0, before.changes())
+		snapshot := old.served()
+		old.close()
+		c, s := restored(snapshot...)
+		defer c.close()
+		stale := held(t, c)
+		for _, change := range rapid.Permutation(after.changes()).Draw(t, "list") {
+			s.Apply([]model.Change{change})
+			if held(t, c) != stale {
+				t.Fatalf("a part of the list is served:\n%s\nbefore\n%s", held(t, c), stale)
+			}
+		}
+		s.Synced()
+		plain := synced(0, after.changes())
+		defer plain.close()
+		if got, want := held(t, c), held(t, plain); got != want {
+			t.Fatalf("got\n%s\nwant\n%s", got, want)
+		}
+	})
+}
+
+func TestWhatIsServedGoesIntoASnapshot(t *testing.T) {
+	c := newCache(settings{}, true)
+	defer c.close()
+	web := model.Change{Service: &model.Service{ServiceKey: model.ServiceKey{Namespace: "default", Name: "web"}, Kind: model.ExternalName, Target: "example.org."}}
+	db, one := headlessService("default", "db"), readySlice("default", "db", "db-1", "10.0.0.1")
+	c.Apply([]model.Change{
+		{Namespace: "default"}, db, one,
+		web, readySlice("default", "web", "web-1", "10.0.0.2"), // of no use: the Service was of another type
+		readySlice("default", "none", "none-1", "10.0.0.3"), // of no Service
+		headlessService("hidden", "db"), readySlice("hidden", "db", "db-1", "10.0.0.4"),
+	})
+	got := newState()
+	for _, object := range c.served() {
+		got.apply(object)
+	}
+	want := newState()
+	for _, object := range []model.Change{{Namespace: "default"}, db, one, web} {
+		want.apply(object)
+	}
+	if !reflect.DeepEqual(got, want) {
+		t.Errorf("got  %+v\nwant %+v", got, want)
+	}
+}
