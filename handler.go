@@ -143,7 +143,10 @@ func (h *handler) service(ctx context.Context, q *query, set *records.Set) (int,
 		return h.follow(ctx, q, set)
 	case records.Found:
 		m := newReply(q.r)
-		m.Answer, m.Extra, m.Truncated = a.Records, a.Extra, a.Truncated
+		m.Answer, m.Truncated = a.Records, a.Truncated
+		if len(a.Extra) > 0 {
+			m.Extra = a.Extra
+		}
 		if a.Note != "" {
 			explain(q, m, dns.ExtendedErrorCodeOther, a.Note)
 		}

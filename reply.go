@@ -6,11 +6,12 @@ import (
 	"github.com/miekg/dns"
 )
 
-// reply is a message with room for its question, so that both are one
-// allocation.
+// reply is a message with room for its question, and for the OPT record that
+// the server adds, so that all are one allocation.
 type reply struct {
 	dns.Msg
 	question [1]dns.Question
+	extra    [1]dns.RR
 }
 
 // newReply returns an authoritative reply to r without any records.
@@ -24,7 +25,7 @@ func newReply(r *dns.Msg) *dns.Msg {
 		RecursionDesired: r.RecursionDesired,
 		CheckingDisabled: r.CheckingDisabled,
 	}
-	m.Question = m.question[:]
+	m.Question, m.Extra = m.question[:], m.extra[:0]
 	return &m.Msg
 }
 
