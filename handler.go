@@ -259,7 +259,8 @@ func (h *handler) apex(ctx context.Context, q *query) (int, error) {
 	m := newReply(q.r)
 	switch q.qtype() {
 	case dns.TypeSOA:
-		m.Answer = []dns.RR{authority(q, h.ttl, h.negativeTTL)}
+		soa := authority(q, h.ttl, h.negativeTTL)
+		m.Answer = []dns.RR{&soa}
 	case dns.TypeNS:
 		m.Answer = []dns.RR{&dns.NS{Hdr: header(q.owner(), dns.TypeNS, h.ttl), Ns: under("ns.dns", q.zone)}}
 	default:

@@ -15,8 +15,10 @@ type reply struct {
 }
 
 // newReply returns an authoritative reply to r without any records.
-func newReply(r *dns.Msg) *dns.Msg {
-	m := &reply{question: [1]dns.Question{r.Question[0]}}
+func newReply(r *dns.Msg) *dns.Msg { return new(reply).to(r) }
+
+func (m *reply) to(r *dns.Msg) *dns.Msg {
+	m.question[0] = r.Question[0]
 	m.MsgHdr = dns.MsgHdr{
 		Id:               r.Id,
 		Response:         true,
@@ -52,11 +54,20 @@ func (h *handler) negative(ctx context.Context, q *query, rcode int, note string
 	return h.deny(ctx, q, denial{rcode: rcode, ttl: h.negativeTTL, note: note})
 }
 
+// negativeReply is a reply with its authority section, in one allocation.
+type negativeReply struct {
+	reply
+	soa dns.SOA
+	ns  [1]dns.RR
+}
+
 // deny says that there are no records, or no name (RFC 2308, sections 3 and 5).
 func (h *handler) deny(ctx context.Context, q *query, d denial) (int, error) {
-	m := newReply(q.r)
+	n := &negativeReply{soa: authority(q, d.ttl, d.ttl)}
+	n.ns[0] = &n.soa
+	m := n.to(q.r)
 	m.Rcode = d.rcode
-	m.Ns = []dns.RR{authority(q, d.ttl, d.ttl)}
+	m.Ns = n.ns[:]
 	explain(q, m, dns.ExtendedErrorCodeOther, d.note)
 	return h.write(ctx, q, m)
 }
@@ -70,6 +81,13 @@ func (h *handler) notReady(ctx context.Context, q *query) (int, error) {
 	return h.write(ctx, q, m)
 }
 
+// explanation is an OPT record with its one option, in one allocation.
+type explanation struct {
+	dns.OPT
+	ede    dns.EDNS0_EDE
+	option [1]dns.EDNS0
+}
+
 // explain adds an Extended DNS Error for a client that can read one (RFC 8914,
 // section 2, and RFC 6891, section 7).
 func explain(q *query, m *dns.Msg, code uint16, text string) {
@@ -77,10 +95,12 @@ func explain(q *query, m *dns.Msg, code uint16, text string) {
 	if asked == nil {
 		return
 	}
-	opt := &dns.OPT{Hdr: dns.RR_Header{Name: ".", Rrtype: dns.TypeOPT}}
-	opt.SetUDPSize(asked.UDPSize())
-	opt.Option = []dns.EDNS0{&dns.EDNS0_EDE{InfoCode: code, ExtraText: text}}
-	m.Extra = append(m.Extra, opt)
+	e := &explanation{ede: dns.EDNS0_EDE{InfoCode: code, ExtraText: text}}
+	e.option[0] = &e.ede
+	e.Hdr = dns.RR_Header{Name: ".", Rrtype: dns.TypeOPT}
+	e.SetUDPSize(asked.UDPSize())
+	e.Option = e.option[:]
+	m.Extra = append(m.Extra, &e.OPT)
 }
 
 // The timers of the SOA record, in seconds, are the stock kubernetes plugin's.
@@ -92,8 +112,8 @@ const (
 
 // authority returns the SOA record of the zone, with its TTL and the one of negative
 // answers, in seconds.
-func authority(q *query, ttl, negativeTTL uint32) *dns.SOA {
-	return &dns.SOA{
+func authority(q *query, ttl, negativeTTL uint32) dns.SOA {
+	return dns.SOA{
 		Hdr:     header(q.zone, dns.TypeSOA, ttl),
 		Ns:      under("ns.dns", q.zone),
 		Mbox:    under("hostmaster", q.zone),
