@@ -3,11 +3,13 @@ package endpoints
 import (
 	"encoding/json"
 	"fmt"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
 	"path"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/coredns/caddy"
@@ -124,7 +126,6 @@ func newBenchHandler(tb testing.TB, objects []runtime.Object) *handler {
 	c.Apply(benchChanges(tb, objects))
 	c.Synced()
 	c.publish()
-	tb.Cleanup(c.close)
 	h.cache.Store(c)
 	return h
 }
@@ -157,7 +158,8 @@ func benchChanges(tb testing.TB, objects []runtime.Object) (changes []model.Chan
 // notices.
 func newStockPlugin(tb testing.TB, objects []runtime.Object) *kubernetes.Kubernetes {
 	tb.Helper()
-	api := httptest.NewServer(newBenchAPIServer(objects))
+	served := newBenchAPIServer(objects)
+	api := httptest.NewServer(served)
 	c := caddy.NewTestController("dns", "kubernetes "+benchZones+" {\n endpoint "+api.URL+"\n fallthrough in-addr.arpa ip6.arpa\n}")
 	c.Next()
 	k, err := kubernetes.ParseStanza(c)
@@ -181,42 +183,66 @@ func newStockPlugin(tb testing.TB, objects []runtime.Object) *kubernetes.Kuberne
 	if !k.APIConn.HasSynced() {
 		tb.Fatal("the kubernetes plugin has not synced")
 	}
+	served.forget()
 	return k
 }
 
-// benchAPIServer holds the objects by resource. It answers watches that begin with
-// all objects, and nothing changes afterwards.
-type benchAPIServer map[string][]runtime.Object
+// benchAPIServer holds objects by resource. A watch may begin with all of them;
+// nothing changes afterwards.
+type benchAPIServer struct {
+	mu      sync.Mutex
+	objects map[string][]runtime.Object
+}
 
-func newBenchAPIServer(objects []runtime.Object) benchAPIServer {
-	a := make(benchAPIServer)
+func newBenchAPIServer(objects []runtime.Object) *benchAPIServer {
+	a := &benchAPIServer{objects: make(map[string][]runtime.Object)}
 	for _, object := range objects {
 		resource := strings.ToLower(object.GetObjectKind().GroupVersionKind().Kind) + "s"
-		a[resource] = append(a[resource], object)
+		a.objects[resource] = append(a.objects[resource], object)
 	}
 	return a
 }
 
-func (a benchAPIServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	objects := a[path.Base(r.URL.Path)]
-	if r.URL.Query().Get("sendInitialEvents") != "true" || len(objects) == 0 {
-		http.Error(w, "this server only streams lists of what it has", http.StatusNotImplemented)
+// forget lets go of the objects once they have been sent: in production they are
+// in another process.
+func (a *benchAPIServer) forget() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.objects = nil
+}
+
+func (a *benchAPIServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if r.URL.Query().Get("watch") != "true" {
+		http.Error(w, "this server only streams what it has", http.StatusNotImplemented)
 		return
 	}
 	w.Header().Set("Content-Type", "application/json")
+	if r.URL.Query().Get("sendInitialEvents") == "true" {
+		a.stream(w, path.Base(r.URL.Path))
+	}
+	w.(http.Flusher).Flush()
+	<-r.Context().Done()
+}
+
+// stream sends all objects of a resource, and the bookmark at their end.
+func (a *benchAPIServer) stream(w io.Writer, resource string) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
 	to := json.NewEncoder(w)
 	send := func(kind string, object any) {
-		// A client that has gone away is seen below.
+		// A client that has gone away ends the request.
 		_ = to.Encode(map[string]any{"type": kind, "object": object})
 	}
+	objects := a.objects[resource]
 	for _, object := range objects {
 		send("ADDED", object)
+	}
+	if len(objects) == 0 {
+		return
 	}
 	version, kind := objects[0].GetObjectKind().GroupVersionKind().ToAPIVersionAndKind()
 	send("BOOKMARK", map[string]any{"kind": kind, "apiVersion": version, "metadata": map[string]any{
 		"resourceVersion": "1",
 		"annotations":     map[string]string{metav1.InitialEventsAnnotationKey: "true"},
 	}})
-	w.(http.Flusher).Flush()
-	<-r.Context().Done()
 }
