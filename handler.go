@@ -149,7 +149,10 @@ func (h *handler) service(ctx context.Context, q *query, set *records.Set) (int,
 		return h.follow(ctx, q, set)
 	case records.Found:
 		m := newReply(q.r)
-		m.Answer, m.Extra, m.Truncated = a.Records, a.Extra, a.Truncated
+		m.Answer, m.Truncated = a.Records, a.Truncated
+		if len(a.Extra) > 0 {
+			m.Extra = a.Extra
+		}
 		if a.Note != "" {
 			explain(q, m, dns.ExtendedErrorCodeOther, a.Note)
 		}
@@ -265,7 +268,8 @@ func (h *handler) apex(ctx context.Context, q *query) (int, error) {
 	m := newReply(q.r)
 	switch q.qtype() {
 	case dns.TypeSOA:
-		m.Answer = []dns.RR{authority(q, h.ttl, h.negativeTTL)}
+		soa := authority(q, h.ttl, h.negativeTTL)
+		m.Answer = []dns.RR{&soa}
 	case dns.TypeNS:
 		m.Answer = []dns.RR{&dns.NS{Hdr: header(q.owner(), dns.TypeNS, h.ttl), Ns: under("ns.dns", q.zone)}}
 	default:

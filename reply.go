@@ -6,16 +6,19 @@ import (
 	"github.com/miekg/dns"
 )
 
-// reply is a message with room for its question, so that both are one
-// allocation.
+// reply is a message with room for its question, and for the OPT record that
+// the server adds, so that all are one allocation.
 type reply struct {
 	dns.Msg
 	question [1]dns.Question
+	extra    [1]dns.RR
 }
 
 // newReply returns an authoritative reply to r without any records.
-func newReply(r *dns.Msg) *dns.Msg {
-	m := &reply{question: [1]dns.Question{r.Question[0]}}
+func newReply(r *dns.Msg) *dns.Msg { return new(reply).to(r) }
+
+func (m *reply) to(r *dns.Msg) *dns.Msg {
+	m.question[0] = r.Question[0]
 	m.MsgHdr = dns.MsgHdr{
 		Id:               r.Id,
 		Response:         true,
@@ -24,7 +27,7 @@ func newReply(r *dns.Msg) *dns.Msg {
 		RecursionDesired: r.RecursionDesired,
 		CheckingDisabled: r.CheckingDisabled,
 	}
-	m.Question = m.question[:]
+	m.Question, m.Extra = m.question[:], m.extra[:0]
 	return &m.Msg
 }
 
@@ -54,11 +57,20 @@ func (h *handler) negative(ctx context.Context, q *query, rcode int, note string
 	return h.deny(ctx, q, denial{rcode: rcode, ttl: h.negativeTTL, note: note})
 }
 
+// negativeReply is a reply with its authority section, in one allocation.
+type negativeReply struct {
+	reply
+	soa dns.SOA
+	ns  [1]dns.RR
+}
+
 // deny says that there are no records, or no name (RFC 2308, sections 3 and 5).
 func (h *handler) deny(ctx context.Context, q *query, d denial) (int, error) {
-	m := newReply(q.r)
+	n := &negativeReply{soa: authority(q, d.ttl, d.ttl)}
+	n.ns[0] = &n.soa
+	m := n.to(q.r)
 	m.Rcode = d.rcode
-	m.Ns = []dns.RR{authority(q, d.ttl, d.ttl)}
+	m.Ns = n.ns[:]
 	explain(q, m, dns.ExtendedErrorCodeOther, d.note)
 	return h.write(ctx, q, m)
 }
@@ -72,6 +84,13 @@ func (h *handler) notReady(ctx context.Context, q *query) (int, error) {
 	return h.write(ctx, q, m)
 }
 
+// explanation is an OPT record with its one option, in one allocation.
+type explanation struct {
+	dns.OPT
+	ede    dns.EDNS0_EDE
+	option [1]dns.EDNS0
+}
+
 // explain adds an Extended DNS Error for a client that can read one (RFC 8914,
 // section 2, and RFC 6891, section 7).
 func explain(q *query, m *dns.Msg, code uint16, text string) {
@@ -79,13 +98,16 @@ func explain(q *query, m *dns.Msg, code uint16, text string) {
 	if asked == nil {
 		return
 	}
-	opt := m.IsEdns0()
-	if opt == nil {
-		opt = &dns.OPT{Hdr: dns.RR_Header{Name: ".", Rrtype: dns.TypeOPT}}
-		opt.SetUDPSize(asked.UDPSize())
-		m.Extra = append(m.Extra, opt)
+	if opt := m.IsEdns0(); opt != nil {
+		opt.Option = append(opt.Option, &dns.EDNS0_EDE{InfoCode: code, ExtraText: text})
+		return
 	}
-	opt.Option = append(opt.Option, &dns.EDNS0_EDE{InfoCode: code, ExtraText: text})
+	e := &explanation{ede: dns.EDNS0_EDE{InfoCode: code, ExtraText: text}}
+	e.option[0] = &e.ede
+	e.Hdr = dns.RR_Header{Name: ".", Rrtype: dns.TypeOPT}
+	e.SetUDPSize(asked.UDPSize())
+	e.Option = e.option[:]
+	m.Extra = append(m.Extra, &e.OPT)
 }
 
 const staleNote = "from a snapshot, until the first list is complete"
@@ -113,8 +135,8 @@ const (
 
 // authority returns the SOA record of the zone, with its TTL and the one of negative
 // answers, in seconds.
-func authority(q *query, ttl, negativeTTL uint32) *dns.SOA {
-	return &dns.SOA{
+func authority(q *query, ttl, negativeTTL uint32) dns.SOA {
+	return dns.SOA{
 		Hdr:     header(q.zone, dns.TypeSOA, ttl),
 		Ns:      under("ns.dns", q.zone),
 		Mbox:    under("hostmaster", q.zone),

@@ -1,0 +1,73 @@
+//go:build !race
+
+package endpoints
+
+import (
+	"testing"
+
+	"github.com/miekg/dns"
+)
+
+// budgets are the allocations of an answer, at any size of the Service and of the
+// answer. An answer with addresses is the message with its question, the block
+// of records, and the slice of them: all are handed on, and other plugins keep
+// them and write into them, so none can be used again. A negative one is the
+// message with its SOA record, the two names in that, the OPT record with its
+// option, and the text of that.
+var budgets = map[string]float64{
+	"A":        3,
+	"AAAA":     3,
+	"pod":      3,
+	"nxdomain": 5,
+}
+
+// What counts as ours is what is allocated from ServeDNS to WriteMsg. Behind that
+// is the framework: the writer does nothing.
+//
+// The race detector makes sync.Pool drop things, so this runs without it.
+func TestAllocationsPerAnswer(t *testing.T) {
+	h := newBenchHandler(t, benchCluster())
+	measured := make(map[string]bool)
+	for _, c := range benchCases() {
+		want, ok := budgets[c.name]
+		if !ok {
+			continue
+		}
+		measured[c.name] = true
+		conn := c.client.ask(t, c.question, c.qtype)
+		conn.w = silent{conn.wire}
+		if got := testing.AllocsPerRun(100, func() { conn.serve(t, h) }); got > want {
+			t.Errorf("%v: %v allocations, want at most %v", c, got, want)
+		}
+	}
+	if len(measured) != len(budgets) {
+		t.Errorf("measured only %v", measured)
+	}
+}
+
+// A name that falls through costs what plugin.NextOrFailure costs, which is the
+// framework's, and nothing of ours.
+func TestNoAllocationsForWhatFallsThrough(t *testing.T) {
+	h := newBenchHandler(t, benchCluster())
+	h.next = benchNext
+	measured := 0
+	for _, c := range benchCases() {
+		if !c.passes {
+			continue
+		}
+		measured++
+		conn := c.client.ask(t, c.question, c.qtype)
+		passed := testing.AllocsPerRun(100, func() { conn.serve(t, passing()) })
+		if got := testing.AllocsPerRun(100, func() { conn.serve(t, h) }); got != passed {
+			t.Errorf("%v: %v allocations, want the %v of plugin.NextOrFailure", c, got, passed)
+		}
+	}
+	if measured == 0 {
+		t.Error("nothing falls through")
+	}
+}
+
+// silent is the writer that does nothing.
+type silent struct{ dns.ResponseWriter }
+
+func (silent) WriteMsg(*dns.Msg) error { return nil }
