@@ -177,6 +177,10 @@ func or[T any](said *T, otherwise T) T {
 // 4.1.1).
 const headerSize = 12
 
+// sizeOPT is the size of an OPT record without options, in bytes (RFC 6891,
+// section 6.1.2).
+const sizeOPT = 11
+
 // capacity returns how many bytes of a message the client takes, less the OPT
 // record that the server adds, with what says that the answer is stale.
 func capacity(q *query) int {
@@ -186,17 +190,17 @@ func capacity(q *query) int {
 	if asked == nil {
 		return size
 	}
-	reply := dns.OPT{Hdr: asked.Hdr}
+	size -= sizeOPT
 	for _, option := range asked.Option {
 		// The server sends back only those that a plugin has registered.
 		if edns.SupportedOption(option.Option()) {
-			reply.Option = append(reply.Option, option)
+			size -= dns.Len(&dns.OPT{Option: []dns.EDNS0{option}}) - dns.Len(&dns.OPT{})
 		}
 	}
 	if q.stale {
 		size -= records.NoteSize(staleNote)
 	}
-	return size - dns.Len(&reply)
+	return size
 }
 
 // reverse answers for the address that the sets publish: a PTR record for each

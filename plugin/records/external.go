@@ -34,14 +34,7 @@ func literal(q Question, addr netip.Addr) Answer {
 	if q.Type != dns.TypeA && q.Type != dns.TypeAAAA || (q.Type == dns.TypeA) != addr.Is4() {
 		return Answer{Outcome: NoData}
 	}
-	return Answer{Outcome: Found, Records: literalRecord(q.Owner, q.TTL, addr)}
-}
-
-func literalRecord(owner string, ttl uint32, addr netip.Addr) []dns.RR {
-	var block block
-	block.grow(1, 1)
-	block.append(owner, ttl, addr.AsSlice())
-	return block.rrs
+	return Answer{Outcome: Found, Records: singleRecord(q.Owner, q.TTL, addr.AsSlice())}
 }
 
 // externalPort gives the external name as the target of the port. An SRV record
@@ -72,7 +65,7 @@ func (s *Set) externalPort(q Question) Answer {
 	}
 	a.Outcome = Found
 	if addr.IsValid() {
-		a.Extra = literalRecord(target, q.TTL, addr)
+		a.Extra = singleRecord(target, q.TTL, addr.AsSlice())
 	}
 	return a
 }
