@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -13,6 +14,7 @@ import (
 	"github.com/k8s-endpoints/k8s_endpoints/test/bench/figures"
 	"github.com/k8s-endpoints/k8s_endpoints/test/bench/workload"
 	"github.com/k8s-endpoints/k8s_endpoints/test/cluster"
+	"github.com/k8s-endpoints/k8s_endpoints/test/cluster/gate"
 )
 
 // bench is a run.
@@ -37,12 +39,14 @@ type effort struct {
 	// at a high rate last.
 	steadyEvents int
 	stormFor     time.Duration
-	starts       int
+	// divisor makes large clusters smaller, and starts is how often a server is
+	// started there.
+	divisor, starts int
 }
 
 var (
-	full  = effort{benchtime: 200 * time.Millisecond, rounds: 5, plainRounds: 3, round: 2 * time.Second, steadyEvents: 100, stormFor: 20 * time.Second, starts: 3}
-	short = effort{short: true, benchtime: 10 * time.Millisecond, rounds: 3, round: 500 * time.Millisecond, steadyEvents: 20, stormFor: 4 * time.Second, starts: 1}
+	full  = effort{benchtime: 200 * time.Millisecond, rounds: 5, plainRounds: 3, round: 2 * time.Second, steadyEvents: 100, stormFor: 20 * time.Second, divisor: 1, starts: 3}
+	short = effort{short: true, benchtime: 10 * time.Millisecond, rounds: 2, round: 500 * time.Millisecond, steadyEvents: 20, stormFor: 4 * time.Second, divisor: 10, starts: 1}
 )
 
 func newBench(ctx context.Context, o options) (*bench, error) {
@@ -82,6 +86,14 @@ type scene struct {
 	*cluster.Cluster
 	*workload.Writer
 	kubeconfig string
+	// dir holds further kubeconfig files.
+	dir string
+}
+
+// gateKubeconfig returns a kubeconfig file for those who come through the gate.
+func (sc *scene) gateKubeconfig(g *gate.Gate) (string, error) {
+	file := filepath.Join(sc.dir, "gate.kubeconfig")
+	return file, g.WriteKubeconfig(file, sc.Admin().BearerToken)
 }
 
 // with builds a scene without objects for the time that do takes.
@@ -92,6 +104,10 @@ func (b *bench) with(ctx context.Context, do func(context.Context, *scene) error
 	}
 	defer func() { err = errors.Join(err, c.Stop()) }()
 	s := &scene{Cluster: c}
+	if s.dir, err = os.MkdirTemp("", "k8s_endpoints-scene-"); err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(s.dir)) }()
 	if err := c.StopControllers(); err != nil {
 		return err
 	}

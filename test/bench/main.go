@@ -6,7 +6,7 @@
 //
 //	go run ./test/bench               everything, about a quarter of an hour
 //	go run ./test/bench -short        less of everything, in under 3 minutes
-//	go run ./test/bench -only queries,starts
+//	go run ./test/bench -only queries,scale
 //	go run ./test/bench -render       README.md and the plot again, from the file
 //
 // With -only, the other sections stay in the file as they are. It needs Linux,
@@ -37,8 +37,7 @@ var sections = []section{
 	{"servedns", measureServeDNS},
 	{"queries", measureQueries},
 	{"changes", measureChanges},
-	{"memory", measureMemory},
-	{"starts", measureStarts},
+	{"scale", measureScale},
 }
 
 type options struct {

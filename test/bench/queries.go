@@ -187,7 +187,7 @@ func startCeiling(ctx context.Context, program, dir, ours string, cases []queryC
 	ctx, cancel := context.WithTimeout(ctx, syncLimit)
 	defer cancel()
 	last := len(cases) - 1
-	_, _, err = process.Await(ctx, addresses[last], cases[last].question, step, func(*dns.Msg) error { return nil })
+	_, err = process.Await(ctx, addresses[last], cases[last].question, step, func(*dns.Msg) error { return nil })
 	if err != nil {
 		return nil, nil, errors.Join(err, process.Stop())
 	}

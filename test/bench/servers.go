@@ -86,7 +86,7 @@ func (s *server) firstAnswer(ctx context.Context, service workload.Service) (tim
 	defer cancel()
 	last := service.Endpoints - 1
 	want := service.Address(last).String()
-	_, at, err := s.Await(ctx, s.address, question(service.PodFQDN(last), dns.TypeA, 0), step, func(m *dns.Msg) error {
+	at, err := s.Await(ctx, s.address, question(service.PodFQDN(last), dns.TypeA, 0), step, func(m *dns.Msg) error {
 		if len(m.Answer) != 1 || m.Answer[0].(*dns.A).A.String() != want {
 			return fmt.Errorf("got %s and %v, want %s", dns.RcodeToString[m.Rcode], m.Answer, want)
 		}

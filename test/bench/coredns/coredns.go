@@ -3,9 +3,7 @@
 package coredns
 
 import (
-	"context"
 	"errors"
-	"fmt"
 	"net"
 	"os"
 	"os/exec"
@@ -15,8 +13,6 @@ import (
 
 	"github.com/k8s-endpoints/k8s_endpoints/test/cluster/loopback"
 	"github.com/k8s-endpoints/k8s_endpoints/test/cluster/process"
-
-	"github.com/miekg/dns"
 )
 
 // AnyCore lets a program run on all cores.
@@ -95,36 +91,4 @@ func (p *Process) Stop() error {
 func Address() (string, error) {
 	port, err := loopback.Port()
 	return net.JoinHostPort(loopback.Address, strconv.Itoa(port)), err
-}
-
-// Ask sends the question over UDP, once, and returns the answer. A server that
-// answers late is as good as none.
-func Ask(ctx context.Context, address string, question *dns.Msg) (*dns.Msg, error) {
-	client := dns.Client{Timeout: askLimit, UDPSize: dns.MaxMsgSize}
-	answer, _, err := client.ExchangeContext(ctx, question, address)
-	return answer, err
-}
-
-const askLimit = time.Second
-
-// Await asks the question every step until accept takes the answer, and returns
-// that answer and the time when it was there.
-func (p *Process) Await(ctx context.Context, address string, question *dns.Msg, step time.Duration, accept func(*dns.Msg) error) (*dns.Msg, time.Time, error) {
-	ticker := time.NewTicker(step)
-	defer ticker.Stop()
-	for {
-		answer, err := Ask(ctx, address, question)
-		if err == nil {
-			if err = accept(answer); err == nil {
-				return answer, time.Now(), nil
-			}
-		}
-		select {
-		case <-ctx.Done():
-			return nil, time.Time{}, fmt.Errorf("%s: %w (%w); %w", question.Question[0].String(), err, context.Cause(ctx), p.Failure())
-		case <-p.Done():
-			return nil, time.Time{}, p.Failure()
-		case <-ticker.C:
-		}
-	}
 }

@@ -82,6 +82,8 @@ func (s Service) object() *corev1.Service {
 	return o
 }
 
+func (s Service) sliceName(number int) string { return fmt.Sprintf("%s-%05x", s.Name, number) }
+
 // slices are those of the Service with the UID, labelled as the controller's.
 func (s Service) slices(service types.UID) []*discoveryv1.EndpointSlice {
 	var all []*discoveryv1.EndpointSlice
@@ -100,7 +102,7 @@ func (s Service) slice(service types.UID, number int) *discoveryv1.EndpointSlice
 	slice := &discoveryv1.EndpointSlice{
 		ObjectMeta: metav1.ObjectMeta{
 			Namespace: Namespace,
-			Name:      fmt.Sprintf("%s-%05x", s.Name, number),
+			Name:      s.sliceName(number),
 			Labels: map[string]string{
 				"app":                        s.Name,
 				discoveryv1.LabelServiceName: s.Name,
