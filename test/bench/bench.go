@@ -23,6 +23,7 @@ type bench struct {
 	// program is the CoreDNS of this repository, with both plugins in it.
 	program string
 	report  *figures.Report
+	this    figures.Run
 	started time.Time
 }
 
@@ -61,9 +62,11 @@ func newBench(ctx context.Context, o options) (*bench, error) {
 	if b.report.Machine, err = machine(ctx); err != nil {
 		return nil, err
 	}
-	b.report.Date = time.Now().UTC().Format(time.DateOnly)
-	b.report.Command = strings.TrimSpace("go run ./test/bench " + strings.Join(os.Args[1:], " "))
-	b.report.Commit = commit(ctx)
+	b.this = figures.Run{
+		Date:    time.Now().UTC().Format(time.DateOnly),
+		Command: strings.TrimSpace("go run ./test/bench " + strings.Join(os.Args[1:], " ")),
+		Commit:  commit(ctx),
+	}
 	b.program, err = coredns.Build(ctx, "./cmd/coredns")
 	return b, err
 }

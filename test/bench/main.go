@@ -9,8 +9,10 @@
 //	go run ./test/bench -only queries,scale
 //	go run ./test/bench -render       README.md and the plot again, from the file
 //
-// With -only, the other sections stay in the file as they are. It needs Linux,
-// two cores, taskset (util-linux) and dnsperf.
+// With -only, the other sections stay in the file as they are. The figures of
+// -short, and of any other file than docs/performance.json, are printed and
+// leave README.md alone. It needs Linux, two cores, taskset (util-linux) and
+// dnsperf. The working folder must be that of the repository.
 package main
 
 import (
@@ -20,6 +22,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"slices"
 	"strings"
 	"syscall"
@@ -40,6 +43,12 @@ var sections = []section{
 	{"scale", measureScale},
 }
 
+// Where figures are kept: those that README.md shows, and others.
+const (
+	published   = "docs/performance.json"
+	unpublished = "build/performance.json"
+)
+
 type options struct {
 	file   string
 	only   string
@@ -49,11 +58,17 @@ type options struct {
 
 func main() {
 	var o options
-	flag.StringVar(&o.file, "file", "docs/performance.json", "write the figures to `FILE`")
+	flag.StringVar(&o.file, "file", "", "keep the figures in `FILE` (default "+published+", with -short "+unpublished+")")
 	flag.StringVar(&o.only, "only", "", "run only the `SECTIONS`, separated by commas: "+names())
 	flag.BoolVar(&o.short, "short", false, "run less of everything")
 	flag.BoolVar(&o.render, "render", false, "measure nothing; write README.md and the plot from the file")
 	flag.Parse()
+	if o.file == "" {
+		o.file = published
+		if o.short {
+			o.file = unpublished
+		}
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	if err := run(ctx, o); err != nil {
@@ -68,7 +83,7 @@ func run(ctx context.Context, o options) error {
 			return err
 		}
 	}
-	return nil
+	return show(ctx, o.file)
 }
 
 // measure runs the sections, and saves after each what there is by then.
@@ -81,11 +96,15 @@ func measure(ctx context.Context, o options) error {
 	if err != nil {
 		return err
 	}
+	if err := os.MkdirAll(filepath.Dir(o.file), 0o755); err != nil {
+		return err
+	}
 	for _, s := range chosen {
 		b.say("%s", s.name)
 		if err := s.run(ctx, b); err != nil {
 			return fmt.Errorf("%s: %w", s.name, err)
 		}
+		b.report.Runs[s.name] = b.this
 		if err := b.report.Save(o.file); err != nil {
 			return err
 		}
@@ -118,12 +137,12 @@ func names() string {
 
 // earlier returns the report that a run of some sections adds to.
 func earlier(o options) (*figures.Report, error) {
-	if o.only == "" {
-		return new(figures.Report), nil
-	}
 	r, err := figures.Load(o.file)
-	if errors.Is(err, os.ErrNotExist) {
-		return new(figures.Report), nil
+	if o.only == "" || errors.Is(err, os.ErrNotExist) {
+		r, err = new(figures.Report), nil
+	}
+	if r != nil && r.Runs == nil {
+		r.Runs = make(map[string]figures.Run)
 	}
 	return r, err
 }

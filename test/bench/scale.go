@@ -15,22 +15,18 @@ import (
 
 // population is what a cluster holds.
 type population struct {
-	scene                string
 	services, perService int
 	clusterIP            bool
 }
 
-// Scenes, by their names in the report.
-const (
-	sceneClusterIP    = "endpoints behind ClusterIP Services"
-	sceneHeadless     = "headless endpoints"
-	sceneManyServices = "headless Services"
-)
+func (p population) endpoints() int { return p.services * p.perService }
 
+// populations are 100,000 endpoints behind ClusterIP
+// Services, 150,000 headless ones, and 10,000 headless Services.
 var populations = []population{
-	{scene: sceneClusterIP, services: 2000, perService: 50, clusterIP: true},
-	{scene: sceneHeadless, services: 150, perService: 1000},
-	{scene: sceneManyServices, services: 10000, perService: 3},
+	{services: 2000, perService: 50, clusterIP: true},
+	{services: 150, perService: 1000},
+	{services: 10000, perService: 3},
 }
 
 // The witness is a Service of one endpoint in an otherwise empty cluster. Both
@@ -45,7 +41,7 @@ func measureScale(ctx context.Context, b *bench) error {
 		p.services /= b.divisor
 		err := b.with(ctx, func(ctx context.Context, sc *scene) error { return b.scale(ctx, sc, p) })
 		if err != nil {
-			return fmt.Errorf("%s: %w", p.scene, err)
+			return fmt.Errorf("%d Services of %d endpoints: %w", p.services, p.perService, err)
 		}
 	}
 	return nil
@@ -126,7 +122,7 @@ func (b *bench) memory(ctx context.Context, sc *scene, p population, idle map[st
 	}
 	return b.alone(sc, settings{traced: true, kubeconfig: kubeconfig}, func(plugin string, s *server) error {
 		m := figures.Memory{
-			Scene: p.scene, Services: p.services, Endpoints: p.services * p.perService, Server: plugin,
+			Services: p.services, Endpoints: p.endpoints(), ClusterIP: p.clusterIP, Server: plugin,
 			IdleHeap: idle[plugin].heap, IdleRSS: idle[plugin].peakRSS,
 		}
 		if err := s.listOnce(ctx, &m); err != nil {
@@ -210,7 +206,7 @@ func (b *bench) firstAnswers(ctx context.Context, sc *scene, p population) error
 	}
 	for _, plugin := range plugins {
 		start := figures.Start{
-			Scene: p.scene, Services: p.services, Endpoints: p.services * p.perService, Server: plugin,
+			Services: p.services, Endpoints: p.endpoints(), ClusterIP: p.clusterIP, Server: plugin,
 			Seconds: figures.NewSeries(seconds[plugin]),
 		}
 		b.report.Starts = append(b.report.Starts, start)

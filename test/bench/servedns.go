@@ -72,6 +72,8 @@ func servedNS(r *benchfmt.Result) figures.ServeDNS {
 	}
 	seconds, _ := r.Value("sec/op")
 	s.Nanos = seconds * 1e9
+	cpu, _ := r.Value("cpu-sec/op")
+	s.CPUNanos = cpu * 1e9
 	s.Bytes, _ = r.Value("B/op")
 	s.Allocs, _ = r.Value("allocs/op")
 	return s

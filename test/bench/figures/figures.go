@@ -16,17 +16,24 @@ const (
 	Ceiling = "ceiling"
 )
 
-// A Report is one run on one machine. A section that did not run is empty.
+// A Report is what was measured on one machine. A section that did not run is
+// empty.
 type Report struct {
-	Machine  Machine    `json:"machine"`
-	Date     string     `json:"date"`
-	Command  string     `json:"command"`
-	Commit   string     `json:"commit,omitempty"`
-	ServeDNS []ServeDNS `json:"serveDNS,omitempty"`
-	Queries  []Queries  `json:"queries,omitempty"`
-	Memory   []Memory   `json:"memory,omitempty"`
-	Changes  []Changes  `json:"changes,omitempty"`
-	Starts   []Start    `json:"starts,omitempty"`
+	Machine Machine `json:"machine"`
+	// Runs has the run that each section is of.
+	Runs     map[string]Run `json:"runs"`
+	ServeDNS []ServeDNS     `json:"serveDNS,omitempty"`
+	Queries  []Queries      `json:"queries,omitempty"`
+	Memory   []Memory       `json:"memory,omitempty"`
+	Changes  []Changes      `json:"changes,omitempty"`
+	Starts   []Start        `json:"starts,omitempty"`
+}
+
+// Run is one of the benchmarks.
+type Run struct {
+	Date    string `json:"date"`
+	Command string `json:"command"`
+	Commit  string `json:"commit,omitempty"`
 }
 
 // Machine is where the run took place.
@@ -47,8 +54,10 @@ type ServeDNS struct {
 	Plugin    string  `json:"plugin"`
 	Runs      int     `json:"runs"`
 	Nanos     float64 `json:"nsPerQuery"`
-	Bytes     float64 `json:"bytesPerQuery"`
-	Allocs    float64 `json:"allocsPerQuery"`
+	// CPUNanos is what all cores spent, garbage collection included.
+	CPUNanos float64 `json:"cpuNsPerQuery,omitempty"`
+	Bytes    float64 `json:"bytesPerQuery"`
+	Allocs   float64 `json:"allocsPerQuery"`
 }
 
 // Queries is what dnsperf measured of one server in one case. Round i of all
@@ -66,12 +75,12 @@ type Queries struct {
 	Lost          int     `json:"lost"`
 }
 
-// Memory is that of one server with all objects of a scene, above or besides
-// that of the same server with an empty cluster.
+// Memory is that of one server with a cluster of headless Services, or of ClusterIP
+// ones, beside that of the same server with an empty cluster.
 type Memory struct {
-	Scene     string `json:"scene"`
 	Services  int    `json:"services"`
 	Endpoints int    `json:"endpoints"`
+	ClusterIP bool   `json:"clusterIP,omitempty"`
 	Server    string `json:"server"`
 	// IdleHeap and IdleRSS are those with an empty cluster, in bytes.
 	IdleHeap uint64 `json:"idleHeapBytes"`
@@ -110,9 +119,9 @@ type Changes struct {
 
 // Start is the time from the start of a process to its first right answer.
 type Start struct {
-	Scene     string `json:"scene"`
 	Services  int    `json:"services"`
 	Endpoints int    `json:"endpoints"`
+	ClusterIP bool   `json:"clusterIP,omitempty"`
 	Server    string `json:"server"`
 	Seconds   Series `json:"seconds"`
 }

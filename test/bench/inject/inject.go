@@ -71,7 +71,7 @@ func (i *Injector) Modified(slice *discoveryv1.EndpointSlice) (int, error) {
 		if !w.selector.Matches(labels.Set(slice.Labels)) {
 			continue
 		}
-		if err := w.inject(watch.Event{Type: watch.Modified, Object: slice}); err != nil {
+		if err := w.inject(modified(slice)); err != nil {
 			return told, err
 		}
 		told++
@@ -131,6 +131,10 @@ var serializer = func() runtime.SerializerInfo {
 	}
 	return info
 }()
+
+func modified(slice *discoveryv1.EndpointSlice) watch.Event {
+	return watch.Event{Type: watch.Modified, Object: slice}
+}
 
 func (w *response) inject(event watch.Event) error {
 	w.mu.Lock()
