@@ -46,7 +46,7 @@ type effort struct {
 }
 
 var (
-	full  = effort{benchtime: 200 * time.Millisecond, rounds: 5, plainRounds: 3, round: 2 * time.Second, steadyEvents: 100, stormFor: 20 * time.Second, divisor: 1, starts: 3}
+	full  = effort{benchtime: 200 * time.Millisecond, rounds: 7, plainRounds: 3, round: 2 * time.Second, steadyEvents: 100, stormFor: 20 * time.Second, divisor: 1, starts: 3}
 	short = effort{short: true, benchtime: 10 * time.Millisecond, rounds: 2, round: 500 * time.Millisecond, steadyEvents: 20, stormFor: 4 * time.Second, divisor: 10, starts: 1}
 )
 
