@@ -48,3 +48,11 @@ func (c *Cluster) awaitProbe(ctx context.Context, exists bool) error {
 		return nil
 	}, c.controllers, c.apiServer, c.etcd)
 }
+
+// StopControllers ends the controllers at once. Objects stay as they are: for
+// measurements, which the work of controllers would disturb.
+func (c *Cluster) StopControllers() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.controllers.Kill()
+}

@@ -97,7 +97,7 @@ fails.test:{{.DNS}} {
 
 const configMap = "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: none\n"
 
-func meteredServer(t *testing.T, p *place, g *gate) *server.Server {
+func meteredServer(t *testing.T, p *place, g *testGate) *server.Server {
 	t.Helper()
 	dir := t.TempDir()
 	must(t, os.WriteFile(filepath.Join(dir, "skipped.yaml"), []byte(configMap), 0o600))
@@ -233,7 +233,7 @@ func TestTheReadmeHasEveryMetric(t *testing.T) {
 	s.MustDig(t, p.name("many"), "A", "+ignore")
 	g.expireAll()
 	wantMetrics(t, s, sample{`relists_total{stream="services_headless"}`, 1})
-	g.close()
+	g.Close()
 	untilMetric(t, s, "watch_errors_total{")
 	wantSoon(t, s, question{name: p.name("hand"), qtype: "A", want: found(at(p.name("hand"), p.v4(11), p.v4(12))...)})
 	untilMetric(t, s, "dns_programming_duration_seconds_count{")

@@ -79,14 +79,14 @@ func TestAReload(t *testing.T) {
 	}
 }
 
-func reloadUnderLoad(t *testing.T, p *place, g *gate, r *reloader) {
+func reloadUnderLoad(t *testing.T, p *place, g *testGate, r *reloader) {
 	db := p.name("db")
 	old := question{name: db, qtype: "A", want: found(at(db, p.v4(1))...)}
 	changed := question{name: db, qtype: "A", want: found(atFor(30, db, p.v4(1))...)}
 	wantSoon(t, r.server, old)
 	held := []sample{{`objects{kind="headless"}`, 1}, {`objects{kind="endpointslice"}`, 1}, {`endpoints{tier="good"}`, 1}}
 	wantMetrics(t, r.server, held...)
-	asked, lists := len(g.passed()), strings.Count(r.server.Log(), "Listed ")
+	asked, lists := len(g.Passed()), strings.Count(r.server.Log(), "Listed ")
 	l := ask(t, r.server, db, dns.TypeA, oneOf(old, changed))
 
 	r.write("ttl 30")
@@ -102,8 +102,8 @@ func reloadUnderLoad(t *testing.T, p *place, g *gate, r *reloader) {
 	wantSoon(t, r.server, old)
 	r.until("Reloading complete", 2)
 	wantMetrics(t, r.server, held...)
-	if got := len(g.passed()); got != asked {
-		t.Errorf("the reloads made requests to the API server: %+v", g.passed()[asked:])
+	if got := len(g.Passed()); got != asked {
+		t.Errorf("the reloads made requests to the API server: %+v", g.Passed()[asked:])
 	}
 	if got := strings.Count(r.server.Log(), "Listed "); got != lists {
 		t.Errorf("the log tells of %d lists, want the %d of the start", got, lists)

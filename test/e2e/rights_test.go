@@ -110,16 +110,16 @@ func requests(namespace string) []string {
 }
 
 // wantRequests holds what was asked of the API server against what should be.
-func wantRequests(t *testing.T, g *gate, want ...string) {
+func wantRequests(t *testing.T, g *testGate, want ...string) {
 	t.Helper()
 	seen := make(map[string]bool)
-	for _, r := range g.passed() {
-		if r.method != http.MethodGet || r.status != http.StatusOK {
+	for _, r := range g.Passed() {
+		if r.Method != http.MethodGet || r.Status != http.StatusOK {
 			t.Errorf("got the request %+v, want only ones that read and are accepted", r)
 		}
 		// The slices of one Service are asked for where the controller is slow.
-		if !strings.Contains(r.stream, "  kubernetes.io/service-name=") {
-			seen[r.verb()+" "+r.stream] = true
+		if !strings.Contains(r.Stream, "  kubernetes.io/service-name=") {
+			seen[r.Verb()+" "+r.Stream] = true
 		}
 	}
 	got := slices.Sorted(maps.Keys(seen))
@@ -162,11 +162,11 @@ func TestTheLeastRightsAreEnough(t *testing.T) {
 func TestAClientCertificate(t *testing.T) {
 	p := newPlace(t)
 	g := openGate(t, p.Cluster)
-	g.certify(p.Config(cluster.CoreDNSUser).BearerToken)
+	g.Certify(p.Config(cluster.CoreDNSUser).BearerToken)
 	cert, key := certificate(t)
 	authority := filepath.Join(t.TempDir(), "ca.pem")
-	must(t, os.WriteFile(authority, g.authority, 0o600))
-	s := server.New(t, aloneCorefile("endpoint https://"+g.address, "tls "+cert+" "+key+" "+authority))
+	must(t, os.WriteFile(authority, g.Authority(), 0o600))
+	s := server.New(t, aloneCorefile("endpoint https://"+g.Address(), "tls "+cert+" "+key+" "+authority))
 	p.runDB(t)
 	wantSoon(t, s, question{name: p.name("db"), qtype: "A", want: found(at(p.name("db"), p.v4(1))...)})
 	wantRequests(t, g, requests("")...)

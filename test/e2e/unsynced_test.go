@@ -207,11 +207,11 @@ func TestChangesWhileTheConnectionIsLost(t *testing.T) {
 	wantSoon(t, s, before...)
 	l := ask(t, s, kept.name, dns.TypeA, oneOf(kept))
 
-	g.close()
+	g.Close()
 	p.changeEverything(t)
 	wantNow(t, s, before...)
 
-	g.open()
+	must(t, g.Open())
 	wantSoon(t, s,
 		question{name: db, qtype: "A", want: found(at(db, p.v4(2))...)},
 		question{name: web, qtype: "A", want: found(at(web, p.v4(20))...)},

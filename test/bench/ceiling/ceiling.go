@@ -1,0 +1,73 @@
+package main
+
+import (
+	"context"
+	"os"
+
+	"github.com/coredns/caddy"
+	"github.com/coredns/coredns/core/dnsserver"
+	"github.com/coredns/coredns/plugin"
+
+	"github.com/miekg/dns"
+)
+
+const directive = "ceiling"
+
+func init() { plugin.Register(directive, setup) }
+
+// setup reads `ceiling FILE`. The file is a message in wire format.
+func setup(c *caddy.Controller) error {
+	var files []string
+	for c.Next() {
+		files = append(files, c.RemainingArgs()...)
+	}
+	if len(files) != 1 {
+		return plugin.Error(directive, c.ArgErr())
+	}
+	wire, err := os.ReadFile(files[0])
+	if err != nil {
+		return plugin.Error(directive, err)
+	}
+	sample := new(dns.Msg)
+	if err := sample.Unpack(wire); err != nil {
+		return plugin.Error(directive, c.Errf("%s: %v", files[0], err))
+	}
+	h := newHandler(sample)
+	dnsserver.GetConfig(c).AddPlugin(func(plugin.Handler) plugin.Handler { return h })
+	return nil
+}
+
+// handler answers every question with the same records.
+type handler struct {
+	rcode         int
+	truncated     bool
+	answer, extra []dns.RR
+}
+
+func newHandler(sample *dns.Msg) *handler {
+	h := &handler{rcode: sample.Rcode, truncated: sample.Truncated, answer: sample.Answer}
+	for _, rr := range sample.Extra {
+		// The server adds one of its own.
+		if rr.Header().Rrtype != dns.TypeOPT {
+			h.extra = append(h.extra, rr)
+		}
+	}
+	// The server's must not go into the memory that all answers share.
+	h.extra = h.extra[:len(h.extra):len(h.extra)]
+	return h
+}
+
+// Name implements plugin.Handler.
+func (h *handler) Name() string { return directive }
+
+// ServeDNS implements plugin.Handler.
+func (h *handler) ServeDNS(_ context.Context, w dns.ResponseWriter, r *dns.Msg) (int, error) {
+	m := new(dns.Msg)
+	m.SetReply(r)
+	m.Rcode, m.Authoritative, m.Truncated = h.rcode, true, h.truncated
+	m.Answer, m.Extra = h.answer, h.extra
+	if err := w.WriteMsg(m); err != nil {
+		return dns.RcodeServerFailure, err
+	}
+	return dns.RcodeSuccess, nil
+}

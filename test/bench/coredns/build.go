@@ -1,0 +1,27 @@
+package coredns
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"path/filepath"
+
+	"github.com/k8s-endpoints/k8s_endpoints/test/cluster/gobuild"
+)
+
+// Build builds a command of this repository, such as ./cmd/coredns, and returns
+// the path of the program. The working folder must be in the repository.
+func Build(ctx context.Context, command string) (string, error) {
+	root, err := gobuild.ModuleRoot(ctx)
+	if err != nil {
+		return "", err
+	}
+	// Another copy of the repository has programs of its own.
+	copyOf := sha256.Sum256([]byte(root))
+	dir, err := gobuild.Cache("bench", hex.EncodeToString(copyOf[:8]))
+	if err != nil {
+		return "", err
+	}
+	program := filepath.Join(dir, filepath.Base(command))
+	return program, gobuild.Build(ctx, root, nil, "-o", program, command)
+}

@@ -1,0 +1,148 @@
+// Command bench measures k8s_endpoints against the stock plugin kubernetes, and
+// against a ceiling: a plugin that sends the same records without a look-up.
+// All runs on one machine, with a real control plane, on the loopback
+// interface. What it measures goes to docs/performance.json, and from there
+// into README.md and docs/performance.svg.
+//
+//	go run ./test/bench               everything, about a quarter of an hour
+//	go run ./test/bench -short        less of everything, in under 3 minutes
+//	go run ./test/bench -only queries,scale
+//	go run ./test/bench -render       README.md and the plot again, from the file
+//
+// With -only, the other sections stay in the file as they are. The figures of
+// -short, and of any other file than docs/performance.json, are printed and
+// leave README.md alone. It needs Linux, two cores, taskset (util-linux) and
+// dnsperf. The working folder must be that of the repository.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+
+	"github.com/k8s-endpoints/k8s_endpoints/test/bench/figures"
+)
+
+// section is a part of a run that can run alone.
+type section struct {
+	name string
+	run  func(context.Context, *bench) error
+}
+
+var sections = []section{
+	{"servedns", measureServeDNS},
+	{"queries", measureQueries},
+	{"changes", measureChanges},
+	{"scale", measureScale},
+}
+
+// Where figures are kept: those that README.md shows, and others.
+const (
+	published   = "docs/performance.json"
+	unpublished = "build/performance.json"
+)
+
+type options struct {
+	file   string
+	only   string
+	short  bool
+	render bool
+}
+
+func main() {
+	var o options
+	flag.StringVar(&o.file, "file", "", "keep the figures in `FILE` (default "+published+", with -short "+unpublished+")")
+	flag.StringVar(&o.only, "only", "", "run only the `SECTIONS`, separated by commas: "+names())
+	flag.BoolVar(&o.short, "short", false, "run less of everything")
+	flag.BoolVar(&o.render, "render", false, "measure nothing; write README.md and the plot from the file")
+	flag.Parse()
+	if o.file == "" {
+		o.file = published
+		if o.short {
+			o.file = unpublished
+		}
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	if err := run(ctx, o); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context, o options) error {
+	if !o.render {
+		if err := measure(ctx, o); err != nil {
+			return err
+		}
+	}
+	return show(ctx, o.file)
+}
+
+// measure runs the sections, and saves after each what there is by then.
+func measure(ctx context.Context, o options) error {
+	chosen, err := choose(o.only)
+	if err != nil {
+		return err
+	}
+	b, err := newBench(ctx, o)
+	if err != nil {
+		return err
+	}
+	if err := os.MkdirAll(filepath.Dir(o.file), 0o755); err != nil {
+		return err
+	}
+	for _, s := range chosen {
+		b.say("%s", s.name)
+		if err := s.run(ctx, b); err != nil {
+			return fmt.Errorf("%s: %w", s.name, err)
+		}
+		b.report.Runs[s.name] = b.this
+		if err := b.report.Save(o.file); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func choose(only string) ([]section, error) {
+	if only == "" {
+		return sections, nil
+	}
+	var chosen []section
+	for name := range strings.SplitSeq(only, ",") {
+		i := slices.IndexFunc(sections, func(s section) bool { return s.name == name })
+		if i < 0 {
+			return nil, fmt.Errorf("there is no section %q; there are %s", name, names())
+		}
+		chosen = append(chosen, sections[i])
+	}
+	return chosen, nil
+}
+
+func names() string {
+	var all []string
+	for _, s := range sections {
+		all = append(all, s.name)
+	}
+	return strings.Join(all, ", ")
+}
+
+// earlier returns the report that a run of some sections adds to.
+func earlier(o options) (*figures.Report, error) {
+	r, err := figures.Load(o.file)
+	if o.only == "" || errors.Is(err, os.ErrNotExist) {
+		r, err = new(figures.Report), nil
+	}
+	if r != nil && r.Runs == nil {
+		r.Runs = make(map[string]figures.Run)
+	}
+	return r, err
+}

@@ -1,0 +1,93 @@
+package render
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/k8s-endpoints/k8s_endpoints/test/bench/figures"
+)
+
+func TestIntoReplacesWhatStandsBetweenTheComments(t *testing.T) {
+	const document = "before\n" + begin + "old\n" + end + "after\n"
+	once, err := Into(document, "new\n")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := "before\n" + begin + "\nnew\n\n" + end + "after\n"; once != want {
+		t.Errorf("got %q, want %q", once, want)
+	}
+	if twice, err := Into(once, "new\n"); err != nil || twice != once {
+		t.Errorf("a second time: got %q, %v", twice, err)
+	}
+	for _, missing := range []string{begin, end} {
+		if _, err := Into(strings.Replace(document, missing, "", 1), ""); err == nil || !strings.Contains(err.Error(), strings.TrimSpace(missing)) {
+			t.Errorf("without %q: got %v", missing, err)
+		}
+	}
+}
+
+func TestNumbersAsPeopleReadThem(t *testing.T) {
+	for n, want := range map[int]string{0: "0", 999: "999", 1000: "1,000", -100: "-100", -1000: "-1,000", 1234567: "1,234,567"} {
+		if got := number(n); got != want {
+			t.Errorf("%d: got %s, want %s", n, got, want)
+		}
+	}
+	for value, want := range map[float64]string{0: "0", 7.4: "7", 51234: "51,200", 334.4: "334", 999500: "1,000,000"} {
+		if got := significant(value); got != want {
+			t.Errorf("%v: got %s, want %s", value, got, want)
+		}
+	}
+}
+
+func servedAs(name, plugin string, nanos, allocs float64) figures.ServeDNS {
+	return figures.ServeDNS{Case: name, Client: "1232", Plugin: plugin, Nanos: nanos, Allocs: allocs}
+}
+
+func queriesAt(name string, endpoints int, server string, rates ...float64) figures.Queries {
+	return figures.Queries{Case: name, Endpoints: endpoints, Client: client, Server: server, PerSecond: figures.NewSeries(rates)}
+}
+
+func TestTargets(t *testing.T) {
+	large := figures.Memory{Endpoints: 1000, Server: figures.Ours, IdleHeap: 1000, LiveHeap: 201000, IdleRSS: 5000, ListPeakRSS: 405000, RelistPeakRSS: 405000, PerEndpoint: 200}
+	larger := large
+	larger.RelistPeakRSS++
+	clusterIP := figures.Memory{Endpoints: 1000, Server: figures.Ours, ClusterIP: true, PerEndpoint: 1.2}
+	slow := figures.Changes{Server: figures.Ours, PerSecond: 500, CPUPerEvent: 2, Answer: figures.Quantiles{P99: 21}}
+	stock := figures.Changes{Server: figures.Stock, PerSecond: 500, CPUPerEvent: 2}
+	for _, tc := range []struct {
+		name string
+		got  target
+		want string
+		met  bool
+	}{
+		{"without figures there is no verdict", srvAgainstStock(nil), "", false},
+		{"ratios are those of neighbouring rounds", srvAgainstStock([]figures.Queries{
+			queriesAt("SRV", 100, figures.Ours, 60, 30, 66), queriesAt("SRV", 100, figures.Stock, 10, 5, 11),
+		}), "6.00 times", true},
+		{"a Pod's name is slower in a large Service", podInLargeService([]figures.Queries{
+			queriesAt("Pod", 1, figures.Ours, 100), queriesAt("Pod", 5000, figures.Ours, 94),
+		}), "94.0 %", false},
+		{"one size of several is missing", againstCeiling([]figures.Queries{
+			queriesAt("A", 1, figures.Ours, 100), queriesAt("A", 1, figures.Ceiling, 100),
+		}), "", false},
+		{"the worst name that falls through counts", added([]figures.ServeDNS{
+			servedAs("fallthrough_a", figures.Ours, 400, 1), servedAs("fallthrough_a", figures.Ceiling, 100, 1),
+			servedAs("fallthrough_b", figures.Ours, 401, 1), servedAs("fallthrough_b", figures.Ceiling, 100, 1),
+		}, "", "fallthrough"), "301 ns, 0 allocations", false},
+		{"the message is an allocation of ours", allocations([]figures.ServeDNS{
+			servedAs("A", figures.Ours, 1, 8), servedAs("A", figures.Ceiling, 1, 6),
+		}), "3", true},
+		{"heap per endpoint", perHeadlessEndpoint([]figures.Memory{large, clusterIP}), "200 bytes", true},
+		{"ClusterIP endpoints cost something", perClusterIPEndpoint([]figures.Memory{large, clusterIP}), "1.2 bytes", false},
+		{"a peak of twice the heap", peak([]figures.Memory{large}), "list 2.00, relist 2.00 times (the heap: -0.01, -0.01)", true},
+		{"a second list peaks higher", peak([]figures.Memory{larger}), "list 2.00, relist 2.00 times (the heap: -0.01, -0.01)", false},
+		{"answers come late", stormTime([]figures.Changes{slow}), "21.0 ms at 500 events/s", false},
+		{"the same CPU is no more", stormCPU([]figures.Changes{slow, stock}), "2.00 ms each, *kubernetes* 2.00", true},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			if tc.got.got != tc.want || tc.got.got != "" && tc.got.met != tc.met {
+				t.Errorf("got %q, met %t, want %q, %t", tc.got.got, tc.got.met, tc.want, tc.met)
+			}
+		})
+	}
+}

@@ -1,0 +1,229 @@
+package render
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/k8s-endpoints/k8s_endpoints/test/bench/figures"
+)
+
+// A target is a bound on what is measured.
+type target struct {
+	measure, want string
+	// got is empty where the report has no such figure.
+	got string
+	met bool
+}
+
+func targetTable(r *figures.Report) string {
+	var rows [][]string
+	for _, t := range targets(r) {
+		if t.got == "" {
+			continue
+		}
+		verdict := "**missed**"
+		if t.met {
+			verdict = "met"
+		}
+		rows = append(rows, []string{t.measure, t.want, t.got, verdict})
+	}
+	return table("**Targets**, and what was measured:", 4, []string{"measure", "target", "measured", ""}, rows)
+}
+
+func targets(r *figures.Report) []target {
+	return []target{
+		againstStock(r.Queries),
+		againstCeiling(r.Queries),
+		podAgainstStock(r.Queries),
+		podInLargeService(r.Queries),
+		srvAgainstStock(r.Queries),
+		added(r.ServeDNS, "a name that falls through, cost added", "fallthrough"),
+		added(r.ServeDNS, "NXDOMAIN, cost added", "nxdomain"),
+		allocations(r.ServeDNS),
+		perHeadlessEndpoint(r.Memory),
+		perClusterIPEndpoint(r.Memory),
+		peak(r.Memory),
+		stormTime(r.Changes),
+		stormCPU(r.Changes),
+	}
+}
+
+// The client of all targets takes answers of this size, in bytes.
+const client = 1232
+
+func ratio(all []figures.Queries, name string, endpoints int, against string) (float64, bool) {
+	ours, other := find(all, name, endpoints, client, figures.Ours), find(all, name, endpoints, client, against)
+	if ours == nil || other == nil {
+		return 0, false
+	}
+	return ours.PerSecond.Ratio(other.PerSecond), true
+}
+
+var sizes = []int{1, 10, 100, 1000, 5000}
+
+func againstStock(all []figures.Queries) target {
+	want := []float64{1.4, 2, 4, 22, 110}
+	t := target{measure: "A, 1, 10, 100, 1,000 and 5,000 endpoints, against *kubernetes*", want: "≥ 1.4 / 2 / 4 / 22 / 110 times", met: true}
+	var got []string
+	for i, n := range sizes {
+		found, ok := ratio(all, "A", n, figures.Stock)
+		if !ok {
+			return t
+		}
+		got, t.met = append(got, times(found)), t.met && found >= want[i]
+	}
+	t.got = strings.Join(got, " / ") + " times"
+	return t
+}
+
+func againstCeiling(all []figures.Queries) target {
+	t := target{measure: "the same against the ceiling", want: "≥ 95 % each", met: true}
+	var got []string
+	for _, n := range sizes {
+		found, ok := ratio(all, "A", n, figures.Ceiling)
+		if !ok {
+			return t
+		}
+		got, t.met = append(got, fmt.Sprintf("%.1f", 100*found)), t.met && found >= .95
+	}
+	t.got = strings.Join(got, " / ") + " %"
+	return t
+}
+
+func podAgainstStock(all []figures.Queries) target {
+	return faster(all, "a Pod's name in a Service of 5,000, against *kubernetes*", "Pod", 5000, 5)
+}
+
+func srvAgainstStock(all []figures.Queries) target {
+	return faster(all, "SRV of 100 endpoints, against *kubernetes*", "SRV", 100, 6)
+}
+
+func faster(all []figures.Queries, measure, name string, endpoints int, want float64) target {
+	t := target{measure: measure, want: fmt.Sprintf("≥ %g times", want)}
+	if found, ok := ratio(all, name, endpoints, figures.Stock); ok {
+		t.got, t.met = times(found)+" times", found >= want
+	}
+	return t
+}
+
+// podInLargeService compares medians, since the two cases had different rounds.
+func podInLargeService(all []figures.Queries) target {
+	t := target{measure: "a Pod's name in a Service of 5,000, against one in a Service of 1", want: "the same (≥ 95 %)"}
+	large, small := find(all, "Pod", 5000, client, figures.Ours), find(all, "Pod", 1, client, figures.Ours)
+	if large != nil && small != nil {
+		found := large.PerSecond.Median / small.PerSecond.Median
+		t.got, t.met = percent(found), found >= .95
+	}
+	return t
+}
+
+// added takes the worst of the cases whose names begin as cases says. What the
+// ceiling costs is the server's and the benchmark's.
+func added(all []figures.ServeDNS, measure, cases string) target {
+	t := target{measure: measure, want: "≤ 300 ns, 0 allocations"}
+	var nanos, allocs float64
+	for _, ours := range all {
+		if ours.Plugin != figures.Ours || !strings.HasPrefix(ours.Case, cases) {
+			continue
+		}
+		if ceiling := findServed(all, ours, figures.Ceiling); ceiling != nil {
+			nanos, allocs = max(nanos, ours.Nanos-ceiling.Nanos), max(allocs, ours.Allocs-ceiling.Allocs)
+			t.got = fmt.Sprintf("%.0f ns, %.0f allocations", nanos, allocs)
+		}
+	}
+	t.met = nanos <= 300 && allocs == 0
+	return t
+}
+
+// allocations counts the message, which the ceiling makes too, but nothing else
+// that it allocates: that is the server's.
+func allocations(all []figures.ServeDNS) target {
+	t := target{measure: "allocations per A answer, any size", want: "≤ 3 of ours"}
+	var most float64
+	for _, ours := range all {
+		if ours.Plugin != figures.Ours || ours.Case != "A" {
+			continue
+		}
+		if ceiling := findServed(all, ours, figures.Ceiling); ceiling != nil {
+			most = max(most, ours.Allocs-ceiling.Allocs+1)
+			t.got = fmt.Sprintf("%.0f", most)
+		}
+	}
+	t.met = most <= 3
+	return t
+}
+
+// perHeadlessEndpoint looks at the cluster whose Services are large: in that of
+// small ones the Services weigh more.
+func perHeadlessEndpoint(all []figures.Memory) target {
+	t := target{measure: "live heap per headless endpoint", want: "≤ 200 bytes"}
+	if m := most(all, false); m != nil {
+		t.got, t.met = fmt.Sprintf("%.0f bytes", m.PerEndpoint), m.PerEndpoint <= 200
+	}
+	return t
+}
+
+// perClusterIPEndpoint takes less than a byte, which is what two runs of one
+// process differ by, for none.
+func perClusterIPEndpoint(all []figures.Memory) target {
+	t := target{measure: "live heap per endpoint behind a ClusterIP Service", want: "0 bytes"}
+	if m := most(all, true); m != nil {
+		t.got, t.met = fmt.Sprintf("%.1f bytes", m.PerEndpoint), m.PerEndpoint < 1
+	}
+	return t
+}
+
+// most returns ours of the cluster with the most endpoints of a kind.
+func most(all []figures.Memory, clusterIP bool) *figures.Memory {
+	var found *figures.Memory
+	for i, m := range all {
+		if m.Server == figures.Ours && m.ClusterIP == clusterIP && (found == nil || m.Endpoints > found.Endpoints) {
+			found = &all[i]
+		}
+	}
+	return found
+}
+
+// peak is about the whole process, so about what is resident.
+func peak(all []figures.Memory) target {
+	t := target{measure: "peak while listing, above the idle process", want: "≤ 2 times the live heap"}
+	m := most(all, false)
+	if m == nil {
+		return t
+	}
+	above := func(peak, idle uint64) float64 {
+		return (float64(peak) - float64(idle)) / (float64(m.LiveHeap) - float64(m.IdleHeap))
+	}
+	first, again := above(m.ListPeakRSS, m.IdleRSS), above(m.RelistPeakRSS, m.IdleRSS)
+	t.got = fmt.Sprintf("list %.2f, relist %.2f times (the heap: %.2f, %.2f)",
+		first, again, above(m.ListPeakHeap, m.IdleHeap), above(m.RelistPeakHeap, m.IdleHeap))
+	t.met = max(first, again) <= 2
+	return t
+}
+
+func storm(all []figures.Changes, server string) *figures.Changes {
+	for i, c := range all {
+		if c.PerSecond > 0 && c.Server == server {
+			return &all[i]
+		}
+	}
+	return nil
+}
+
+func stormTime(all []figures.Changes) target {
+	t := target{measure: "slice event to new answer, p99, Service of 10,000, 500 events/s", want: "≤ 20 ms"}
+	if c := storm(all, figures.Ours); c != nil {
+		t.got, t.met = fmt.Sprintf("%.1f ms at %.0f events/s", c.Answer.P99, c.PerSecond), c.Answer.P99 <= 20 && c.PerSecond >= .99*500
+	}
+	return t
+}
+
+func stormCPU(all []figures.Changes) target {
+	t := target{measure: "CPU for the same events", want: "no more than *kubernetes*"}
+	ours, stock := storm(all, figures.Ours), storm(all, figures.Stock)
+	if ours != nil && stock != nil {
+		t.got = fmt.Sprintf("%.2f ms each, *kubernetes* %.2f", ours.CPUPerEvent, stock.CPUPerEvent)
+		t.met = ours.CPUPerEvent <= stock.CPUPerEvent
+	}
+	return t
+}

@@ -1,0 +1,144 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/k8s-endpoints/k8s_endpoints/test/bench/coredns"
+	"github.com/k8s-endpoints/k8s_endpoints/test/bench/figures"
+	"github.com/k8s-endpoints/k8s_endpoints/test/bench/workload"
+
+	"github.com/miekg/dns"
+)
+
+// plugins are those that are measured against each other on the same objects.
+var plugins = []string{figures.Ours, figures.Stock}
+
+// server is one of them, alone in its CoreDNS.
+type server struct {
+	*coredns.Process
+	address, pprof string
+}
+
+// settings of a server, of which the zero one is the usual.
+type settings struct {
+	pinned, traced bool
+	// kubeconfig is another than the scene's.
+	kubeconfig string
+}
+
+// start returns when the process runs, long before it answers.
+func (b *bench) start(sc *scene, plugin string, set settings) (*server, error) {
+	address, err := coredns.Address()
+	if err != nil {
+		return nil, err
+	}
+	pprof, err := coredns.Address()
+	if err != nil {
+		return nil, err
+	}
+	kubeconfig := sc.kubeconfig
+	if set.kubeconfig != "" {
+		kubeconfig = set.kubeconfig
+	}
+	program := coredns.Program{Path: b.program, Core: coredns.AnyCore, Corefile: corefile(plugin, kubeconfig, address, pprof)}
+	if set.pinned {
+		program.Core = serverCore
+	}
+	if set.traced {
+		program.Env = []string{coredns.TraceHeap}
+	}
+	process, err := coredns.Start(program)
+	return &server{Process: process, address: address, pprof: pprof}, err
+}
+
+func corefile(plugin, kubeconfig, address, pprof string) string {
+	host, port, _ := strings.Cut(address, ":")
+	return fmt.Sprintf(`.:%s {
+    bind %s
+    pprof %s
+    %s cluster.local in-addr.arpa ip6.arpa {
+        kubeconfig %s
+    }
+}
+`, port, host, pprof, plugin, kubeconfig)
+}
+
+// syncLimit is how long a server may take to list what there is.
+const syncLimit = time.Minute
+
+// step is how often a server is asked whether it answers yet.
+const step = 2 * time.Millisecond
+
+// serves returns when the server knows the last endpoint of the Service.
+func (s *server) serves(ctx context.Context, service workload.Service) error {
+	_, err := s.firstAnswer(ctx, service)
+	return err
+}
+
+// firstAnswer returns the time from the start of the process until it knows the
+// last endpoint of the Service.
+func (s *server) firstAnswer(ctx context.Context, service workload.Service) (time.Duration, error) {
+	ctx, cancel := context.WithTimeout(ctx, syncLimit)
+	defer cancel()
+	last := service.Endpoints - 1
+	want := service.Address(last).String()
+	at, err := s.Await(ctx, s.address, question(service.PodFQDN(last), dns.TypeA, 0), step, func(m *dns.Msg) error {
+		if len(m.Answer) != 1 || m.Answer[0].(*dns.A).A.String() != want {
+			return fmt.Errorf("got %s and %v, want %s", dns.RcodeToString[m.Rcode], m.Answer, want)
+		}
+		return nil
+	})
+	return at.Sub(s.Started), err
+}
+
+// question is one of a client that takes answers of size bytes, with EDNS where
+// that is more than 512.
+func question(name string, qtype uint16, size int) *dns.Msg {
+	m := new(dns.Msg)
+	m.SetQuestion(name, qtype)
+	if size > dns.MinMsgSize {
+		m.SetEdns0(uint16(size), false)
+	}
+	return m
+}
+
+// during starts servers of all plugins, and stops them after do, in whatever way
+// it ends.
+func (b *bench) during(sc *scene, set settings, do func(map[string]*server) error) (err error) {
+	servers := make(map[string]*server)
+	defer func() {
+		for _, s := range servers {
+			err = errors.Join(err, s.Stop())
+		}
+	}()
+	for _, plugin := range plugins {
+		s, err := b.start(sc, plugin, set)
+		if err != nil {
+			return err
+		}
+		servers[plugin] = s
+	}
+	return do(servers)
+}
+
+// alone does the same for one plugin after the other.
+func (b *bench) alone(sc *scene, set settings, do func(plugin string, s *server) error) error {
+	for _, plugin := range plugins {
+		err := func() (err error) {
+			s, err := b.start(sc, plugin, set)
+			if err != nil {
+				return err
+			}
+			defer func() { err = errors.Join(err, s.Stop()) }()
+			return do(plugin, s)
+		}()
+		if err != nil {
+			return fmt.Errorf("%s: %w", plugin, err)
+		}
+	}
+	return nil
+}
