@@ -36,7 +36,7 @@ func stale(all ...question) []question {
 // be away.
 type memory struct {
 	*place
-	gate     *gate
+	gate     *testGate
 	snapshot string
 	corefile string
 }
@@ -112,7 +112,7 @@ func TestAStartWithoutTheAPIServerFromASnapshot(t *testing.T) {
 	last := question{name: m.name("last"), qtype: "A", want: found(at(m.name("last"), "192.0.2.1")...)}
 	wantSoon(t, first, last)
 	must(t, first.Stop())
-	m.gate.close()
+	m.gate.Close()
 
 	// The server starts only when it is ready.
 	s := server.New(t, m.corefile)
@@ -130,7 +130,7 @@ func TestAStartWithoutTheAPIServerFromASnapshot(t *testing.T) {
 	}
 	m.changeEverything(t)
 	wantNow(t, s, stale(before...)...)
-	m.gate.open()
+	must(t, m.gate.Open())
 	wantSoon(t, s, after...)
 	wantMetrics(t, s, sample{"stale_sources", 0})
 	for _, l := range loads {
@@ -139,7 +139,7 @@ func TestAStartWithoutTheAPIServerFromASnapshot(t *testing.T) {
 	must(t, s.Stop())
 
 	// The next process has what this one has learnt.
-	m.gate.close()
+	m.gate.Close()
 	wantNow(t, server.New(t, m.corefile), stale(after...)...)
 }
 
@@ -149,7 +149,7 @@ func TestAStartWithASnapshotThatIsOfNoUse(t *testing.T) {
 	first := server.New(t, m.corefile)
 	wantSoon(t, first, questions...)
 	must(t, first.Stop())
-	m.gate.close()
+	m.gate.Close()
 	good, err := os.ReadFile(m.snapshot)
 	must(t, err)
 	for _, tc := range []struct {
