@@ -25,21 +25,21 @@ type chainKey struct{}
 
 // follow answers with the alias and with what its target has, whose response
 // code is the answer's (RFC 6604, section 3).
-func (h *handler) follow(ctx context.Context, q *query, set *records.Set) (int, error) {
+func (h *handler) follow(ctx context.Context, q *query, set *records.Set) *dns.Msg {
 	target := set.Service.Target
 	m := newReply(q.r)
-	m.Answer = []dns.RR{&dns.CNAME{Hdr: header(q.owner(), dns.TypeCNAME, or(set.Limits.TTL, h.ttl)), Target: target}}
-	if q.qtype() == dns.TypeCNAME || q.qtype() == dns.TypeANY {
-		return h.write(ctx, q, m)
+	m.Answer = []dns.RR{&dns.CNAME{Hdr: header(q.asked.Owner, dns.TypeCNAME, or(set.Limits.TTL, h.ttl)), Target: target}}
+	if q.asked.Type == dns.TypeCNAME || q.asked.Type == dns.TypeANY {
+		return m
 	}
 	chain, _ := ctx.Value(chainKey{}).([]string)
 	if len(chain) >= maxChain || slices.Contains(chain, q.lower) {
-		return h.fail(ctx, q, "ExternalName Services lead to each other in a loop or too long a chain")
+		return h.fail(q, "ExternalName Services lead to each other in a loop or too long a chain")
 	}
 	ctx = context.WithValue(ctx, chainKey{}, append(slices.Clip(chain), q.lower))
-	found, err := h.upstream.Lookup(ctx, request.Request{W: q.w, Req: q.r}, target, q.qtype())
+	found, err := h.upstream.Lookup(ctx, request.Request{W: q.w, Req: q.r}, target, q.asked.Type)
 	if err != nil || found == nil {
-		return h.fail(ctx, q, "no answer for the external name "+target)
+		return h.fail(q, "no answer for the external name "+target)
 	}
 	why, told := extendedError(found)
 	switch found.Rcode {
@@ -55,11 +55,11 @@ func (h *handler) follow(ctx context.Context, q *query, set *records.Set) (int, 
 		// Nobody here resolves such names: the client may know who does.
 	default:
 		if why.ExtraText != "" {
-			return h.fail(ctx, q, why.ExtraText)
+			return h.fail(q, why.ExtraText)
 		}
-		return h.fail(ctx, q, dns.RcodeToString[found.Rcode]+" for the external name "+target)
+		return h.fail(q, dns.RcodeToString[found.Rcode]+" for the external name "+target)
 	}
-	return h.write(ctx, q, m)
+	return m
 }
 
 // add completes the alias in m with what was found for its target.
@@ -111,10 +111,10 @@ func extendedError(m *dns.Msg) (why dns.EDNS0_EDE, told bool) {
 }
 
 // fail says that an external name could not be resolved.
-func (h *handler) fail(ctx context.Context, q *query, why string) (int, error) {
+func (h *handler) fail(q *query, why string) *dns.Msg {
 	m := newReply(q.r)
 	m.Rcode = dns.RcodeServerFailure
 	m.Authoritative = false
 	explain(q, m, dns.ExtendedErrorCodeOther, why)
-	return h.write(ctx, q, m)
+	return m
 }

@@ -42,82 +42,100 @@ type query struct {
 	r     *dns.Msg
 	lower string
 	// zone is written as in the question.
-	zone  string
-	name  name.Name
+	zone string
+	// asked is what a record set needs to know.
+	asked records.Question
 	cache *cache
 	// stale tells that the answer is from a snapshot.
 	stale bool
 }
-
-// owner returns the name as it was asked.
-func (q *query) owner() string { return q.r.Question[0].Name }
-
-func (q *query) qtype() uint16 { return q.r.Question[0].Qtype }
 
 // Name implements plugin.Handler.
 func (h *handler) Name() string { return pluginName }
 
 // ServeDNS implements plugin.Handler.
 func (h *handler) ServeDNS(ctx context.Context, w dns.ResponseWriter, r *dns.Msg) (int, error) {
-	q, ours := h.parse(w, r)
-	if !ours {
+	m := h.answer(ctx, w, r)
+	// A question has a goroutine of its own, whose stack begins small: what
+	// follows must not stand upon the frames of what made the answer, or the
+	// stack has to grow for it once more, which costs as much as the answer.
+	if m == nil {
 		return plugin.NextOrFailure(pluginName, h.next, ctx, w, r)
 	}
-	if h.mayOwn(q.name) && !q.cache.synced.Load() {
-		return h.notReady(ctx, &q)
+	h.counters.count(ctx, r.Question[0].Qtype, m)
+	if err := w.WriteMsg(m); err != nil {
+		return dns.RcodeServerFailure, err
 	}
-	switch q.name.Kind {
+	return dns.RcodeSuccess, nil
+}
+
+// answer returns nil for a question that passes on.
+func (h *handler) answer(ctx context.Context, w dns.ResponseWriter, r *dns.Msg) *dns.Msg {
+	var q query
+	if !h.parse(&q, w, r) {
+		return nil
+	}
+	m := h.reply(ctx, &q)
+	if m != nil && q.stale {
+		explainStale(&q, m)
+	}
+	return m
+}
+
+func (h *handler) reply(ctx context.Context, q *query) *dns.Msg {
+	if h.mayOwn(&q.asked.Name) && !q.cache.synced.Load() {
+		return h.notReady(q)
+	}
+	switch q.asked.Name.Kind {
 	case name.Version:
-		return h.version(ctx, &q)
+		return h.version(q)
 	case name.Reverse:
-		if sets := q.cache.publishers(q.name.Address); len(sets) > 0 {
-			return h.reverse(ctx, &q, sets)
+		if sets := q.cache.publishers(q.asked.Name.Address); len(sets) > 0 {
+			return h.reverse(q, sets)
 		}
 	default:
-		if q.name.Key == "" {
+		if q.asked.Name.Key == "" {
 			break
 		}
-		if set := q.cache.set(q.name.Key); set != nil {
-			return h.service(ctx, &q, set)
+		if set := q.cache.set(q.asked.Name.Key); set != nil {
+			return h.service(ctx, q, set)
 		}
 	}
 	if h.fall.Match(q.lower) != "" {
-		return plugin.NextOrFailure(pluginName, h.next, ctx, w, r)
+		return nil
 	}
-	return h.notOwned(ctx, &q)
+	return h.notOwned(q)
 }
 
-// parse is not ours for what the design leaves to other plugins: other classes
-// and opcodes, zone transfers, names outside of the zones.
-func (h *handler) parse(w dns.ResponseWriter, r *dns.Msg) (query, bool) {
+// parse reads the question into q. It is not ours for what the design leaves to
+// other plugins: other classes and opcodes, zone transfers, names outside of the
+// zones.
+func (h *handler) parse(q *query, w dns.ResponseWriter, r *dns.Msg) (ours bool) {
 	if r.Opcode != dns.OpcodeQuery || len(r.Question) != 1 {
-		return query{}, false
+		return false
 	}
 	asked := &r.Question[0]
 	if asked.Qclass != dns.ClassINET || asked.Qtype == dns.TypeAXFR || asked.Qtype == dns.TypeIXFR {
-		return query{}, false
+		return false
 	}
-	lower := strings.ToLower(asked.Name)
-	zone := h.zones.Match(lower)
+	q.lower = strings.ToLower(asked.Name)
+	zone := h.zones.Match(q.lower)
 	if zone == "" {
-		return query{}, false
+		return false
 	}
-	c := h.cache.Load()
-	return query{
-		w:     w,
-		r:     r,
-		lower: lower,
-		zone:  asked.Name[len(lower)-len(zone):],
-		name:  name.Parse(lower, zone),
-		cache: c,
-		// Read before the answer is made, so that none from a snapshot passes for
-		// a current one.
-		stale: c.stale.Load(),
-	}, true
+	q.w, q.r = w, r
+	q.zone = asked.Name[len(q.lower)-len(zone):]
+	q.asked.Owner, q.asked.Type = asked.Name, asked.Qtype
+	q.asked.Name = name.Parse(q.lower, zone)
+	q.cache = h.cache.Load()
+	// Read before the answer is made, so that none from a snapshot passes for a
+	// current one.
+	q.stale = q.cache.stale.Load()
+	return true
 }
 
 // mayOwn tells whether a Service could own the name.
-func (h *handler) mayOwn(n name.Name) bool {
+func (h *handler) mayOwn(n *name.Name) bool {
 	switch {
 	case n.Kind == name.Reverse:
 		return true
@@ -131,19 +149,14 @@ func (h *handler) mayOwn(n name.Name) bool {
 }
 
 // service answers for a name that the Service of set owns.
-func (h *handler) service(ctx context.Context, q *query, set *records.Set) (int, error) {
+func (h *handler) service(ctx context.Context, q *query, set *records.Set) *dns.Msg {
 	// The text of a name is never shorter than its wire form less one.
-	offset := headerSize + len(q.owner()) + 1 + 4
-	a := set.Answer(records.Question{
-		Owner:      q.owner(),
-		Name:       q.name,
-		Type:       q.qtype(),
-		TTL:        or(set.Limits.TTL, h.ttl),
-		Offset:     offset,
-		Room:       capacity(q) - offset,
-		MaxAnswers: or(set.Limits.MaxAnswers, h.maxAnswers),
-		Explain:    q.r.IsEdns0() != nil,
-	})
+	offset := headerSize + len(q.asked.Owner) + 1 + 4
+	q.asked.TTL = or(set.Limits.TTL, h.ttl)
+	q.asked.Offset, q.asked.Room = offset, capacity(q)-offset
+	q.asked.MaxAnswers = or(set.Limits.MaxAnswers, h.maxAnswers)
+	q.asked.Explain = q.r.IsEdns0() != nil
+	a := set.Answer(&q.asked)
 	switch a.Outcome {
 	case records.Elsewhere:
 		return h.follow(ctx, q, set)
@@ -156,13 +169,13 @@ func (h *handler) service(ctx context.Context, q *query, set *records.Set) (int,
 		if a.Note != "" {
 			explain(q, m, dns.ExtendedErrorCodeOther, a.Note)
 		}
-		return h.write(ctx, q, m)
+		return m
 	}
 	rcode := dns.RcodeSuccess
 	if a.Outcome == records.NoName {
 		rcode = dns.RcodeNameError
 	}
-	return h.deny(ctx, q, denial{rcode: rcode, ttl: or(set.Limits.NegativeTTL, h.negativeTTL), note: a.Note})
+	return h.deny(q, denial{rcode: rcode, ttl: or(set.Limits.NegativeTTL, h.negativeTTL), note: a.Note})
 }
 
 // or returns what a Service says, or else what the stanza says.
@@ -205,36 +218,36 @@ func capacity(q *query) int {
 
 // reverse answers for the address that the sets publish: a PTR record for each
 // of their Services.
-func (h *handler) reverse(ctx context.Context, q *query, sets []*records.Set) (int, error) {
-	if q.qtype() != dns.TypePTR {
-		return h.negative(ctx, q, dns.RcodeSuccess, "an address has PTR records only")
+func (h *handler) reverse(q *query, sets []*records.Set) *dns.Msg {
+	if q.asked.Type != dns.TypePTR {
+		return h.negative(q, dns.RcodeSuccess, "an address has PTR records only")
 	}
 	m := newReply(q.r)
 	for _, set := range sets {
-		endpoint, ok := set.Reverse(q.name.Address)
+		endpoint, ok := set.Reverse(q.asked.Name.Address)
 		if !ok {
 			continue
 		}
 		labels := strings.Join([]string{endpoint, set.Service.Name, set.Service.Namespace, "svc"}, ".")
 		if target := under(labels, h.primary); len(target) <= name.Max {
-			m.Answer = append(m.Answer, &dns.PTR{Hdr: header(q.owner(), dns.TypePTR, or(set.Limits.TTL, h.ttl)), Ptr: target})
+			m.Answer = append(m.Answer, &dns.PTR{Hdr: header(q.asked.Owner, dns.TypePTR, or(set.Limits.TTL, h.ttl)), Ptr: target})
 		}
 	}
 	if len(m.Answer) == 0 {
-		return h.negative(ctx, q, dns.RcodeNameError, "no endpoint with this address")
+		return h.negative(q, dns.RcodeNameError, "no endpoint with this address")
 	}
-	return h.write(ctx, q, m)
+	return m
 }
 
 // version answers for the version of the specification (Kubernetes DNS
 // specification 1.1.0, section 2.2).
-func (h *handler) version(ctx context.Context, q *query) (int, error) {
-	if q.qtype() != dns.TypeTXT {
-		return h.negative(ctx, q, dns.RcodeSuccess, "the version has TXT records only")
+func (h *handler) version(q *query) *dns.Msg {
+	if q.asked.Type != dns.TypeTXT {
+		return h.negative(q, dns.RcodeSuccess, "the version has TXT records only")
 	}
 	m := newReply(q.r)
-	m.Answer = []dns.RR{&dns.TXT{Hdr: header(q.owner(), dns.TypeTXT, versionTTL), Txt: []string{specification}}}
-	return h.write(ctx, q, m)
+	m.Answer = []dns.RR{&dns.TXT{Hdr: header(q.asked.Owner, dns.TypeTXT, versionTTL), Txt: []string{specification}}}
+	return m
 }
 
 // The version of the Kubernetes DNS specification, and the TTL of its record in
@@ -245,39 +258,39 @@ const (
 )
 
 // notOwned answers for a name in the zone that no Service owns.
-func (h *handler) notOwned(ctx context.Context, q *query) (int, error) {
-	switch q.name.Kind {
+func (h *handler) notOwned(q *query) *dns.Msg {
+	switch q.asked.Name.Kind {
 	case name.Apex:
-		return h.apex(ctx, q)
+		return h.apex(q)
 	case name.Services, name.ReverseTree:
-		return h.negative(ctx, q, dns.RcodeSuccess, "no records here, only below")
+		return h.negative(q, dns.RcodeSuccess, "no records here, only below")
 	case name.Namespace:
 		if !q.cache.synced.Load() {
-			return h.notReady(ctx, q)
+			return h.notReady(q)
 		}
-		if q.cache.serves(q.name.Namespace) {
-			return h.negative(ctx, q, dns.RcodeSuccess, "no records here, only below")
+		if q.cache.serves(q.asked.Name.Namespace) {
+			return h.negative(q, dns.RcodeSuccess, "no records here, only below")
 		}
-		return h.negative(ctx, q, dns.RcodeNameError, "no headless or ExternalName Service in the namespace "+q.name.Namespace)
+		return h.negative(q, dns.RcodeNameError, "no headless or ExternalName Service in the namespace "+q.asked.Name.Namespace)
 	case name.Reverse:
-		return h.negative(ctx, q, dns.RcodeNameError, "no endpoint with this address")
+		return h.negative(q, dns.RcodeNameError, "no endpoint with this address")
 	case name.Other:
-		return h.negative(ctx, q, dns.RcodeNameError, "no name of a Service")
+		return h.negative(q, dns.RcodeNameError, "no name of a Service")
 	}
-	service, _, _ := strings.Cut(q.name.Key, ".")
-	return h.negative(ctx, q, dns.RcodeNameError, "no headless or ExternalName Service "+q.name.Namespace+"/"+service)
+	service, _, _ := strings.Cut(q.asked.Name.Key, ".")
+	return h.negative(q, dns.RcodeNameError, "no headless or ExternalName Service "+q.asked.Name.Namespace+"/"+service)
 }
 
-func (h *handler) apex(ctx context.Context, q *query) (int, error) {
+func (h *handler) apex(q *query) *dns.Msg {
 	m := newReply(q.r)
-	switch q.qtype() {
+	switch q.asked.Type {
 	case dns.TypeSOA:
 		soa := authority(q, h.ttl, h.negativeTTL)
 		m.Answer = []dns.RR{&soa}
 	case dns.TypeNS:
-		m.Answer = []dns.RR{&dns.NS{Hdr: header(q.owner(), dns.TypeNS, h.ttl), Ns: under("ns.dns", q.zone)}}
+		m.Answer = []dns.RR{&dns.NS{Hdr: header(q.asked.Owner, dns.TypeNS, h.ttl), Ns: under("ns.dns", q.zone)}}
 	default:
-		return h.negative(ctx, q, dns.RcodeSuccess, "no records of this type at the zone")
+		return h.negative(q, dns.RcodeSuccess, "no records of this type at the zone")
 	}
-	return h.write(ctx, q, m)
+	return m
 }

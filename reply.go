@@ -1,8 +1,6 @@
 package endpoints
 
 import (
-	"context"
-
 	"github.com/miekg/dns"
 )
 
@@ -31,18 +29,6 @@ func (m *reply) to(r *dns.Msg) *dns.Msg {
 	return &m.Msg
 }
 
-// write sends m and counts it.
-func (h *handler) write(ctx context.Context, q *query, m *dns.Msg) (int, error) {
-	if q.stale {
-		explainStale(q, m)
-	}
-	h.counters.count(ctx, q.qtype(), m)
-	if err := q.w.WriteMsg(m); err != nil {
-		return dns.RcodeServerFailure, err
-	}
-	return dns.RcodeSuccess, nil
-}
-
 // denial is a negative answer.
 type denial struct {
 	rcode int
@@ -53,8 +39,8 @@ type denial struct {
 }
 
 // negative denies with the stanza's TTL.
-func (h *handler) negative(ctx context.Context, q *query, rcode int, note string) (int, error) {
-	return h.deny(ctx, q, denial{rcode: rcode, ttl: h.negativeTTL, note: note})
+func (h *handler) negative(q *query, rcode int, note string) *dns.Msg {
+	return h.deny(q, denial{rcode: rcode, ttl: h.negativeTTL, note: note})
 }
 
 // negativeReply is a reply with its authority section, in one allocation.
@@ -65,23 +51,23 @@ type negativeReply struct {
 }
 
 // deny says that there are no records, or no name (RFC 2308, sections 3 and 5).
-func (h *handler) deny(ctx context.Context, q *query, d denial) (int, error) {
+func (h *handler) deny(q *query, d denial) *dns.Msg {
 	n := &negativeReply{soa: authority(q, d.ttl, d.ttl)}
 	n.ns[0] = &n.soa
 	m := n.to(q.r)
 	m.Rcode = d.rcode
 	m.Ns = n.ns[:]
 	explain(q, m, dns.ExtendedErrorCodeOther, d.note)
-	return h.write(ctx, q, m)
+	return m
 }
 
 // notReady says that it is too early to know (RFC 8914, section 4.15).
-func (h *handler) notReady(ctx context.Context, q *query) (int, error) {
+func (h *handler) notReady(q *query) *dns.Msg {
 	m := newReply(q.r)
 	m.Rcode = dns.RcodeServerFailure
 	m.Authoritative = false
 	explain(q, m, dns.ExtendedErrorCodeNotReady, "the first list of Services and EndpointSlices is not complete")
-	return h.write(ctx, q, m)
+	return m
 }
 
 // explanation is an OPT record with its one option, in one allocation.

@@ -64,48 +64,42 @@ type Question struct {
 func (q *Question) service() string { return q.Owner[q.Name.At:] }
 
 // Answer answers for a name at or below the name of the Service.
-func (s *Set) Answer(q Question) Answer {
-	if !q.Explain {
-		return s.answer(q)
+//
+// What is found out about the question is found out first, and returned: the
+// stack of a question is small, and drawing records must not begin deep in it.
+func (s *Set) Answer(q *Question) (a Answer) {
+	room := q.Room
+	if q.Explain {
+		// What is reduced is known before it is drawn.
+		if a.Note = s.note(q, Found); a.Note != "" {
+			room -= NoteSize(a.Note)
+		}
 	}
-	// What is reduced is known before it is drawn.
-	note := s.note(q, Found)
-	if note != "" {
-		q.Room -= NoteSize(note)
+	var m match
+	switch {
+	case s.Service.Kind == model.ExternalName:
+		s.external(&a, q)
+	case s.explains(q):
+		s.explanation(&a, q, room)
+	default:
+		s.match(&m, q)
+		a.Outcome = m.outcome
 	}
-	a := s.answer(q)
-	if a.Outcome != Found {
-		note = s.note(q, a.Outcome)
+	switch {
+	case m.from.n > 0:
+		s.addresses(&a, q, &m, room)
+	case len(m.runs) > 0:
+		s.srv(&a, q, m.runs, room)
 	}
-	a.Note = note
+	if q.Explain && a.Outcome != Found {
+		a.Note = s.note(q, a.Outcome)
+	}
 	return a
 }
 
 // NoteSize is the size of a note as an Extended DNS Error, in bytes (RFC 8914,
 // section 2).
 func NoteSize(note string) int { return 6 + len(note) }
-
-func (s *Set) answer(q Question) Answer {
-	if s.Service.Kind == model.ExternalName {
-		return s.external(q)
-	}
-	switch q.Name.Kind {
-	case name.Service:
-		return s.headless(q)
-	case name.Endpoint:
-		return s.endpoint(q)
-	case name.Protocol:
-		switch {
-		case q.Name.Protocol == Explanation && len(s.explained) > 0:
-			return s.explanation(q)
-		case s.hasProtocol(q.Name.Protocol):
-			return Answer{Outcome: NoData}
-		}
-	case name.Port:
-		return s.port(q)
-	}
-	return Answer{}
-}
 
 // Sizes of records in bytes (RFC 1035, section 4.1.3, RFC 3596 and RFC 2782),
 // with a compression pointer for the owner.
@@ -117,50 +111,75 @@ const (
 	sizeSRV     = sizePointer + sizeFixed + 6 // and the target, not compressed
 )
 
-// headless answers for the name of the Service. It does not exist where nothing is
-// published (Kubernetes DNS specification 1.1.0, section 2.4.1), unless an
-// endpoint below it has a name: NXDOMAIN would deny that too (RFC 8020).
-func (s *Set) headless(q Question) Answer {
-	if s.Len() == 0 {
-		return Answer{}
-	}
-	switch q.Type {
-	case dns.TypeA:
-		return s.addresses(q, s.name[family4])
-	case dns.TypeAAAA:
-		return s.addresses(q, s.name[family6])
-	case dns.TypeSRV:
-		return s.srv(q, s.numbers)
-	}
-	return Answer{Outcome: NoData}
+// match is what a question leads to: addresses or ports to draw records of, or
+// an outcome without any.
+type match struct {
+	outcome Outcome
+	from    span
+	// most bounds how many addresses are drawn; 0 is no bound.
+	most int
+	runs []run
 }
 
-// endpoint answers for an endpoint name in front of the name of the Service.
-func (s *Set) endpoint(q Question) Answer {
+// match finds what a question leads to.
+func (s *Set) match(m *match, q *Question) {
+	switch q.Name.Kind {
+	case name.Service:
+		s.matchService(m, q)
+	case name.Endpoint:
+		s.matchEndpoint(m, q)
+	case name.Protocol:
+		if s.hasProtocol(q.Name.Protocol) {
+			m.outcome = NoData
+		}
+	case name.Port:
+		s.matchPort(m, q)
+	}
+}
+
+// matchService is for the name of the Service. It does not exist where nothing
+// is published (Kubernetes DNS specification 1.1.0, section 2.4.1), unless an
+// endpoint below it has a name: NXDOMAIN would deny that too (RFC 8020).
+func (s *Set) matchService(m *match, q *Question) {
+	if s.Len() == 0 {
+		return
+	}
+	m.outcome, m.most = NoData, q.MaxAnswers
+	switch q.Type {
+	case dns.TypeA:
+		m.from = s.name[family4]
+	case dns.TypeAAAA:
+		m.from = s.name[family6]
+	case dns.TypeSRV:
+		m.runs = s.numbers
+	}
+}
+
+// matchEndpoint is for an endpoint name in front of the name of the Service.
+func (s *Set) matchEndpoint(m *match, q *Question) {
 	v4, v6 := s.endpointAddresses(q.Name.Endpoint)
 	if v4.n+v6.n == 0 {
-		return Answer{}
+		return
 	}
-	q.MaxAnswers = 0
+	m.outcome = NoData
 	switch q.Type {
 	case dns.TypeA:
-		return s.addresses(q, v4)
+		m.from = v4
 	case dns.TypeAAAA:
-		return s.addresses(q, v6)
+		m.from = v6
 	}
-	return Answer{Outcome: NoData}
 }
 
-// port answers for _port._protocol in front of the name of the Service.
-func (s *Set) port(q Question) Answer {
+// matchPort is for _port._protocol in front of the name of the Service.
+func (s *Set) matchPort(m *match, q *Question) {
 	runs := s.runsOf(q.Name.Port, q.Name.Protocol)
 	if len(runs) == 0 {
-		return Answer{}
+		return
 	}
-	if q.Type != dns.TypeSRV {
-		return Answer{Outcome: NoData}
+	m.outcome = NoData
+	if q.Type == dns.TypeSRV {
+		m.runs = runs
 	}
-	return s.srv(q, runs)
 }
 
 // endpointAddresses returns the addresses that an endpoint name resolves to.
@@ -230,38 +249,33 @@ func (p span) at(i int32) int32 {
 }
 
 // addresses draws A or AAAA records.
-func (s *Set) addresses(q Question, from span) Answer {
-	if from.n == 0 {
-		return Answer{Outcome: NoData}
+func (s *Set) addresses(a *Answer, q *Question, m *match, room int) {
+	n, k, size := int(m.from.n), int(m.from.n), sizeAAAA
+	if m.most > 0 {
+		k = min(k, m.most)
 	}
-	k := int(from.n)
-	if q.MaxAnswers > 0 {
-		k = min(k, q.MaxAnswers)
-	}
-	size := sizeAAAA
-	if s.is4(from.at(0)) {
+	if s.is4(m.from.at(0)) {
 		size = sizeA
 	}
-	fit := max(q.Room/size, 0)
-	a := Answer{Outcome: Found, Truncated: fit < k}
+	fit := max(room/size, 0)
+	a.Outcome, a.Truncated = Found, fit < k
 	k = min(k, fit)
-	if from.n == 1 && k == 1 {
-		a.Records = singleRecord(q.Owner, q.TTL, s.bytes(from.at(0)))
-		return a
+	if n == 1 && k == 1 {
+		a.Records = singleRecord(q.Owner, q.TTL, s.bytes(m.from.at(0)))
+		return
+	}
+	var b block
+	if size == sizeA {
+		b.grow(k, 0)
+	} else {
+		b.grow(0, k)
 	}
 	d := drawers.Get().(*drawer)
-	defer drawers.Put(d)
-	var block block
-	if size == sizeA {
-		block.grow(k, 0)
-	} else {
-		block.grow(0, k)
+	for _, i := range d.draw(n, k) {
+		b.append(q.Owner, q.TTL, s.bytes(m.from.at(i)))
 	}
-	for _, i := range d.draw(int(from.n), k) {
-		block.append(q.Owner, q.TTL, s.bytes(from.at(i)))
-	}
-	a.Records = block.rrs
-	return a
+	drawers.Put(d)
+	a.Records = b.rrs
 }
 
 // singleRecord makes an address record in one allocation with the slice that

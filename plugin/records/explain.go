@@ -19,7 +19,7 @@ const Explanation = "explain"
 
 // note says why an answer has less than a client could expect, or nothing at
 // all. It is empty where there is nothing to say.
-func (s *Set) note(q Question, outcome Outcome) string {
+func (s *Set) note(q *Question, outcome Outcome) string {
 	if s.Service.Kind == model.ExternalName {
 		return noteExternal(s.Service, q, outcome)
 	}
@@ -44,7 +44,7 @@ func (s *Set) note(q Question, outcome Outcome) string {
 }
 
 // noteAddresses looks at the bound of the question too.
-func (s *Set) noteAddresses(q Question, family int) string {
+func (s *Set) noteAddresses(q *Question, family int) string {
 	if text := s.noteFamily(family); text != "" {
 		return text
 	}
@@ -64,7 +64,7 @@ func part(kind name.Kind) string {
 	return "name"
 }
 
-func noteExternal(service *model.Service, q Question, outcome Outcome) string {
+func noteExternal(service *model.Service, q *Question, outcome Outcome) string {
 	switch outcome {
 	case NoData:
 		return "no records of this type here, in " + service.String()
@@ -173,24 +173,29 @@ func why(v *health.Verdict, i int, e *model.Endpoint, drained bool, past health.
 	return text
 }
 
+// explains tells whether the question is for the name that tells why.
+func (s *Set) explains(q *Question) bool {
+	return q.Name.Kind == name.Protocol && q.Name.Protocol == Explanation && len(s.explained) > 0
+}
+
 // explanation answers for _explain: a TXT record for each line, of which no
 // cache is to keep anything.
-func (s *Set) explanation(q Question) Answer {
+func (s *Set) explanation(a *Answer, q *Question, room int) {
 	if q.Type != dns.TypeTXT {
-		return Answer{Outcome: NoData}
+		a.Outcome = NoData
+		return
 	}
-	a := Answer{Outcome: Found}
+	a.Outcome = Found
 	for _, line := range s.explained {
 		if len(line) > maxText {
 			line = line[:maxText]
 		}
-		if q.Room -= sizePointer + sizeFixed + 1 + len(line); q.Room < 0 {
+		if room -= sizePointer + sizeFixed + 1 + len(line); room < 0 {
 			a.Truncated = true
 			break
 		}
 		a.Records = append(a.Records, &dns.TXT{Hdr: header(q.Owner, dns.TypeTXT, 0), Txt: []string{line}})
 	}
-	return a
 }
 
 // maxText is the length of the longest string in a TXT record, in bytes (RFC

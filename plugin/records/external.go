@@ -13,34 +13,34 @@ import (
 // external answers for an ExternalName Service. One whose target is an address
 // has that address, as kube-dns had it; any other one is an alias (Kubernetes
 // DNS specification 1.1.0, section 2.5). Its named ports have SRV records.
-func (s *Set) external(q Question) Answer {
+func (s *Set) external(a *Answer, q *Question) {
 	switch q.Name.Kind {
 	case name.Service:
-		if s.Service.Address.IsValid() {
-			return literal(q, s.Service.Address)
+		if !s.Service.Address.IsValid() {
+			a.Outcome = Elsewhere
+			return
 		}
-		return Answer{Outcome: Elsewhere}
+		literal(a, q, s.Service.Address)
 	case name.Protocol:
 		if slices.ContainsFunc(s.Service.Ports, func(p model.Port) bool { return p.Protocol.String() == q.Name.Protocol }) {
-			return Answer{Outcome: NoData}
+			a.Outcome = NoData
 		}
 	case name.Port:
-		return s.externalPort(q)
+		s.externalPort(a, q)
 	}
-	return Answer{}
 }
 
-func literal(q Question, addr netip.Addr) Answer {
+func literal(a *Answer, q *Question, addr netip.Addr) {
 	if q.Type != dns.TypeA && q.Type != dns.TypeAAAA || (q.Type == dns.TypeA) != addr.Is4() {
-		return Answer{Outcome: NoData}
+		a.Outcome = NoData
+		return
 	}
-	return Answer{Outcome: Found, Records: singleRecord(q.Owner, q.TTL, addr.AsSlice())}
+	a.Outcome, a.Records = Found, singleRecord(q.Owner, q.TTL, addr.AsSlice())
 }
 
 // externalPort gives the external name as the target of the port. An SRV record
 // cannot have an address there: then the target is the Service's own name.
-func (s *Set) externalPort(q Question) Answer {
-	var a Answer
+func (s *Set) externalPort(a *Answer, q *Question) {
 	target, addr := s.Service.Target, s.Service.Address
 	if addr.IsValid() {
 		target = q.service()
@@ -61,11 +61,10 @@ func (s *Set) externalPort(q Question) Answer {
 		}
 	}
 	if len(a.Records) == 0 {
-		return a
+		return
 	}
 	a.Outcome = Found
 	if addr.IsValid() {
 		a.Extra = singleRecord(target, q.TTL, addr.AsSlice())
 	}
-	return a
 }

@@ -68,8 +68,8 @@ func ask(s *Set, text string, qtype uint16) string {
 	return strings.Join(lines, "\n")
 }
 
-func question(text string, qtype uint16) Question {
-	return Question{Owner: text, Name: name.Parse(strings.ToLower(text), zone), Type: qtype, TTL: 5, Offset: 12, Room: 65000}
+func question(text string, qtype uint16) *Question {
+	return &Question{Owner: text, Name: name.Parse(strings.ToLower(text), zone), Type: qtype, TTL: 5, Offset: 12, Room: 65000}
 }
 
 func sorted(rrs []dns.RR) []string {

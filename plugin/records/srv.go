@@ -34,17 +34,12 @@ type drawn struct {
 
 // srv draws SRV records for the ports, and the addresses of their targets as
 // far as there is room. Where not all fit, backups go first.
-func (s *Set) srv(q Question, runs []run) Answer {
+func (s *Set) srv(a *Answer, q *Question, runs []run, room int) {
 	n, total, longest := measureAll(runs)
-	if n == 0 {
-		return Answer{Outcome: NoData}
-	}
 	fixed := sizeSRV + sizeTarget(0, q)
-	fits := func() bool { return n*fixed+total <= q.Room }
-	truncated := !fits()
-	for !fits() {
-		lowest := worst(runs)
-		better := slices.DeleteFunc(slices.Clone(runs), func(r run) bool { return r.tier == lowest })
+	a.Truncated = n*fixed+total > room
+	for n*fixed+total > room {
+		better := withoutWorst(runs)
 		if len(better) == 0 {
 			break
 		}
@@ -52,10 +47,10 @@ func (s *Set) srv(q Question, runs []run) Answer {
 		n, total, longest = measureAll(runs)
 	}
 	k := n
-	if !fits() {
+	if n*fixed+total > room {
 		// Each record takes as much as the largest one could, or else short
 		// names would be drawn more often than long ones.
-		k = min(n, max(q.Room/(fixed+longest), 0))
+		k = min(n, max(room/(fixed+longest), 0))
 	}
 	d := drawers.Get().(*drawer)
 	defer drawers.Put(d)
@@ -65,12 +60,12 @@ func (s *Set) srv(q Question, runs []run) Answer {
 	}
 	all, used := s.nameTargets(q, all)
 	if k > 0 && len(all) == 0 {
-		return Answer{Outcome: NoData}
+		// No target can be named.
+		a.Truncated = false
+		return
 	}
-	a := Answer{Outcome: Found, Records: srvRecords(q, all), Truncated: truncated}
-	q.Room -= used
-	a.Extra = s.glue(d, q, all)
-	return a
+	a.Outcome, a.Records = Found, srvRecords(q, all)
+	a.Extra = s.glue(d, q, all, room-used)
 }
 
 // measureAll returns how many targets the runs have, and the lengths of all
@@ -84,19 +79,19 @@ func measureAll(runs []run) (n, total, longest int) {
 	return n, total, longest
 }
 
-// worst is the lowest tier of the runs.
-func worst(runs []run) health.Tier {
-	tier := runs[0].tier
+// withoutWorst returns the runs that are not of the lowest tier.
+func withoutWorst(runs []run) []run {
+	worst := runs[0].tier
 	for _, r := range runs {
-		tier = max(tier, r.tier)
+		worst = max(worst, r.tier)
 	}
-	return tier
+	return slices.DeleteFunc(slices.Clone(runs), func(r run) bool { return r.tier == worst })
 }
 
 // sizeTarget is the size in bytes of the name of a target, which is never
 // compressed (RFC 2782): its label with the length byte, the Service's part,
 // and the root.
-func sizeTarget(label int, q Question) int { return 1 + label + len(q.service()) + 1 }
+func sizeTarget(label int, q *Question) int { return 1 + label + len(q.service()) + 1 }
 
 // pick returns the i-th of all targets of the runs.
 func pick(runs []run, i int32) drawn {
@@ -113,7 +108,7 @@ func pick(runs []run, i int32) drawn {
 // nameTargets gives each record its target's name, and returns the records and
 // their size, in bytes. All names lie in one string. A record whose target would
 // be longer than a name can be is left out.
-func (s *Set) nameTargets(q Question, all []drawn) (named []drawn, used int) {
+func (s *Set) nameTargets(q *Question, all []drawn) (named []drawn, used int) {
 	var names strings.Builder
 	names.Grow(len(all) * (len("255-255-255-255.") + len(q.service())))
 	named = all[:0]
@@ -135,7 +130,7 @@ func (s *Set) nameTargets(q Question, all []drawn) (named []drawn, used int) {
 	return named, used
 }
 
-func srvRecords(q Question, all []drawn) []dns.RR {
+func srvRecords(q *Question, all []drawn) []dns.RR {
 	block := make([]dns.SRV, len(all))
 	rrs := make([]dns.RR, len(all))
 	for j, d := range all {
@@ -153,7 +148,7 @@ func srvRecords(q Question, all []drawn) []dns.RR {
 
 // glue returns the addresses of the targets, those of each target once and
 // whole, as far as there is room.
-func (s *Set) glue(d *drawer, q Question, all []drawn) []dns.RR {
+func (s *Set) glue(d *drawer, q *Question, all []drawn, room int) []dns.RR {
 	all = s.distinct(d, all)
 	fit, n4, n6 := 0, 0, 0
 	for _, each := range all {
@@ -162,8 +157,8 @@ func (s *Set) glue(d *drawer, q Question, all []drawn) []dns.RR {
 		if !each.pointable {
 			owner += len(each.name) - len(q.service())
 		}
-		q.Room -= int(v4.n)*(owner+sizeA-sizePointer) + int(v6.n)*(owner+sizeAAAA-sizePointer)
-		if q.Room < 0 {
+		room -= int(v4.n)*(owner+sizeA-sizePointer) + int(v6.n)*(owner+sizeAAAA-sizePointer)
+		if room < 0 {
 			break
 		}
 		fit, n4, n6 = fit+1, n4+int(v4.n), n6+int(v6.n)
