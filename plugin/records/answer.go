@@ -264,18 +264,39 @@ func (s *Set) addresses(a *Answer, q *Question, m *match, room int) {
 		a.Records = singleRecord(q.Owner, q.TTL, s.bytes(m.from.at(0)))
 		return
 	}
-	var b block
-	if size == sizeA {
-		b.grow(k, 0)
-	} else {
-		b.grow(0, k)
-	}
 	d := drawers.Get().(*drawer)
-	for _, i := range d.draw(n, k) {
-		b.append(q.Owner, q.TTL, s.bytes(m.from.at(i)))
+	order := d.draw(n, k)
+	if size == sizeA {
+		a.Records = s.recordsA(q, m.from, order)
+	} else {
+		a.Records = s.recordsAAAA(q, m.from, order)
 	}
-	drawers.Put(d)
-	a.Records = b.rrs
+	d.release()
+}
+
+// recordsA makes all records in two allocations. Their headers are their own,
+// since other plugins write into those; the addresses are the Set's, since none
+// writes into those. There is room for one more in the slice: the server appends
+// to the last section of a message.
+func (s *Set) recordsA(q *Question, from span, order []int32) []dns.RR {
+	block, rrs := make([]dns.A, len(order)), make([]dns.RR, len(order), len(order)+1)
+	for j, i := range order {
+		at := from.at(i) * net.IPv4len
+		setA(&block[j], q.Owner, q.TTL, s.v4[at:at+net.IPv4len:at+net.IPv4len])
+		rrs[j] = &block[j]
+	}
+	return rrs
+}
+
+func (s *Set) recordsAAAA(q *Question, from span, order []int32) []dns.RR {
+	block, rrs := make([]dns.AAAA, len(order)), make([]dns.RR, len(order), len(order)+1)
+	n4 := int32(len(s.v4) / net.IPv4len)
+	for j, i := range order {
+		at := (from.at(i) - n4) * net.IPv6len
+		setAAAA(&block[j], q.Owner, q.TTL, s.v6[at:at+net.IPv6len:at+net.IPv6len])
+		rrs[j] = &block[j]
+	}
+	return rrs
 }
 
 // singleRecord makes an address record in one allocation with the slice that
@@ -311,17 +332,14 @@ func setAAAA(rr *dns.AAAA, owner string, ttl uint32, addr []byte) {
 	rr.AAAA = addr
 }
 
-// block makes many address records in few allocations. Their headers are their
-// own, since other plugins write into those; the addresses are the Set's, since
-// none writes into those.
+// block makes address records of both families in few allocations, as recordsA
+// does.
 type block struct {
 	rrs []dns.RR
 	v4  []dns.A
 	v6  []dns.AAAA
 }
 
-// grow leaves room for one more record in rrs: the server appends to the last
-// section of a message.
 func (b *block) grow(n4, n6 int) {
 	b.rrs = make([]dns.RR, 0, n4+n6+1)
 	b.v4 = make([]dns.A, n4)

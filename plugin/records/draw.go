@@ -13,11 +13,19 @@ type drawer struct {
 	// order and seen are empty between draws.
 	order []int32
 	seen  bitset
+	// drawn has the SRV records to be of one answer.
+	drawn []drawn
 }
 
 var drawers = sync.Pool{New: func() any {
 	return &drawer{rand: rand.New(rand.NewPCG(rand.Uint64(), rand.Uint64()))}
 }}
+
+// release gives the drawer back, without the names that it still holds.
+func (d *drawer) release() {
+	clear(d.drawn)
+	drawers.Put(d)
+}
 
 // draw returns k of the numbers from 0 to n-1 in random order. The result is
 // good until the next draw.

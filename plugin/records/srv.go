@@ -53,12 +53,12 @@ func (s *Set) srv(a *Answer, q *Question, runs []run, room int) {
 		k = min(n, max(room/(fixed+longest), 0))
 	}
 	d := drawers.Get().(*drawer)
-	defer drawers.Put(d)
-	all := make([]drawn, k)
-	for j, i := range d.draw(n, k) {
-		all[j] = pick(runs, i)
+	defer d.release()
+	d.drawn = slices.Grow(d.drawn[:0], k)
+	for _, i := range d.draw(n, k) {
+		d.drawn = append(d.drawn, pick(runs, i))
 	}
-	all, used := s.nameTargets(q, all)
+	all, used := s.nameTargets(q, d.drawn)
 	if k > 0 && len(all) == 0 {
 		// No target can be named.
 		a.Truncated = false
