@@ -32,9 +32,11 @@ func AppendDashed(dst []byte, addr netip.Addr) []byte {
 // only the form that AppendDashed writes, so one address has one label. It does
 // not allocate.
 func ParseDashed(label string) (netip.Addr, bool) {
-	// Nearly all labels are names of Pods with fewer hyphens: they cost no more
-	// than this.
-	if len(label) > maxDashed || strings.Count(label, "-") < fewestHyphens {
+	// Nearly all labels are names of Pods, which cost no more than this.
+	if len(label) == 0 || len(label) > maxDashed {
+		return netip.Addr{}, false
+	}
+	if _, ok := hexDigit(label[0]); !ok && label[0] != '-' || strings.Count(label, "-") < fewestHyphens {
 		return netip.Addr{}, false
 	}
 	addr, ok := parseDashed4(label)
