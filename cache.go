@@ -268,12 +268,12 @@ func (c *cache) run(ctx context.Context) {
 	}
 }
 
-// What compiling may take of a core while changes do not end: a fifth, unless a
+// What compiling may take of a core while changes do not end: a twentieth, unless a
 // turn takes so long that a change would wait longer than longestRest for it. A
 // large Service under steady change is then compiled less often, not all the
 // time.
 const (
-	restPerTurn = 4
+	restPerTurn = 19
 	longestRest = 10 * time.Millisecond
 	// shortestRest is about what a timer costs.
 	shortestRest = 100 * time.Microsecond

@@ -184,6 +184,9 @@ func (s *Set) matchPort(m *match, q *Question) {
 
 // endpointAddresses returns the addresses that an endpoint name resolves to.
 func (s *Set) endpointAddresses(text string) (v4, v6 span) {
+	if s.labels == nil {
+		return span{}, span{}
+	}
 	if at, ok := s.labels.find(text); ok {
 		return s.targetAddresses(at)
 	}
@@ -203,6 +206,11 @@ func (s *Set) targetAddresses(target int32) (v4, v6 span) {
 	}
 	if at < 0 {
 		return s.cut(s.several[^at])
+	}
+	if target >= 0 && s.places != nil {
+		if at = s.places[at]; at == nowhere {
+			return span{}, span{}
+		}
 	}
 	one := span{first: at, n: 1}
 	if s.is4(at) {

@@ -7,7 +7,6 @@ import (
 
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/health"
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/model"
-	"github.com/k8s-endpoints/k8s_endpoints/plugin/name"
 )
 
 // A compiler keeps the memory of one compilation for the next: else each change
@@ -21,6 +20,7 @@ type compiler struct {
 	published  []judged
 	lookalikes []lookalike
 	ports      portGroups
+	groups     []int32
 }
 
 var compilers = sync.Pool{New: func() any { return new(compiler) }}
@@ -36,13 +36,14 @@ func Compile(service *model.Service, all []*model.Slice, o Options, memory *Memo
 	}
 	c := compilers.Get().(*compiler)
 	defer compilers.Put(c)
-	endpoints := c.merge(all)
+	u := c.universeOf(all, o.Naming, memory)
+	endpoints := c.merged
 	verdicts := c.judge(s, endpoints, o, memory, now)
 	s.explain(endpoints, verdicts, o, memory, now)
 	published := c.publish(endpoints, verdicts)
 	s.compileAddresses(published)
 	s.compileName(published)
-	c.compileLabels(s, published, o.Naming)
+	s.compileNames(u, published)
 	c.compileRuns(s, published)
 	return s
 }
@@ -88,84 +89,47 @@ func nameSpan(published []judged, first int32) span {
 	return span{n: int32(n), indexes: indexes}
 }
 
-// lookalike is a label that looks like a dashed address which has a name.
-type lookalike struct{ label, address int32 }
-
-// compileLabels gives each address its hostname and its Pod's name, and chooses
-// which of them SRV and PTR records show. A lookalike means the address that it
-// looks like, too.
-func (c *compiler) compileLabels(s *Set, published []judged, naming Naming) {
-	c.lookalikes = c.lookalikes[:0]
-	s.labels.grow(countLabels(published))
+// compileNames takes the labels over, and the target of each address.
+func (s *Set) compileNames(u *universe, published []judged) {
+	s.labels = &u.labels
+	s.several = u.labels.several
 	s.targets = make([]int32, len(published))
 	for i := range published {
-		e, address := published[i].endpoint, int32(i)
-		s.targets[i] = dashed
-		if e.Hostname != "" {
-			s.targets[i] = c.addLabel(s, e.Hostname, address)
-		}
-		if e.Pod == "" || e.Pod == e.Hostname {
-			continue
-		}
-		if at := c.addLabel(s, e.Pod, address); e.Hostname == "" && naming == ByPodName {
-			s.targets[i] = at
-		}
+		s.targets[i] = u.targets[published[i].at]
 	}
-	for _, l := range c.lookalikes {
-		s.resolve(l.label, l.address)
-		if s.targets[l.address] == dashed {
-			s.targets[l.address] = l.label
-		}
-	}
-	s.sortSeveral()
-}
-
-func (c *compiler) addLabel(s *Set, text string, address int32) (at int32) {
-	at = s.labels.add(text)
-	s.resolve(at, address)
-	if addr, ok := name.ParseDashed(text); ok {
-		if j, ok := s.find(addr); ok {
-			c.lookalikes = append(c.lookalikes, lookalike{at, j})
-		}
-	}
-	return at
-}
-
-// resolve makes a label mean an address, too.
-func (s *Set) resolve(at, address int32) {
-	l := &s.labels.all[at]
-	switch {
-	case l.at == nowhere:
-		l.at = address
-	case l.at >= 0:
-		s.several = append(s.several, []int32{l.at, address})
-		l.at = ^int32(len(s.several) - 1)
-	default:
-		s.several[^l.at] = append(s.several[^l.at], address)
+	if len(published) < len(u.targets) {
+		s.compilePlaces(published, len(u.targets))
 	}
 }
 
-// sortSeveral sorts the addresses of labels that have several. What was one
-// address twice is a list of one.
-func (s *Set) sortSeveral() {
-	for i, of := range s.several {
-		slices.Sort(of)
-		s.several[i] = slices.Clip(slices.Compact(of))
+// compilePlaces finds where the endpoints of the labels have their addresses,
+// and which have none.
+func (s *Set) compilePlaces(published []judged, endpoints int) {
+	s.places = make([]int32, endpoints)
+	for i := range s.places {
+		s.places[i] = nowhere
 	}
-	s.several = slices.Clip(s.several)
-}
-
-// countLabels is how many labels there are at most.
-func countLabels(published []judged) int {
-	n := 0
 	for i := range published {
-		e := published[i].endpoint
-		if e.Hostname != "" {
-			n++
-		}
-		if e.Pod != "" && e.Pod != e.Hostname {
-			n++
-		}
+		s.places[published[i].at] = int32(i)
 	}
-	return n
+	s.compileSeveral()
+}
+
+// compileSeveral turns indexes of endpoints into those of addresses.
+func (s *Set) compileSeveral() {
+	total := 0
+	for _, of := range s.labels.several {
+		total += len(of)
+	}
+	all := make([]int32, 0, total)
+	s.several = make([][]int32, len(s.labels.several))
+	for i, of := range s.labels.several {
+		first := len(all)
+		for _, endpoint := range of {
+			if at := s.places[endpoint]; at != nowhere {
+				all = append(all, at)
+			}
+		}
+		s.several[i] = all[first:len(all):len(all)]
+	}
 }

@@ -24,6 +24,8 @@ type Memory struct {
 	guards  [families]health.Guard
 	// since is when each endpoint got its tier, where that is to be explained.
 	since map[netip.Addr]tierSince
+	// universe is of the last compilation of a large Service.
+	universe *universe
 	// Next is when to compile again even if nothing changes; zero is never.
 	Next time.Time
 }
@@ -35,7 +37,7 @@ type tierSince struct {
 
 // Empty tells whether nothing is to be remembered: the zero value does as well.
 func (m *Memory) Empty() bool {
-	return len(m.history)+len(m.since) == 0 && m.guards == [families]health.Guard{} && m.Next.IsZero()
+	return len(m.history)+len(m.since) == 0 && m.universe == nil && m.guards == [families]health.Guard{} && m.Next.IsZero()
 }
 
 // expect notes when a verdict changes by itself.
@@ -163,7 +165,9 @@ func (m *Memory) prune(d health.Damping, seen map[model.PodID]bool, endpoints []
 
 // judged is an endpoint that has a name.
 type judged struct {
-	merged
+	*merged
+	// at is the index of the endpoint among all of the Service.
+	at   int32
 	tier health.Tier
 	// inName and inSRV tell that the Service name, and SRV records, have it.
 	inName, inSRV bool
@@ -173,11 +177,15 @@ type judged struct {
 func (c *compiler) judge(s *Set, endpoints []merged, o Options, m *Memory, now time.Time) [families]health.Verdict {
 	var verdicts [families]health.Verdict
 	seen := make(map[model.PodID]bool)
+	mayRemember := sieveOf(m.history)
 	for family, of := range byFamily(endpoints) {
 		c.candidates = slices.Grow(c.candidates[:0], len(of))[:len(of)]
 		for i := range of {
 			e := of[i].endpoint
 			c.candidates[i] = health.Candidate{Conditions: e.Conditions, TakenOut: takenOut(e, o.Drain)}
+			if !mayRemember[mark(e.ID)] {
+				continue
+			}
 			if past, remembered := m.history[e.ID]; remembered {
 				c.candidates[i].Past = past
 				seen[e.ID] = true
@@ -191,6 +199,18 @@ func (c *compiler) judge(s *Set, endpoints []merged, o Options, m *Memory, now t
 	m.prune(o.Policy.Damping, seen, endpoints, now)
 	return verdicts
 }
+
+// A sieve tells quickly of nearly all Pods that nothing is remembered of them.
+type sieve [256]bool
+
+func sieveOf(h health.History) (s sieve) {
+	for id := range h {
+		s[mark(id)] = true
+	}
+	return s
+}
+
+func mark(id model.PodID) byte { return id[0] ^ id[7] ^ id[15] }
 
 func familyOf(addr netip.Addr) int {
 	if addr.Is4() {
@@ -217,18 +237,21 @@ func takenOut(e *model.Endpoint, names []string) bool {
 // publish returns the endpoints that have a name, in their order.
 func (c *compiler) publish(endpoints []merged, verdicts [families]health.Verdict) []judged {
 	c.published = c.published[:0]
+	first := int32(0)
 	for family, of := range byFamily(endpoints) {
 		v := &verdicts[family]
-		for i, e := range of {
-			if tier := v.Tiers[i]; v.Named(i, e.endpoint.Conditions) {
+		for i := range of {
+			if tier := v.Tiers[i]; v.Named(i, of[i].endpoint.Conditions) {
 				c.published = append(c.published, judged{
-					merged: e,
+					merged: &of[i],
+					at:     first + int32(i),
 					tier:   tier,
 					inName: v.Published(tier),
 					inSRV:  v.Published(tier) || v.Backup(tier),
 				})
 			}
 		}
+		first += int32(len(of))
 	}
 	return c.published
 }

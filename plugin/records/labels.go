@@ -7,18 +7,20 @@ import (
 )
 
 // label is an endpoint name and what it resolves to. Nearly always that is one
-// address; the addresses of others stand in Set.several.
+// endpoint; those of others stand in labels.several.
 type label struct {
 	text string
-	// at is the index of an address, or ^at that of a list in Set.several.
+	// at is the index of an endpoint, or ^at that of a list in labels.several.
 	at int32
 }
 
-// labels are the endpoint names of a Set, in the order of their first
-// addresses. They are found by a hash, so that a name in a Service of 10,000
-// endpoints costs what it costs in one of 10.
+// labels are the names of all endpoints of a Service, published or not, in the
+// order of the endpoints. They are found by a hash, so that a name in a Service
+// of 10,000 endpoints costs what it costs in one of 10. Sets share them.
 type labels struct {
 	all []label
+	// several holds the indexes of endpoints of labels that have more than one.
+	several [][]int32
 	// slots hold indexes of all, plus one; zero is empty. Their number is a power
 	// of two, and at least an eighth of them is empty.
 	slots []int32
@@ -73,5 +75,26 @@ func (l *labels) probe(text string) (slot uint64, at int32) {
 	}
 }
 
-// equal tells whether the same labels resolve to the same.
-func (l *labels) equal(o *labels) bool { return slices.Equal(l.all, o.all) }
+// resolve makes a label mean an endpoint, too.
+func (l *labels) resolve(at, endpoint int32) {
+	of := &l.all[at]
+	switch {
+	case of.at == nowhere:
+		of.at = endpoint
+	case of.at >= 0:
+		l.several = append(l.several, []int32{of.at, endpoint})
+		of.at = ^int32(len(l.several) - 1)
+	default:
+		l.several[^of.at] = append(l.several[^of.at], endpoint)
+	}
+}
+
+// sortSeveral sorts the endpoints of labels that have several. What was one
+// endpoint twice is a list of one.
+func (l *labels) sortSeveral() {
+	for i, of := range l.several {
+		slices.Sort(of)
+		l.several[i] = slices.Clip(slices.Compact(of))
+	}
+	l.several = slices.Clip(l.several)
+}

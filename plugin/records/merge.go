@@ -14,6 +14,7 @@ type claim struct {
 	slice    *model.Slice
 	// ports is the group of those who have the slice's ports.
 	ports int32
+	place position
 }
 
 // merged is an address, and the endpoint that holds it. Its ports are those of
@@ -25,14 +26,20 @@ type merged struct {
 	all []int32
 }
 
-// merge returns one endpoint for each address, sorted by address. The result
-// does not depend on the order of the slices.
+// sortedByName puts slices into an order of their own, so that the result does
+// not depend on theirs.
+func sortedByName(all []*model.Slice) []*model.Slice {
+	return slices.SortedFunc(slices.Values(all), func(a, b *model.Slice) int { return strings.Compare(a.Name, b.Name) })
+}
+
+// merge leaves one endpoint for each address in c.merged, sorted by address, and
+// returns how many claims there are to the addresses.
 //
 // Of two claims for the same Pod the newer slice tells the truth: an endpoint
 // that moves between slices stands in both for a moment. Of two Pods, which is
 // an address used again, the one that is not terminating has it, then the one
 // that is ready, then the one in the newer slice.
-func (c *compiler) merge(all []*model.Slice) []merged {
+func (c *compiler) merge(all []*model.Slice) int {
 	claims := c.sortedClaims(all)
 	c.merged = c.merged[:0]
 	for len(claims) > 0 {
@@ -44,21 +51,20 @@ func (c *compiler) merge(all []*model.Slice) []merged {
 		c.merged = appendHolder(c.merged, m)
 		claims = claims[n:]
 	}
-	return c.merged
+	return len(c.claims)
 }
 
 // sortedClaims puts the claims for one address together, and among them those
 // of one Pod. All IPv4 addresses come first.
 func (c *compiler) sortedClaims(all []*model.Slice) []claim {
-	all = slices.SortedFunc(slices.Values(all), func(a, b *model.Slice) int { return strings.Compare(a.Name, b.Name) })
 	c.claims = c.claims[:0]
 	c.ports.reset()
 	for _, is4 := range []bool{true, false} {
 		c.unsorted, c.sorter.keys = c.unsorted[:0], c.sorter.keys[:0]
-		for _, s := range all {
+		for i, s := range all {
 			// The addresses of a slice are of one family.
 			if len(s.Endpoints) > 0 && s.Endpoints[0].Address.Is4() == is4 {
-				c.addClaims(s)
+				c.addClaims(s, int32(i))
 			}
 		}
 		for _, i := range c.sorter.sort() {
@@ -69,10 +75,10 @@ func (c *compiler) sortedClaims(all []*model.Slice) []claim {
 	return c.claims
 }
 
-func (c *compiler) addClaims(s *model.Slice) {
+func (c *compiler) addClaims(s *model.Slice, at int32) {
 	ports := c.ports.group(s.Ports)
 	for i := range s.Endpoints {
-		c.unsorted = append(c.unsorted, claim{&s.Endpoints[i], s, ports})
+		c.unsorted = append(c.unsorted, claim{&s.Endpoints[i], s, ports, position{at, int32(i)}})
 		c.sorter.keys = append(c.sorter.keys, keyOf(s.Endpoints[i].Address))
 	}
 }

@@ -32,8 +32,11 @@ type Set struct {
 	// name holds the indexes of those that the Service name has, by family.
 	name [families]span
 	// labels are the endpoint names other than dashed addresses.
-	labels labels
-	// several holds the address indexes of labels that have more than one.
+	labels *labels
+	// places holds the index of the address of each endpoint of labels, or
+	// nowhere; nil is where all have a name, so that the indexes are the same.
+	places []int32
+	// several is labels.several with indexes of addresses.
 	several [][]int32
 	// targets holds, for each address, the label that SRV and PTR records give
 	// it, or dashed.
@@ -102,13 +105,57 @@ func (s *Set) appendTarget(dst []byte, target int32) []byte {
 func (s *Set) Equal(o *Set) bool {
 	return reflect.DeepEqual(s.Service, o.Service) && reflect.DeepEqual(s.Limits, o.Limits) &&
 		bytes.Equal(s.v4, o.v4) && bytes.Equal(s.v6, o.v6) &&
-		s.labels.equal(&o.labels) && slices.EqualFunc(s.several, o.several, slices.Equal[[]int32]) && slices.Equal(s.targets, o.targets) &&
+		s.equalNames(o) &&
 		slices.EqualFunc(s.runs, o.runs, func(a, b run) bool {
-			return a.port == b.port && a.tier == b.tier && slices.Equal(a.targets, b.targets)
+			return a.port == b.port && a.tier == b.tier && s.equalTargets(o, a.targets, b.targets)
 		}) &&
 		s.name[family4].equal(o.name[family4]) && s.name[family6].equal(o.name[family6]) &&
 		s.noteFamily(family4) == o.noteFamily(family4) && s.noteFamily(family6) == o.noteFamily(family6) &&
 		slices.Equal(s.explained, o.explained)
+}
+
+// equalNames tells whether the same labels resolve to the same, where the
+// addresses are equal.
+func (s *Set) equalNames(o *Set) bool {
+	if s.labels == o.labels || s.labels == nil || o.labels == nil {
+		return s.labels == o.labels && slices.Equal(s.targets, o.targets)
+	}
+	return slices.Equal(s.resolved(), o.resolved()) &&
+		slices.EqualFunc(s.targets, o.targets, func(a, b int32) bool { return s.targetText(a) == o.targetText(b) })
+}
+
+func (s *Set) targetText(target int32) string {
+	if target == dashed {
+		return ""
+	}
+	return s.labels.all[target].text
+}
+
+// resolved lists each label with each of its addresses.
+func (s *Set) resolved() []label {
+	all := make([]label, 0, len(s.labels.all))
+	for at := range s.labels.all {
+		v4, v6 := s.targetAddresses(int32(at))
+		for _, of := range [...]span{v4, v6} {
+			for i := range of.n {
+				all = append(all, label{s.labels.all[at].text, of.at(i)})
+			}
+		}
+	}
+	return all
+}
+
+// equalTargets compares the targets of runs.
+func (s *Set) equalTargets(o *Set, a, b []int32) bool {
+	if s.labels == o.labels {
+		return slices.Equal(a, b)
+	}
+	return slices.EqualFunc(a, b, func(a, b int32) bool {
+		if a < 0 || b < 0 {
+			return a == b
+		}
+		return s.labels.all[a].text == o.labels.all[b].text
+	})
 }
 
 // Len returns the number of addresses that have a name.
