@@ -29,9 +29,10 @@ func largeDualStack(pods int) []*model.Slice {
 		switch i % 10 {
 		case 0:
 			e.Hostname = fmt.Sprintf("10-0-%d-%d", i>>8, (i+1)%256)
+		case 1, 2:
+			// It has none.
 		default:
 			e.Hostname = e.Pod
-		case 1, 2:
 		}
 		e.Address = netip.AddrFrom4([4]byte{10, 0, byte(i >> 8), byte(i)})
 		v4, v6 := all[len(all)-2], all[len(all)-1]
