@@ -112,7 +112,7 @@ func parseService(text string) Name {
 		n.Kind, n.Protocol = Protocol, protocol
 	case rest == "":
 		n.Kind, n.Endpoint = Endpoint, first
-	case ok && len(rest) == len(second)+1 && second[0] == '_':
+	case ok && len(rest) == len(second)+1 && strings.HasPrefix(second, "_"):
 		n.Kind, n.Protocol, n.Port = Port, protocol, second[1:]
 	default:
 		n.Kind = Below

@@ -180,7 +180,7 @@ func TestParsingDoesNotAllocate(t *testing.T) {
 func FuzzParse(f *testing.F) {
 	for _, seed := range []string{
 		"_sql._tcp.db.default.svc.cluster.local.", `a\.b.db.default.svc.cluster.local.`, "cluster.local.", ".",
-		"4.3.2.10.in-addr.arpa.", "8.b.d.0.1.0.0.2.ip6.arpa.", `\\\..svc.cluster.local.`,
+		"4.3.2.10.in-addr.arpa.", "8.b.d.0.1.0.0.2.ip6.arpa.", `\\\..svc.cluster.local.`, "._...svc.",
 	} {
 		f.Add(seed)
 	}
