@@ -6,6 +6,8 @@ import (
 	"math/rand/v2"
 	"slices"
 	"testing"
+
+	"github.com/miekg/dns"
 )
 
 func seededDrawer() *drawer { return &drawer{rand: rand.New(rand.NewPCG(1, 2))} }
@@ -90,6 +92,41 @@ func TestADrawHoldsNoNumberTwice(t *testing.T) {
 		order := slices.Sorted(slices.Values(d.draw(n, k)))
 		if len(order) != k || len(slices.Compact(order)) != k || k > 0 && (order[0] < 0 || int(order[k-1]) >= n) {
 			t.Fatalf("%d of %d: %v", k, n, order)
+		}
+	}
+}
+
+// TestAHundredThousandTruncatedAnswers draws as addresses does, with a seed: each
+// endpoint is carried, and is first, equally often, and what one answer has first
+// says nothing about the next one.
+func TestAHundredThousandTruncatedAnswers(t *testing.T) {
+	const answers, n, k = 100_000, 200, 73
+	set, q, d := big(n), question("db.default.svc.cluster.local.", dns.TypeA), seededDrawer()
+	indexes := make(map[string]int, n)
+	for i := range n {
+		indexes[string(set.bytes(int32(i)))] = i
+	}
+	carried, first, pairs := make([]int, n), make([]int, n), make([]int, 100)
+	last := 0
+	for range answers {
+		rrs := set.recordsA(q, set.name[family4], d.draw(n, k))
+		for _, rr := range rrs {
+			carried[indexes[string(rr.(*dns.A).A)]]++
+		}
+		now := indexes[string(rrs[0].(*dns.A).A)]
+		first[now]++
+		pairs[last%10*10+now%10]++
+		last = now
+	}
+	// What is drawn is not drawn again, which makes the counts more equal.
+	again := float64(n-1) / float64(n-k)
+	for what, c := range map[string]struct{ x, bound float64 }{
+		"carried":       {chiSquared(carried) * again, chiSquaredBound(n - 1)},
+		"first":         {chiSquared(first), chiSquaredBound(n - 1)},
+		"first in turn": {chiSquared(pairs), chiSquaredBound(len(pairs) - 1)},
+	} {
+		if c.x > c.bound {
+			t.Errorf("%s: chi-squared is %.1f, want at most %.1f", what, c.x, c.bound)
 		}
 	}
 }
