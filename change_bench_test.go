@@ -41,26 +41,41 @@ func statefulSet(endpoints int) []model.Change {
 }
 
 // BenchmarkChange flips the readiness of one endpoint: from the event to the
-// new answer.
+// new answer. With down, half of the others have failed.
 func BenchmarkChange(b *testing.B) {
 	for _, n := range []int{1, 100, 1000, 10000} {
-		b.Run(fmt.Sprintf("endpoints=%d", n), func(b *testing.B) {
-			c := newTestCache()
-			changes := statefulSet(n)
-			c.Apply(changes)
-			c.Synced()
-			c.publish()
-			last := changes[len(changes)-1].Slice
-			b.ReportAllocs()
-			for b.Loop() {
-				next := *last
-				next.Version++
-				next.Endpoints = slices.Clone(last.Endpoints)
-				next.Endpoints[0].Conditions ^= model.Ready | model.Serving
-				last = &next
-				c.Apply([]model.Change{{Slice: last}})
+		for _, state := range []string{"up", "down"} {
+			b.Run(fmt.Sprintf("endpoints=%d/%s", n, state), func(b *testing.B) {
+				c := newTestCache()
+				changes := statefulSet(n)
+				c.Apply(changes)
+				c.Synced()
 				c.publish()
-			}
-		})
+				if state == "down" {
+					for _, change := range changes[1:] {
+						c.Apply([]model.Change{{Slice: flipped(change.Slice, len(change.Slice.Endpoints)/2)}})
+					}
+					c.publish()
+				}
+				last := changes[len(changes)-1].Slice
+				b.ReportAllocs()
+				for b.Loop() {
+					last = flipped(last, 1)
+					c.Apply([]model.Change{{Slice: last}})
+					c.publish()
+				}
+			})
+		}
 	}
+}
+
+// flipped returns the slice with the readiness of its first endpoints changed.
+func flipped(slice *model.Slice, endpoints int) *model.Slice {
+	next := *slice
+	next.Version++
+	next.Endpoints = slices.Clone(slice.Endpoints)
+	for i := range endpoints {
+		next.Endpoints[i].Conditions ^= model.Ready | model.Serving
+	}
+	return &next
 }

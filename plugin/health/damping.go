@@ -45,11 +45,11 @@ func decayed(penalty float64, passed, halfLife time.Duration) float64 {
 	return penalty * math.Exp2(-passed.Seconds()/halfLife.Seconds())
 }
 
-// flap returns the past after a flap, and whether it counts.
-func (p Past) flap(d Damping, now time.Time) (Past, bool) {
+// flap takes note of a flap, and returns whether it counts.
+func (p *Past) flap(d Damping, now time.Time) bool {
 	p.WasUp = true
 	if d.Mode == DampingOff || !p.At.IsZero() && now.Sub(p.At) < flapsApart {
-		return p, false
+		return false
 	}
 	p.Penalty = min(decayed(p.Penalty, now.Sub(p.At), d.HalfLife)+flapPenalty, ceiling(d.HalfLife))
 	p.At = now
@@ -57,18 +57,18 @@ func (p Past) flap(d Damping, now time.Time) (Past, bool) {
 		lasts := time.Duration(d.HalfLife.Seconds() * math.Log2(p.Penalty/reuseBelow) * float64(time.Second))
 		p.Until = now.Add(min(lasts, longestDamping))
 	}
-	return p, true
+	return true
 }
 
 // forgotten tells whether the penalty does not matter any more.
-func (p Past) forgotten(d Damping, now time.Time) bool {
+func (p *Past) forgotten(d Damping, now time.Time) bool {
 	return p.Penalty == 0 || d.Mode == DampingOff || decayed(p.Penalty, now.Sub(p.At), d.HalfLife) < forgetBelow
 }
 
 // History remembers the Pods of one Service, of both address families. It holds
 // only those that went down or flapped: the zero value holds none and costs
 // nothing.
-type History map[model.PodID]Past
+type History map[model.PodID]*Past
 
 // Observe takes note of what a slice's new state says of Pods, and returns how
 // many flapped. Known tells whether a Pod served in another slice, since
@@ -87,18 +87,16 @@ func (h *History) Observe(d Damping, before, after *model.Slice, known func(mode
 			// Only what changes here tells: another slice may be late.
 			if remembered {
 				past.WasUp = past.WasUp && here && was
-				h.keep(e.ID, past, d, now)
+				h.forget(e.ID, past, d, now)
 			}
 			continue
 		}
-		if e.Has(model.Terminating) || past.WasUp || here && !was || !here && !known(e.ID) {
+		if e.Has(model.Terminating) || remembered && past.WasUp || here && !was || !here && !known(e.ID) {
 			continue
 		}
-		past, counts := past.flap(d, now)
-		if counts {
+		if h.of(e.ID).flap(d, now) {
 			flaps++
 		}
-		h.keep(e.ID, past, d, now)
 	}
 	return flaps
 }
@@ -135,15 +133,25 @@ func (p *places) find(id model.PodID) (i int, here bool) {
 	return i, here
 }
 
-func (h *History) keep(id model.PodID, past Past, d Damping, now time.Time) {
-	if !past.WasUp && past.forgotten(d, now) {
-		delete(*h, id)
-		return
+// of returns the past of a Pod, which it begins where there is none.
+func (h *History) of(id model.PodID) *Past {
+	past := (*h)[id]
+	if past != nil {
+		return past
 	}
 	if *h == nil {
 		*h = make(History)
 	}
+	past = new(Past)
 	(*h)[id] = past
+	return past
+}
+
+// forget drops a past that does not matter any more.
+func (h *History) forget(id model.PodID, past *Past, d Damping, now time.Time) {
+	if !past.WasUp && past.forgotten(d, now) {
+		delete(*h, id)
+	}
 }
 
 // moveTime is how long a Pod that no slice has is remembered: an endpoint that
@@ -160,7 +168,6 @@ func (h History) Prune(d Damping, present func(model.PodID) bool, now time.Time)
 		case past.Missing.IsZero():
 			past.Missing = now
 		}
-		h[id] = past
 		gone := !past.Missing.IsZero() && now.Sub(past.Missing) >= moveTime
 		if gone || !past.WasUp && past.forgotten(d, now) {
 			delete(h, id)
@@ -181,13 +188,13 @@ func (v *Verdict) damp(p *Policy, candidates []Candidate, now time.Time) {
 			continue
 		}
 		healthy++
-		if until := candidates[i].Until; now.Before(until) {
+		if past := candidates[i].Past; past != nil && now.Before(past.Until) {
 			suppressed = append(suppressed, i)
-			v.expect(until)
+			v.expect(past.Until)
 		}
 	}
 	// The later damping ends, the larger the penalty is by now.
-	slices.SortStableFunc(suppressed, func(a, b int) int { return candidates[b].Until.Compare(candidates[a].Until) })
+	slices.SortStableFunc(suppressed, func(a, b int) int { return candidates[b].Past.Until.Compare(candidates[a].Past.Until) })
 	suppressed = suppressed[:min(len(suppressed), healthy/5)]
 	if p.Damping.Mode == DampingObserve {
 		v.Observed = len(suppressed)

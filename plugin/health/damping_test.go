@@ -53,7 +53,7 @@ func (w *watched) report(c model.Conditions) {
 func (w *watched) flap(at, down time.Duration) Past {
 	w.now = epoch.Add(at)
 	w.report(isDown)
-	past := w.history[theOne]
+	past := *w.history[theOne]
 	w.now = w.now.Add(down)
 	w.report(isUp)
 	return past
@@ -336,8 +336,8 @@ func TestWhatIsAFlap(t *testing.T) {
 			if flaps != c.flaps {
 				t.Errorf("%d flaps, want %d", flaps, c.flaps)
 			}
-			if got := history[theOne].WasUp; got != c.was {
-				t.Errorf("remembered as up before: %v, want %v", got, c.was)
+			if past := history[theOne]; (past != nil && past.WasUp) != c.was {
+				t.Errorf("it remembers %+v, want that it was up before: %v", past, c.was)
 			}
 			if c.flaps == 0 && len(history) != 0 {
 				t.Errorf("it remembers %v", history)
@@ -357,7 +357,7 @@ func TestANewPodWithTheSameNameAndAddressDoesNotInherit(t *testing.T) {
 	flaps := history.Observe(on, named(1, isUp), named(1, isDown), nobody, epoch)
 	flaps += history.Observe(on, named(1, isDown), named(2, isDown), nobody, epoch.Add(time.Minute))
 	flaps += history.Observe(on, named(2, isDown), named(2, isUp), nobody, epoch.Add(2*time.Minute))
-	if flaps != 1 || history[model.PodID{2}] != (Past{}) {
+	if flaps != 1 || history[model.PodID{2}] != nil {
 		t.Errorf("%d flaps, the new Pod has %+v", flaps, history[model.PodID{2}])
 	}
 }
@@ -439,7 +439,7 @@ func TestTheWorstAreDampedFirst(t *testing.T) {
 	past := func(penalty float64, ago time.Duration) Candidate {
 		p := Past{Penalty: penalty, At: epoch.Add(-ago)}
 		p.Until = p.At.Add(time.Duration(on.HalfLife.Seconds() * math.Log2(penalty/750) * float64(time.Second)))
-		return Candidate{Conditions: isUp, Past: p}
+		return Candidate{Conditions: isUp, Past: &p}
 	}
 	for _, c := range []struct {
 		name       string

@@ -38,10 +38,11 @@ func (t Tier) String() string {
 // Candidate is an endpoint as the policy sees it.
 type Candidate struct {
 	model.Conditions
-	// Past is what is remembered of its Pod.
-	Past
 	// TakenOut tells that the Service names it as one to drain.
 	TakenOut bool
+	// Past is what is remembered of its Pod, nil where that is nothing. See
+	// Policy.Recalls.
+	Past *Past
 }
 
 // Guard is what fail open remembers of the endpoints of one address family. The
@@ -108,6 +109,10 @@ func up(p *Policy, c model.Conditions) bool {
 	return c.Has(model.Ready)
 }
 
+// Recalls tells whether the past of an endpoint in a condition can make a
+// difference.
+func (p *Policy) Recalls(c model.Conditions) bool { return p.Damping.Mode != DampingOff || !up(p, c) }
+
 // tierOf knows nothing of damping.
 func tierOf(p *Policy, c *Candidate) Tier {
 	switch {
@@ -119,7 +124,7 @@ func tierOf(p *Policy, c *Candidate) Tier {
 		return Dying
 	case c.TakenOut:
 		return Starting // Fail open must not bring it back.
-	case c.WasUp, c.Has(model.Serving):
+	case c.Past != nil && c.Past.WasUp, c.Has(model.Serving):
 		return Sick
 	}
 	return Starting
@@ -150,10 +155,9 @@ func (v *Verdict) Backup(t Tier) bool {
 	return v.policy.SRVTiers == SRVAll && t <= Draining && !(t == Draining && v.policy.Fallback == FallbackNone)
 }
 
-// Named tells whether the i-th endpoint has a name of its own. What the Service
-// name or an SRV record shows has one in any case.
-func (v *Verdict) Named(i int, c model.Conditions) bool {
-	tier := v.Tiers[i]
+// Named tells whether an endpoint of a tier, in a condition, has a name of its
+// own. What the Service name or an SRV record shows has one in any case.
+func (v *Verdict) Named(tier Tier, c model.Conditions) bool {
 	switch {
 	case v.Published(tier), v.Backup(tier), v.names == NamesAll, up(v.policy, c):
 		return true

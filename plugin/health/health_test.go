@@ -26,9 +26,9 @@ var epoch = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 // The candidates of each tier, as of epoch.
 var (
 	aGood     = Candidate{Conditions: isUp}
-	aDamped   = Candidate{Conditions: isUp, Past: Past{Penalty: 3000, At: epoch, Until: epoch.Add(4 * time.Minute)}}
+	aDamped   = Candidate{Conditions: isUp, Past: &Past{Penalty: 3000, At: epoch, Until: epoch.Add(4 * time.Minute)}}
 	aDraining = Candidate{Conditions: isDraining}
-	aSick     = Candidate{Past: Past{WasUp: true}}
+	aSick     = Candidate{Past: &Past{WasUp: true}}
 	aStarting = Candidate{}
 	aDying    = Candidate{Conditions: isDying}
 	aTakenOut = Candidate{Conditions: isUp, TakenOut: true}
@@ -88,13 +88,13 @@ func TestTheServiceNameHas(t *testing.T) {
 		{"no starting or dying ones with fail open either", open, candidates(times(3, aStarting), times(3, aDying)), "nothing"},
 		{"sick ones with fail open, at once where it would be empty", open, candidates(times(3, aSick), times(1, aStarting), times(1, aDying)), "3 sick"},
 		{"sick ones with fail open and fallback none, though some drain", Policy{FailOpen: 50, Fallback: FallbackNone}, candidates(times(3, aSick), times(1, aDraining)), "3 sick"},
-		{"no sick ones that are taken out by name, with fail open either", Policy{FailOpen: 50, Fallback: FallbackNone}, append(times(3, aSick), Candidate{Past: Past{WasUp: true}, TakenOut: true}), "3 sick"},
+		{"no sick ones that are taken out by name, with fail open either", Policy{FailOpen: 50, Fallback: FallbackNone}, append(times(3, aSick), Candidate{Past: &Past{WasUp: true}, TakenOut: true}), "3 sick"},
 		{"good ones only, where fail open sees enough of them", open, candidates(times(5, aGood), times(5, aSick)), "5 good"},
 		{"not those that are taken out by name", Policy{}, candidates(times(1, aGood), times(2, aTakenOut)), "1 good"},
 		{"those taken out where nothing else is up", Policy{}, candidates(times(2, aTakenOut), times(1, aSick)), "2 draining"},
 		{"not those taken out with fallback none", none, times(2, aTakenOut), "nothing"},
 		{"those taken out beside others that drain", Policy{}, candidates(times(1, aTakenOut), times(1, aDraining)), "2 draining"},
-		{"nobody who is taken out and sick", Policy{}, []Candidate{{Past: Past{WasUp: true}, TakenOut: true}}, "nothing"},
+		{"nobody who is taken out and sick", Policy{}, []Candidate{{Past: &Past{WasUp: true}, TakenOut: true}}, "nothing"},
 
 		{"all that publishNotReadyAddresses sets ready", Policy{}, []Candidate{{Conditions: isUp}, {Conditions: forcedDown}, {Conditions: forcedDrain}, {Conditions: forcedDying}}, "4 good"},
 		{"of those set ready the taken out ones not", Policy{}, []Candidate{{Conditions: forcedDown}, {Conditions: isUp, TakenOut: true}}, "1 good"},
@@ -103,7 +103,7 @@ func TestTheServiceNameHas(t *testing.T) {
 		{"by serving, nothing where no Pod set ready serves", serving, []Candidate{{Conditions: forcedDown}, {Conditions: forcedDying}}, "nothing"},
 		{"by serving, nothing drains with fallback none", Policy{Publish: ByServing, Fallback: FallbackNone}, []Candidate{{Conditions: forcedDrain}}, "nothing"},
 		{"by serving, the same as by ready where nothing is forced", serving, candidates(times(2, aGood), times(1, aDraining), times(1, aSick)), "2 good"},
-		{"by serving with fail open, sick Pods that are set ready", Policy{Publish: ByServing, FailOpen: 50}, []Candidate{{Conditions: forcedDown, Past: Past{WasUp: true}}, {Conditions: forcedDown}}, "1 sick"},
+		{"by serving with fail open, sick Pods that are set ready", Policy{Publish: ByServing, FailOpen: 50}, []Candidate{{Conditions: forcedDown, Past: &Past{WasUp: true}}, {Conditions: forcedDown}}, "1 sick"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			v, _ := Decide(&c.policy, Guard{}, c.candidates, epoch)
@@ -138,13 +138,13 @@ func TestTiers(t *testing.T) {
 		{"down, and was up before", aSick, Sick, Sick},
 		{"down, and never was up", aStarting, Starting, Starting},
 		{"terminates, serves no more", aDying, Dying, Dying},
-		{"terminates, serves no more, was up before", Candidate{Conditions: isDying, Past: Past{WasUp: true}}, Dying, Dying},
+		{"terminates, serves no more, was up before", Candidate{Conditions: isDying, Past: &Past{WasUp: true}}, Dying, Dying},
 		{"up and taken out", aTakenOut, Draining, Draining},
 		{"draining and taken out", Candidate{Conditions: isDraining, TakenOut: true}, Draining, Draining},
 		{"starting and taken out", Candidate{TakenOut: true}, Starting, Starting},
 		{"dying and taken out", Candidate{Conditions: isDying, TakenOut: true}, Dying, Dying},
 		{"set ready, never was up", Candidate{Conditions: forcedDown}, Good, Starting},
-		{"set ready, was up before", Candidate{Conditions: forcedDown, Past: Past{WasUp: true}}, Good, Sick},
+		{"set ready, was up before", Candidate{Conditions: forcedDown, Past: &Past{WasUp: true}}, Good, Sick},
 		{"set ready, draining", Candidate{Conditions: forcedDrain}, Good, Draining},
 		{"set ready, dying", Candidate{Conditions: forcedDying}, Good, Dying},
 	} {
@@ -230,7 +230,7 @@ func namedBy(p Policy, all []Candidate) string {
 	for i, text := range []string{"ready", "serving", "all"} {
 		p.PodNames = PodNames(i)
 		v, _ := Decide(&p, Guard{}, all, epoch)
-		if last := len(all) - 1; v.Named(last, all[last].Conditions) {
+		if last := len(all) - 1; v.Named(v.Tiers[last], all[last].Conditions) {
 			with = append(with, text)
 		}
 	}

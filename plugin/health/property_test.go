@@ -26,10 +26,11 @@ func drawPolicy(t *rapid.T) Policy {
 }
 
 // drawPast makes what Observe could have left behind.
-func drawPast(t *rapid.T, d Damping) (p Past) {
+func drawPast(t *rapid.T, d Damping) *Past {
+	var p Past
 	at := epoch.Add(-time.Hour)
 	for range rapid.SampledFrom([]int{0, 0, 1, 3, 4, 8}).Draw(t, "flaps") {
-		p, _ = p.flap(Damping{Mode: DampingOn, HalfLife: d.HalfLife}, at)
+		p.flap(Damping{Mode: DampingOn, HalfLife: d.HalfLife}, at)
 		at = at.Add(time.Duration(rapid.IntRange(1, 60).Draw(t, "apart")) * time.Second)
 	}
 	ago := time.Duration(rapid.IntRange(0, 320_000).Draw(t, "ms ago")) * time.Millisecond
@@ -40,7 +41,7 @@ func drawPast(t *rapid.T, d Damping) (p Past) {
 		}
 	}
 	p.WasUp = rapid.Bool().Draw(t, "was up")
-	return p
+	return &p
 }
 
 // drawCandidates favours endpoints that are up, so that damping has something
@@ -95,13 +96,13 @@ func TestAnyVerdict(t *testing.T) {
 			if tier == Good && !v.Published(Good) {
 				t.Errorf("endpoint %d is good, and not published", i)
 			}
-			if tier == Damped && (p.Damping.Mode != DampingOn || !epoch.Before(c.Until)) {
+			if tier == Damped && (p.Damping.Mode != DampingOn || !epoch.Before(c.Past.Until)) {
 				t.Errorf("endpoint %d is damped without reason", i)
 			}
 			if drained && tier != Draining {
 				t.Errorf("endpoint %d is taken out, and %v", i, tier)
 			}
-			if (v.Published(tier) || v.Backup(tier) || usable(&p, c) || p.PodNames == NamesAll) && !v.Named(i, c.Conditions) {
+			if (v.Published(tier) || v.Backup(tier) || usable(&p, c) || p.PodNames == NamesAll) && !v.Named(tier, c.Conditions) {
 				t.Errorf("endpoint %d has no name", i)
 			}
 		}
@@ -147,7 +148,7 @@ func TestTheWorstAreDampedWhateverTheCap(t *testing.T) {
 		p := Policy{Damping: on}
 		all := drawCandidates(t, on)
 		v, _ := Decide(&p, Guard{}, all, epoch)
-		now := func(c Candidate) float64 { return decayed(c.Penalty, epoch.Sub(c.At), on.HalfLife) }
+		now := func(c Candidate) float64 { return decayed(c.Past.Penalty, epoch.Sub(c.Past.At), on.HalfLife) }
 		least := math.Inf(1)
 		for i, c := range all {
 			if v.Tiers[i] == Damped {
@@ -155,7 +156,7 @@ func TestTheWorstAreDampedWhateverTheCap(t *testing.T) {
 			}
 		}
 		for i, c := range all {
-			if v.Tiers[i] == Good && epoch.Before(c.Until) && now(c) > least+0.01 {
+			if v.Tiers[i] == Good && epoch.Before(c.Past.Until) && now(c) > least+0.01 {
 				t.Errorf("endpoint %d has a penalty of %.0f and is good; the one of %.0f is damped", i, now(c), least)
 			}
 		}

@@ -115,6 +115,8 @@ const (
 	Ready Conditions = 1 << iota
 	Serving
 	Terminating
+	// AllConditions is the largest value.
+	AllConditions = Ready | Serving | Terminating
 )
 
 // Has tells whether all of want hold.

@@ -16,11 +16,14 @@ type compiler struct {
 	unsorted   []claim
 	claims     []claim
 	merged     []merged
+	lookalikes []lookalike
+	// fresh is a universe that is not kept.
+	fresh      universe
 	candidates []health.Candidate
 	published  []judged
-	lookalikes []lookalike
 	ports      portGroups
-	groups     []int32
+	// groups has the group of ports of each slice.
+	groups []int32
 }
 
 var compilers = sync.Pool{New: func() any { return new(compiler) }}
@@ -36,29 +39,43 @@ func Compile(service *model.Service, all []*model.Slice, o Options, memory *Memo
 	}
 	c := compilers.Get().(*compiler)
 	defer compilers.Put(c)
+	known := memory.universe
 	u := c.universeOf(all, o.Naming, memory)
-	endpoints := c.merged
-	verdicts := c.judge(s, endpoints, o, memory, now)
-	s.explain(endpoints, verdicts, o, memory, now)
-	published := c.publish(endpoints, verdicts)
-	s.compileAddresses(published)
+	verdicts := c.judge(s, u, o, memory, now)
+	if u != known {
+		memory.prune(o.Policy.Damping, u, now)
+	}
+	s.explain(u, verdicts, o, memory, now)
+	published := c.publish(u, verdicts)
+	s.compileAddresses(u, published)
 	s.compileName(published)
 	s.compileNames(u, published)
-	c.compileRuns(s, published)
+	c.compileRuns(s, u, published)
 	return s
 }
 
-func (s *Set) compileAddresses(published []judged) {
-	n4, _ := slices.BinarySearchFunc(published, family6, func(m judged, family int) int { return familyOf(m.endpoint.Address) - family })
-	s.v4 = make([]byte, 0, 4*n4)
-	s.v6 = make([]byte, 0, 16*(len(published)-n4))
-	for _, m := range published[:n4] {
-		b := m.endpoint.Address.As4()
-		s.v4 = append(s.v4, b[:]...)
+// compileAddresses takes the addresses and their targets over. Nearly always all
+// have a name: then the universe's are shared.
+func (s *Set) compileAddresses(u *universe, published []judged) {
+	s.v4, s.v6, s.targets = u.v4, u.v6, u.targets
+	if len(published) == u.len() {
+		return
 	}
-	for _, m := range published[n4:] {
-		b := m.endpoint.Address.As16()
-		s.v6 = append(s.v6, b[:]...)
+	n4 := slices.IndexFunc(published, func(j judged) bool { return int(j.at) >= u.n4() })
+	if n4 < 0 {
+		n4 = len(published)
+	}
+	s.v4 = make([]byte, 0, 4*n4)
+	for _, j := range published[:n4] {
+		s.v4 = append(s.v4, u.v4[4*j.at:][:4]...)
+	}
+	s.v6 = make([]byte, 0, 16*(len(published)-n4))
+	for _, j := range published[n4:] {
+		s.v6 = append(s.v6, u.v6[16*(int(j.at)-u.n4()):][:16]...)
+	}
+	s.targets = make([]int32, len(published))
+	for i, j := range published {
+		s.targets[i] = u.targets[j.at]
 	}
 }
 
@@ -89,16 +106,11 @@ func nameSpan(published []judged, first int32) span {
 	return span{n: int32(n), indexes: indexes}
 }
 
-// compileNames takes the labels over, and the target of each address.
+// compileNames takes the labels over.
 func (s *Set) compileNames(u *universe, published []judged) {
-	s.labels = &u.labels
-	s.several = u.labels.several
-	s.targets = make([]int32, len(published))
-	for i := range published {
-		s.targets[i] = u.targets[published[i].at]
-	}
-	if len(published) < len(u.targets) {
-		s.compilePlaces(published, len(u.targets))
+	s.labels, s.several = u.labels, u.labels.several
+	if len(published) < u.len() {
+		s.compilePlaces(published, u.len())
 	}
 }
 

@@ -115,7 +115,7 @@ func countTiers(counts *[health.Tiers]int32) string {
 }
 
 // explain writes a line for each endpoint, published or not.
-func (s *Set) explain(endpoints []merged, verdicts [families]health.Verdict, o Options, m *Memory, now time.Time) {
+func (s *Set) explain(u *universe, verdicts [families]health.Verdict, o Options, m *Memory, now time.Time) {
 	if !o.Explain {
 		return
 	}
@@ -123,18 +123,18 @@ func (s *Set) explain(endpoints []merged, verdicts [families]health.Verdict, o O
 		m.since = make(map[netip.Addr]tierSince)
 	}
 	s.explained = append(s.explained, "policy: "+o.Policy.String())
-	for family, of := range byFamily(endpoints) {
+	for family, of := range u.families() {
 		v := &verdicts[family]
-		for i, e := range of {
-			tier := v.Tiers[i]
-			since := m.since[e.endpoint.Address]
+		for at := of.from; at < of.to; at++ {
+			e, tier := u.endpoint(at), v.Tiers[at-of.from]
+			since := m.since[e.Address]
 			if since.at.IsZero() || since.tier != tier {
 				since = tierSince{tier, now}
-				m.since[e.endpoint.Address] = since
+				m.since[e.Address] = since
 			}
 			s.explained = append(s.explained, fmt.Sprintf("%s %s %s since %s: %s",
-				endpointName(e.endpoint, o.Naming), e.endpoint.Address, tier, since.at.UTC().Format(time.RFC3339),
-				why(v, i, e.endpoint, takenOut(e.endpoint, o.Drain), m.history[e.endpoint.ID])))
+				endpointName(e, o.Naming), e.Address, tier, since.at.UTC().Format(time.RFC3339),
+				why(v, tier, e, takenOut(e, o.Drain), m.history[e.ID])))
 		}
 	}
 }
@@ -150,24 +150,26 @@ func endpointName(e *model.Endpoint, naming Naming) string {
 }
 
 // why says whether an endpoint is published, and why not.
-func why(v *health.Verdict, i int, e *model.Endpoint, drained bool, past health.Past) string {
-	tier := v.Tiers[i]
+func why(v *health.Verdict, tier health.Tier, e *model.Endpoint, drained bool, past *health.Past) string {
 	if v.Published(tier) {
 		return "published"
 	}
 	reason := [...]string{
 		health.Good:     "it is up",
-		health.Damped:   "it flapped, and is damped until " + past.Until.UTC().Format(time.RFC3339),
+		health.Damped:   "it flapped, and is damped",
 		health.Draining: "it terminates",
 		health.Sick:     "it is not ready any more",
 		health.Starting: "it has never been ready",
 		health.Dying:    "it terminates, and does not serve any more",
 	}[tier]
+	if tier == health.Damped {
+		reason += " until " + past.Until.UTC().Format(time.RFC3339)
+	}
 	if drained {
 		reason = "it is taken out by annotation"
 	}
 	text := "not published, because " + reason
-	if v.Named(i, e.Conditions) {
+	if v.Named(tier, e.Conditions) {
 		text += "; its own name stays"
 	}
 	return text

@@ -147,82 +147,65 @@ func servingPods(changes []Transition, all []*model.Slice) map[model.PodID]struc
 	return serving
 }
 
-// prune forgets Pods that are gone. Seen are those of the history that are
-// there.
-func (m *Memory) prune(d health.Damping, seen map[model.PodID]bool, endpoints []merged, now time.Time) {
+// prune forgets Pods and addresses that are gone.
+func (m *Memory) prune(d health.Damping, u *universe, now time.Time) {
 	if len(m.history) > 0 {
-		m.history.Prune(d, func(id model.PodID) bool { return seen[id] }, now)
+		present := make(map[model.PodID]bool, len(m.history))
+		for at := range u.len() {
+			if id := u.endpoint(at).ID; m.history[id] != nil {
+				present[id] = true
+			}
+		}
+		m.history.Prune(d, func(id model.PodID) bool { return present[id] }, now)
 	}
-	if len(m.since) == 0 {
-		return
+	if len(m.since) > 0 {
+		held := make(map[netip.Addr]bool, len(m.since))
+		for at := range u.len() {
+			held[u.endpoint(at).Address] = true
+		}
+		maps.DeleteFunc(m.since, func(addr netip.Addr, _ tierSince) bool { return !held[addr] })
 	}
-	held := make(map[netip.Addr]bool, len(endpoints))
-	for _, e := range endpoints {
-		held[e.endpoint.Address] = true
-	}
-	maps.DeleteFunc(m.since, func(addr netip.Addr, _ tierSince) bool { return !held[addr] })
-}
-
-// judged is an endpoint that has a name.
-type judged struct {
-	*merged
-	// at is the index of the endpoint among all of the Service.
-	at   int32
-	tier health.Tier
-	// inName and inSRV tell that the Service name, and SRV records, have it.
-	inName, inSRV bool
 }
 
 // judge lets the policy decide, for each address family by itself.
-func (c *compiler) judge(s *Set, endpoints []merged, o Options, m *Memory, now time.Time) [families]health.Verdict {
+func (c *compiler) judge(s *Set, u *universe, o Options, m *Memory, now time.Time) [families]health.Verdict {
 	var verdicts [families]health.Verdict
-	seen := make(map[model.PodID]bool)
-	mayRemember := sieveOf(m.history)
-	for family, of := range byFamily(endpoints) {
-		c.candidates = slices.Grow(c.candidates[:0], len(of))[:len(of)]
-		for i := range of {
-			e := of[i].endpoint
-			c.candidates[i] = health.Candidate{Conditions: e.Conditions, TakenOut: takenOut(e, o.Drain)}
-			if !mayRemember[mark(e.ID)] {
-				continue
-			}
-			if past, remembered := m.history[e.ID]; remembered {
-				c.candidates[i].Past = past
-				seen[e.ID] = true
-			}
-		}
+	for family, of := range u.families() {
+		c.consider(u, of, &o, m)
 		v, guard := health.Decide(&o.Policy, m.guards[family], c.candidates, now)
 		verdicts[family], m.guards[family] = v, guard
 		s.take(family, &v)
 		m.expect(v.Next)
 	}
-	m.prune(o.Policy.Damping, seen, endpoints, now)
 	return verdicts
 }
 
-// A sieve tells quickly of nearly all Pods that nothing is remembered of them.
-type sieve [256]bool
-
-func sieveOf(h health.History) (s sieve) {
-	for id := range h {
-		s[mark(id)] = true
+// consider makes candidates of the endpoints of one family.
+func (c *compiler) consider(u *universe, of family, o *Options, m *Memory) {
+	c.candidates = slices.Grow(c.candidates[:0], of.to-of.from)
+	for _, conditions := range u.conditions[of.from:of.to] {
+		c.candidates = append(c.candidates, health.Candidate{Conditions: conditions})
 	}
-	return s
+	if len(o.Drain) > 0 {
+		for i := range c.candidates {
+			c.candidates[i].TakenOut = takenOut(u.endpoint(of.from+i), o.Drain)
+		}
+	}
+	if len(m.history) > 0 {
+		for i := range c.candidates {
+			// Of thousands of endpoints, few have a past that matters.
+			if o.Policy.Recalls(c.candidates[i].Conditions) {
+				c.candidates[i].Past = m.history[u.endpoint(of.from+i).ID]
+			}
+		}
+	}
 }
-
-func mark(id model.PodID) byte { return id[0] ^ id[7] ^ id[15] }
 
 func familyOf(addr netip.Addr) int {
 	if addr.Is4() {
 		return family4
 	}
 	return family6
-}
-
-// byFamily cuts endpoints that are sorted by address.
-func byFamily(endpoints []merged) [families][]merged {
-	n4, _ := slices.BinarySearchFunc(endpoints, family6, func(m merged, family int) int { return familyOf(m.endpoint.Address) - family })
-	return [families][]merged{family4: endpoints[:n4], family6: endpoints[n4:]}
 }
 
 func takenOut(e *model.Endpoint, names []string) bool {
@@ -234,24 +217,51 @@ func takenOut(e *model.Endpoint, names []string) bool {
 		slices.Contains(names, dashedLabel(e.Address))
 }
 
-// publish returns the endpoints that have a name, in their order.
-func (c *compiler) publish(endpoints []merged, verdicts [families]health.Verdict) []judged {
-	c.published = c.published[:0]
-	first := int32(0)
-	for family, of := range byFamily(endpoints) {
-		v := &verdicts[family]
-		for i := range of {
-			if tier := v.Tiers[i]; v.Named(i, of[i].endpoint.Conditions) {
-				c.published = append(c.published, judged{
-					merged: &of[i],
-					at:     first + int32(i),
-					tier:   tier,
-					inName: v.Published(tier),
-					inSRV:  v.Published(tier) || v.Backup(tier),
-				})
+// judged is an endpoint that has a name.
+type judged struct {
+	// at is the index of the endpoint in the universe.
+	at int32
+	standing
+}
+
+// standing is what an endpoint's tier and conditions make of it.
+type standing struct {
+	tier  health.Tier
+	named bool
+	// inName and inSRV tell that the Service name, and SRV records, have it.
+	inName, inSRV bool
+}
+
+// standings has every standing that there may be: there are fewer than
+// endpoints.
+type standings [health.Tiers][model.AllConditions + 1]standing
+
+func standingsOf(v *health.Verdict) (all standings) {
+	for t := range all {
+		tier := health.Tier(t)
+		for conditions := range all[t] {
+			all[t][conditions] = standing{
+				tier:   tier,
+				named:  v.Named(tier, model.Conditions(conditions)),
+				inName: v.Published(tier),
+				inSRV:  v.Published(tier) || v.Backup(tier),
 			}
 		}
-		first += int32(len(of))
+	}
+	return all
+}
+
+// publish returns the endpoints that have a name, in their order.
+func (c *compiler) publish(u *universe, verdicts [families]health.Verdict) []judged {
+	c.published = slices.Grow(c.published[:0], u.len())
+	for family, of := range u.families() {
+		all := standingsOf(&verdicts[family])
+		for i, tier := range verdicts[family].Tiers {
+			at := of.from + i
+			if s := all[tier][u.conditions[at]]; s.named {
+				c.published = append(c.published, judged{int32(at), s})
+			}
+		}
 	}
 	return c.published
 }

@@ -29,7 +29,11 @@ type merged struct {
 // sortedByName puts slices into an order of their own, so that the result does
 // not depend on theirs.
 func sortedByName(all []*model.Slice) []*model.Slice {
-	return slices.SortedFunc(slices.Values(all), func(a, b *model.Slice) int { return strings.Compare(a.Name, b.Name) })
+	byName := func(a, b *model.Slice) int { return strings.Compare(a.Name, b.Name) }
+	if slices.IsSortedFunc(all, byName) {
+		return all
+	}
+	return slices.SortedFunc(slices.Values(all), byName)
 }
 
 // merge leaves one endpoint for each address in c.merged, sorted by address, and
@@ -58,7 +62,6 @@ func (c *compiler) merge(all []*model.Slice) int {
 // of one Pod. All IPv4 addresses come first.
 func (c *compiler) sortedClaims(all []*model.Slice) []claim {
 	c.claims = c.claims[:0]
-	c.ports.reset()
 	for _, is4 := range []bool{true, false} {
 		c.unsorted, c.sorter.keys = c.unsorted[:0], c.sorter.keys[:0]
 		for i, s := range all {
@@ -76,7 +79,7 @@ func (c *compiler) sortedClaims(all []*model.Slice) []claim {
 }
 
 func (c *compiler) addClaims(s *model.Slice, at int32) {
-	ports := c.ports.group(s.Ports)
+	ports := c.groups[at]
 	for i := range s.Endpoints {
 		c.unsorted = append(c.unsorted, claim{&s.Endpoints[i], s, ports, position{at, int32(i)}})
 		c.sorter.keys = append(c.sorter.keys, keyOf(s.Endpoints[i].Address))

@@ -82,8 +82,8 @@ func (p *portGroups) add(ports []model.Port) int32 {
 type tiers [health.Tiers][]int32
 
 // compileRuns finds who has which port.
-func (c *compiler) compileRuns(s *Set, published []judged) {
-	s.join(c.ports.all, published)
+func (c *compiler) compileRuns(s *Set, u *universe, published []judged) {
+	c.join(s, u, published)
 	byPort := make(map[model.Port][]int32)
 	groups := make([]tiers, len(c.ports.all))
 	for i := range c.ports.all {
@@ -115,26 +115,26 @@ func (c *compiler) compileRuns(s *Set, published []judged) {
 }
 
 // join makes the endpoints members of the groups of their ports.
-func (s *Set) join(groups []portGroup, published []judged) {
-	for i := range published {
-		m := &published[i]
-		if !m.inSRV {
+func (c *compiler) join(s *Set, u *universe, published []judged) {
+	for i, j := range published {
+		if !j.inSRV {
 			continue
 		}
-		target := s.targets[i]
-		if target == dashed {
-			target = ^int32(i)
+		m := member{s.targets[i], j.tier}
+		if m.target == dashed {
+			m.target = ^int32(i)
 		}
-		if m.all == nil {
-			g := &groups[m.ports]
-			g.members = append(g.members, member{target, m.tier})
+		if several, ok := u.portsOf(j.at); ok {
+			for _, at := range several {
+				c.ports.all[at].add(m)
+			}
 			continue
 		}
-		for _, at := range m.all {
-			groups[at].members = append(groups[at].members, member{target, m.tier})
-		}
+		c.ports.all[c.groups[u.places[j.at].slice]].add(m)
 	}
 }
+
+func (g *portGroup) add(m member) { g.members = append(g.members, m) }
 
 // byTier parts members, of which no two are the same.
 func byTier(members []member) (sorted tiers) {
@@ -243,7 +243,12 @@ func (s *Set) measure() {
 func (s *Set) measured(targets []int32) (of run) {
 	var text [maxLabel]byte
 	for _, target := range targets {
-		n := len(s.appendTarget(text[:0], target))
+		var n int
+		if target >= 0 {
+			n = len(s.labels.all[target].text)
+		} else {
+			n = len(s.appendTarget(text[:0], target))
+		}
 		of.longest = max(of.longest, n)
 		of.total += n
 	}

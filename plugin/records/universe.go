@@ -9,14 +9,26 @@ import (
 )
 
 // A universe is what does not depend on conditions: which endpoints a Service
-// has, in their order, and what they are called. Most changes are of conditions
-// only, and leave it as it is.
+// has, sorted by address, IPv4 first, and what they are called. Most changes are
+// of conditions only, and leave it as it is.
+//
+// What is looked at for each endpoint at each change stands in arrays in this
+// order: going to the endpoints themselves would miss the processor's cache each
+// time.
 type universe struct {
 	// slices are those that it was made of, or later states of them.
 	slices []*model.Slice
 	// places are where the endpoints stand in the slices.
 	places []position
-	labels labels
+	// conditions are those of the endpoints now.
+	conditions []model.Conditions
+	// several has the groups of ports of the endpoints that stand in several
+	// slices, which is rare.
+	several map[int32][]int32
+
+	// The rest is shared with Sets. v4 and v6 are the addresses, back to back.
+	v4, v6 []byte
+	labels *labels
 	// targets holds, for each endpoint, the label that SRV and PTR records give
 	// it, or dashed.
 	targets []int32
@@ -25,36 +37,96 @@ type universe struct {
 // position is the place of an endpoint: of which slice, and where in it.
 type position struct{ slice, index int32 }
 
+// family is the range of the endpoints of one address family.
+type family struct{ from, to int }
+
+func (u *universe) len() int { return len(u.places) }
+
+// n4 is the number of IPv4 addresses.
+func (u *universe) n4() int { return len(u.v4) / 4 }
+
+func (u *universe) families() [families]family {
+	return [families]family{family4: {0, u.n4()}, family6: {u.n4(), u.len()}}
+}
+
+func (u *universe) endpoint(at int) *model.Endpoint {
+	p := u.places[at]
+	return &u.slices[p.slice].Endpoints[p.index]
+}
+
+// portsOf returns the groups of ports of an endpoint that stands in several
+// slices.
+func (u *universe) portsOf(at int32) ([]int32, bool) {
+	if u.several == nil {
+		return nil, false
+	}
+	of, ok := u.several[at]
+	return of, ok
+}
+
 // fewEndpoints is below what keeping a universe pays for.
 const fewEndpoints = 500
 
-// universeOf leaves the endpoints in c.merged. It keeps the universe of a large
-// Service in memory.
+// universeOf keeps the universe of a large Service in memory. That of others is
+// good until the next call.
 func (c *compiler) universeOf(all []*model.Slice, naming Naming, memory *Memory) *universe {
 	all = sortedByName(all)
+	c.groupPorts(all)
 	if u := memory.universe; u != nil && u.takes(all) {
-		c.revisit(u)
 		return u
 	}
 	claims := c.merge(all)
-	u := &universe{targets: make([]int32, len(c.merged))}
+	u := &c.fresh
+	u.settle(all, c.merged)
 	c.compileLabels(u, naming)
 	memory.universe = nil
 	// Where two claim one address, conditions and versions decide who has it.
-	if len(c.merged) >= fewEndpoints && len(c.merged) == claims {
-		u.keep(all, c.merged)
-		memory.universe = u
+	if u.len() >= fewEndpoints && u.len() == claims {
+		memory.universe = u.clone()
+		return memory.universe
 	}
 	return u
 }
 
-// keep notes where the endpoints stand.
-func (u *universe) keep(all []*model.Slice, endpoints []merged) {
-	u.slices = slices.Clone(all)
-	u.places = make([]position, len(endpoints))
-	for i := range endpoints {
-		u.places[i] = endpoints[i].place
+func (c *compiler) groupPorts(all []*model.Slice) {
+	c.ports.reset()
+	c.groups = c.groups[:0]
+	for _, s := range all {
+		c.groups = append(c.groups, c.ports.group(s.Ports))
 	}
+}
+
+// settle takes the endpoints in. What Sets do not share stays in its memory.
+func (u *universe) settle(all []*model.Slice, endpoints []merged) {
+	u.slices = append(u.slices[:0], all...)
+	u.places, u.conditions, u.several = u.places[:0], u.conditions[:0], nil
+	n4, _ := slices.BinarySearchFunc(endpoints, family6, func(m merged, family int) int { return familyOf(m.endpoint.Address) - family })
+	u.v4, u.v6 = make([]byte, 0, 4*n4), make([]byte, 0, 16*(len(endpoints)-n4))
+	for i := range endpoints {
+		m := &endpoints[i]
+		u.places = append(u.places, m.place)
+		u.conditions = append(u.conditions, m.endpoint.Conditions)
+		if i < n4 {
+			b := m.endpoint.Address.As4()
+			u.v4 = append(u.v4, b[:]...)
+		} else {
+			b := m.endpoint.Address.As16()
+			u.v6 = append(u.v6, b[:]...)
+		}
+		if m.all != nil {
+			if u.several == nil {
+				u.several = make(map[int32][]int32)
+			}
+			u.several[int32(i)] = m.all
+		}
+	}
+}
+
+// clone returns a universe that may be kept.
+func (u *universe) clone() *universe {
+	kept := *u
+	kept.slices, kept.places, kept.conditions = slices.Clone(u.slices), slices.Clone(u.places), slices.Clone(u.conditions)
+	return &kept
 }
 
 // takes tells whether the slices differ from those of the universe in conditions
@@ -63,12 +135,19 @@ func (u *universe) takes(all []*model.Slice) bool {
 	if len(all) != len(u.slices) {
 		return false
 	}
+	changed := make([]bool, len(all))
 	for i, s := range all {
-		if s != u.slices[i] && !alikeSlices(s, u.slices[i]) {
+		changed[i] = s != u.slices[i]
+		if changed[i] && !alikeSlices(s, u.slices[i]) {
 			return false
 		}
 	}
 	copy(u.slices, all)
+	for i, p := range u.places {
+		if changed[p.slice] {
+			u.conditions[i] = all[p.slice].Endpoints[p.index].Conditions
+		}
+	}
 	return true
 }
 
@@ -81,20 +160,6 @@ func alikeSlices(a, b *model.Slice) bool {
 		})
 }
 
-// revisit leaves the endpoints in c.merged, as merge would.
-func (c *compiler) revisit(u *universe) {
-	c.ports.reset()
-	c.groups = c.groups[:0]
-	for _, s := range u.slices {
-		c.groups = append(c.groups, c.ports.group(s.Ports))
-	}
-	c.merged = slices.Grow(c.merged[:0], len(u.places))[:len(u.places)]
-	for i, p := range u.places {
-		s := u.slices[p.slice]
-		c.merged[i] = merged{claim: claim{endpoint: &s.Endpoints[p.index], slice: s, ports: c.groups[p.slice], place: p}}
-	}
-}
-
 // lookalike is a label that looks like the dashed address of an endpoint.
 type lookalike struct{ label, endpoint int32 }
 
@@ -103,6 +168,7 @@ type lookalike struct{ label, endpoint int32 }
 // looks like, too.
 func (c *compiler) compileLabels(u *universe, naming Naming) {
 	c.lookalikes = c.lookalikes[:0]
+	u.labels, u.targets = new(labels), make([]int32, len(c.merged))
 	u.labels.grow(countLabels(c.merged))
 	for i := range c.merged {
 		e, at := c.merged[i].endpoint, int32(i)
