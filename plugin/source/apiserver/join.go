@@ -139,6 +139,15 @@ func (j *join) remove(s *stream, o *object) {
 	j.send()
 }
 
+// holds tells whether a stream holds an object in the version that it has: until
+// the stream itself lets go of it, nobody looks at more of it than its name.
+func (j *join) holds(s *stream, o *object) bool {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	rec, known := s.table.records[o.key]
+	return known && !s.closed && rec.holders&s.query.bit != 0 && rec.version == o.version && o.version != 0
+}
+
 // passed notes that a stream has seen everything up to a resource version.
 func (j *join) passed(s *stream, version uint64) {
 	j.mu.Lock()

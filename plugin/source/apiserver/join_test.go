@@ -8,6 +8,7 @@ import (
 
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/model"
 
+	discoveryv1 "k8s.io/api/discovery/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
 	"k8s.io/apimachinery/pkg/runtime"
 	clocktesting "k8s.io/utils/clock/testing"
@@ -518,6 +519,36 @@ func TestTransformerMakesSmallObjectsThatCountTheSame(t *testing.T) {
 		sc.want(tt.want)
 	}
 	sc.end()
+}
+
+func TestARelistReadsOnlyWhatHasChanged(t *testing.T) {
+	sc := newScene(t)
+	sc.list(sc.main, 5, slice("same", "a", 2), slice("changes", "a", 3), slice("unversioned", "a", 0))
+	sc.list(sc.other, 5, handMade("theirs", "a", 4))
+	transform := sc.main.Transformer()
+	for name, want := range map[string]struct {
+		given *discoveryv1.EndpointSlice
+		read  bool
+	}{
+		"a slice in the same version is not":   {slice("same", "a", 2), false},
+		"a slice in another version is":        {slice("changes", "a", 6), true},
+		"a new slice is":                       {slice("new", "a", 7), true},
+		"a slice without a version is":         {slice("unversioned", "a", 0), true},
+		"a slice that another stream holds is": {slice("theirs", "a", 4), true},
+		"a slice of another namespace is":      {inNamespaceOf(slice("same", "a", 2), "other"), true},
+	} {
+		small, err := transform(sc.given(want.given))
+		sc.must(err)
+		if o := small.(*object); !o.matches || (o.slice != nil) != want.read {
+			t.Errorf("%s read: got %+v", name, o)
+		}
+	}
+	sc.end()
+}
+
+func inNamespaceOf(s *discoveryv1.EndpointSlice, namespace string) *discoveryv1.EndpointSlice {
+	s.Namespace = namespace
+	return s
 }
 
 func TestObjectsOfAnotherTypeAreLeftOut(t *testing.T) {

@@ -26,7 +26,8 @@ type object struct {
 	// matches is false for an object that does not belong to the stream that it
 	// came in: a delete without the word.
 	matches bool
-	// One of these is set where matches is true, save for a Namespace.
+	// One of these is set where matches is true, save for a Namespace, and for
+	// what a list shows unchanged.
 	service *model.Service
 	slice   *model.Slice
 	refused error

@@ -103,7 +103,7 @@ func (s *stream) Replace(list []any, resourceVersion string) error {
 	s.touch()
 	objects := make([]*object, 0, len(list))
 	for i, obj := range list {
-		if o := s.object(obj); o != nil {
+		if o := s.listedObject(obj); o != nil {
 			objects = append(objects, o)
 		}
 		list[i] = nil // a large API object may be freed while the next is read
@@ -134,11 +134,24 @@ func (s *stream) Bookmark(resourceVersion string) error {
 // reflector calls it there only.
 func (s *stream) Transformer() cache.TransformFunc {
 	return func(obj any) (any, error) {
-		if o := s.object(obj); o != nil {
+		if o := s.listedObject(obj); o != nil {
 			return o, nil
 		}
 		return obj, nil
 	}
+}
+
+// listedObject returns an object of a list. What has not changed since the
+// stream last saw it is only named, so that a relist does not hold a second copy
+// of all that is served.
+func (s *stream) listedObject(obj any) *object {
+	if api, ok := obj.(metav1.Object); ok {
+		if o := newObject(api); s.join.holds(s, o) {
+			o.matches = true
+			return o
+		}
+	}
+	return s.object(obj)
 }
 
 func (s *stream) object(obj any) *object {
