@@ -129,6 +129,7 @@ func benchCases() (cases []benchCase) {
 	passes := benchCase{client: client1232, passes: true}
 	return append(cases,
 		passes.with("fallthrough_clusterip", "clusterip.default.svc.cluster.local.", dns.TypeA),
+		passes.with("fallthrough_nxdomain", "nobody.default.svc.cluster.local.", dns.TypeA),
 		passes.with("fallthrough_reverse", "10.0.96.10.in-addr.arpa.", dns.TypePTR),
 		passes.with("fallthrough_outside", "www.example.org.", dns.TypeA),
 	)

@@ -93,7 +93,7 @@ func (b *bench) queryAll(ctx context.Context, ceilingProgram string, servers map
 		return err
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
-	ceiling, addresses, err := startCeiling(ctx, ceilingProgram, dir, servers[figures.Ours].address, cases)
+	ceiling, doors, err := startCeiling(ctx, ceilingProgram, dir, servers[figures.Ours].address, cases)
 	if err != nil {
 		return err
 	}
@@ -106,7 +106,10 @@ func (b *bench) queryAll(ctx context.Context, ceilingProgram string, servers map
 		rivals := []rival{
 			{figures.Ours, servers[figures.Ours].address},
 			{figures.Stock, servers[figures.Stock].address},
-			{figures.Ceiling, addresses[i]},
+			{figures.Ceiling, doors[i].shared},
+		}
+		if doors[i].anew != "" {
+			rivals = append(rivals, rival{figures.Anew, doors[i].anew})
 		}
 		if err := b.queryOne(ctx, c, file, rivals); err != nil {
 			return fmt.Errorf("%s of %d endpoints: %w", c.name, c.endpoints, err)
@@ -156,11 +159,21 @@ func summary(results []dnsperf.Result) figures.Queries {
 	return q
 }
 
-// startCeiling starts one server with a port for each case, on which it sends
-// what ours answers now. It returns the addresses.
-func startCeiling(ctx context.Context, program, dir, ours string, cases []queryCase) (*coredns.Process, []string, error) {
+// doors are the addresses of a ceiling for one case. That where the records are
+// made anew is empty where nobody asks for it.
+type doors struct{ shared, anew string }
+
+// startCeiling starts one server with ports for each case, on which it sends what
+// ours answers now.
+func startCeiling(ctx context.Context, program, dir, ours string, cases []queryCase) (*coredns.Process, []doors, error) {
 	var corefile strings.Builder
-	addresses := make([]string, len(cases))
+	open := func(args string) (string, error) {
+		address, err := coredns.Address()
+		host, port, _ := strings.Cut(address, ":")
+		fmt.Fprintf(&corefile, ".:%s {\n    bind %s\n    ceiling %s\n}\n", port, host, args)
+		return address, err
+	}
+	all := make([]doors, len(cases))
 	for i, c := range cases {
 		sample, err := coredns.Ask(ctx, ours, c.question)
 		if err != nil {
@@ -174,11 +187,14 @@ func startCeiling(ctx context.Context, program, dir, ours string, cases []queryC
 		if err := os.WriteFile(file, wire, 0o600); err != nil {
 			return nil, nil, err
 		}
-		if addresses[i], err = coredns.Address(); err != nil {
+		if all[i].shared, err = open(file); err != nil {
 			return nil, nil, err
 		}
-		host, port, _ := strings.Cut(addresses[i], ":")
-		fmt.Fprintf(&corefile, ".:%s {\n    bind %s\n    ceiling %s\n}\n", port, host, file)
+		if c.name == "A" && c.client == clientEDNS {
+			if all[i].anew, err = open(file + " anew"); err != nil {
+				return nil, nil, err
+			}
+		}
 	}
 	process, err := coredns.Start(coredns.Program{Path: program, Corefile: corefile.String(), Core: serverCore})
 	if err != nil {
@@ -187,9 +203,9 @@ func startCeiling(ctx context.Context, program, dir, ours string, cases []queryC
 	ctx, cancel := context.WithTimeout(ctx, syncLimit)
 	defer cancel()
 	last := len(cases) - 1
-	_, err = process.Await(ctx, addresses[last], cases[last].question, step, func(*dns.Msg) error { return nil })
+	_, err = process.Await(ctx, all[last].shared, cases[last].question, step, func(*dns.Msg) error { return nil })
 	if err != nil {
 		return nil, nil, errors.Join(err, process.Stop())
 	}
-	return process, addresses, nil
+	return process, all, nil
 }

@@ -15,24 +15,28 @@ const directive = "ceiling"
 
 func init() { plugin.Register(directive, setup) }
 
-// setup reads `ceiling FILE`. The file is a message in wire format.
+// anew is the option that makes the records of each answer anew.
+const anew = "anew"
+
+// setup reads `ceiling FILE [anew]`. The file is a message in wire format.
 func setup(c *caddy.Controller) error {
-	var files []string
+	var args []string
 	for c.Next() {
-		files = append(files, c.RemainingArgs()...)
+		args = append(args, c.RemainingArgs()...)
 	}
-	if len(files) != 1 {
+	if len(args) != 1 && !(len(args) == 2 && args[1] == anew) {
 		return plugin.Error(directive, c.ArgErr())
 	}
-	wire, err := os.ReadFile(files[0])
+	wire, err := os.ReadFile(args[0])
 	if err != nil {
 		return plugin.Error(directive, err)
 	}
 	sample := new(dns.Msg)
 	if err := sample.Unpack(wire); err != nil {
-		return plugin.Error(directive, c.Errf("%s: %v", files[0], err))
+		return plugin.Error(directive, c.Errf("%s: %v", args[0], err))
 	}
 	h := newHandler(sample)
+	h.anew = len(args) == 2
 	dnsserver.GetConfig(c).AddPlugin(func(plugin.Handler) plugin.Handler { return h })
 	return nil
 }
@@ -42,6 +46,9 @@ type handler struct {
 	rcode         int
 	truncated     bool
 	answer, extra []dns.RR
+	// anew makes no two answers share records. Plugins between this one and the
+	// server may write into them, and some do.
+	anew bool
 }
 
 func newHandler(sample *dns.Msg) *handler {
@@ -66,8 +73,22 @@ func (h *handler) ServeDNS(_ context.Context, w dns.ResponseWriter, r *dns.Msg) 
 	m.SetReply(r)
 	m.Rcode, m.Authoritative, m.Truncated = h.rcode, true, h.truncated
 	m.Answer, m.Extra = h.answer, h.extra
+	if h.anew {
+		m.Answer = copied(h.answer)
+	}
 	if err := w.WriteMsg(m); err != nil {
 		return dns.RcodeServerFailure, err
 	}
 	return dns.RcodeSuccess, nil
+}
+
+// copied copies address records, which is all that is asked for anew, in one
+// block. The addresses themselves nobody writes into.
+func copied(all []dns.RR) []dns.RR {
+	block, made := make([]dns.A, len(all)), make([]dns.RR, len(all))
+	for i, rr := range all {
+		block[i] = *rr.(*dns.A)
+		made[i] = &block[i]
+	}
+	return made
 }

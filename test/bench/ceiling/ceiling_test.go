@@ -41,6 +41,22 @@ func TestEveryQuestionGetsTheRecordsOfTheSample(t *testing.T) {
 	}
 }
 
+func TestRecordsAnewAreNotThoseOfTheSample(t *testing.T) {
+	of := sample()
+	of.Answer = []dns.RR{test.A("db.default.svc.cluster.local. 5 IN A 10.0.0.1"), test.A("db.default.svc.cluster.local. 5 IN A 10.0.0.2")}
+	h := newHandler(of)
+	h.anew = true
+	w := dnstest.NewRecorder(&test.ResponseWriter{})
+	if _, err := h.ServeDNS(t.Context(), w, of); err != nil {
+		t.Fatal(err)
+	}
+	for i, rr := range w.Msg.Answer {
+		if rr.String() != of.Answer[i].String() || rr == of.Answer[i] {
+			t.Errorf("got %v for %v", rr, of.Answer[i])
+		}
+	}
+}
+
 func TestSetup(t *testing.T) {
 	dir := t.TempDir()
 	wire, err := sample().Pack()
@@ -55,6 +71,8 @@ func TestSetup(t *testing.T) {
 	}
 	for _, tc := range []struct{ name, corefile, err string }{
 		{"a message", "ceiling " + good, ""},
+		{"records anew", "ceiling " + good + " anew", ""},
+		{"another word", "ceiling " + good + " again", "argument"},
 		{"a part of one", "ceiling " + bad, bad},
 		{"no file", "ceiling", "argument"},
 		{"a file that is missing", "ceiling " + dir + "/missing", "no such file"},

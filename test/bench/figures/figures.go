@@ -14,6 +14,8 @@ const (
 	Ours    = "k8s_endpoints"
 	Stock   = "kubernetes"
 	Ceiling = "ceiling"
+	// Anew is a ceiling that makes its records anew for each answer.
+	Anew = "ceiling, records anew"
 )
 
 // A Report is what was measured on one machine. A section that did not run is

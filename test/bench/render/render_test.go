@@ -69,11 +69,11 @@ func TestTargets(t *testing.T) {
 		}), "94.0 %", false},
 		{"one size of several is missing", againstCeiling([]figures.Queries{
 			queriesAt("A", 1, figures.Ours, 100), queriesAt("A", 1, figures.Ceiling, 100),
-		}), "", false},
+		}, figures.Ceiling, ""), "", false},
 		{"the worst name that falls through counts", added([]figures.ServeDNS{
 			servedAs("fallthrough_a", figures.Ours, 400, 1), servedAs("fallthrough_a", figures.Ceiling, 100, 1),
 			servedAs("fallthrough_b", figures.Ours, 401, 1), servedAs("fallthrough_b", figures.Ceiling, 100, 1),
-		}, "", "fallthrough"), "301 ns, 0 allocations", false},
+		}), "301 ns, 0 allocations", false},
 		{"the message is an allocation of ours", allocations([]figures.ServeDNS{
 			servedAs("A", figures.Ours, 1, 8), servedAs("A", figures.Ceiling, 1, 6),
 		}), "3", true},

@@ -33,12 +33,12 @@ func targetTable(r *figures.Report) string {
 func targets(r *figures.Report) []target {
 	return []target{
 		againstStock(r.Queries),
-		againstCeiling(r.Queries),
+		againstCeiling(r.Queries, figures.Ceiling, "the same against the ceiling"),
+		againstCeiling(r.Queries, figures.Anew, "the same against a ceiling that makes its records anew, as plugins must"),
 		podAgainstStock(r.Queries),
 		podInLargeService(r.Queries),
 		srvAgainstStock(r.Queries),
-		added(r.ServeDNS, "a name that falls through, cost added", "fallthrough"),
-		added(r.ServeDNS, "NXDOMAIN, cost added", "nxdomain"),
+		added(r.ServeDNS),
 		allocations(r.ServeDNS),
 		perHeadlessEndpoint(r.Memory),
 		perClusterIPEndpoint(r.Memory),
@@ -76,11 +76,11 @@ func againstStock(all []figures.Queries) target {
 	return t
 }
 
-func againstCeiling(all []figures.Queries) target {
-	t := target{measure: "the same against the ceiling", want: "≥ 95 % each", met: true}
+func againstCeiling(all []figures.Queries, ceiling, measure string) target {
+	t := target{measure: measure, want: "≥ 95 % each", met: true}
 	var got []string
 	for _, n := range sizes {
-		found, ok := ratio(all, "A", n, figures.Ceiling)
+		found, ok := ratio(all, "A", n, ceiling)
 		if !ok {
 			return t
 		}
@@ -117,13 +117,13 @@ func podInLargeService(all []figures.Queries) target {
 	return t
 }
 
-// added takes the worst of the cases whose names begin as cases says. What the
-// ceiling costs is the server's and the benchmark's.
-func added(all []figures.ServeDNS, measure, cases string) target {
-	t := target{measure: measure, want: "≤ 300 ns, 0 allocations"}
+// added takes the worst of the names that fall through. What the ceiling costs is
+// the server's and the benchmark's.
+func added(all []figures.ServeDNS) target {
+	t := target{measure: "names that fall through, to NXDOMAIN or others' answers: cost added", want: "≤ 300 ns, 0 allocations"}
 	var nanos, allocs float64
 	for _, ours := range all {
-		if ours.Plugin != figures.Ours || !strings.HasPrefix(ours.Case, cases) {
+		if ours.Plugin != figures.Ours || !strings.HasPrefix(ours.Case, "fallthrough") {
 			continue
 		}
 		if ceiling := findServed(all, ours, figures.Ceiling); ceiling != nil {
