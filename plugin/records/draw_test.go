@@ -96,6 +96,15 @@ func TestADrawHoldsNoNumberTwice(t *testing.T) {
 	}
 }
 
+func TestAReleasedDrawerHoldsNothing(t *testing.T) {
+	d := &drawer{drawn: make([]drawn, 3)}
+	d.drawn[1].name = "db-1"
+	d.release()
+	if len(d.drawn) != 0 || d.drawn[:3][1].name != "" {
+		t.Errorf("it holds %v", d.drawn[:3])
+	}
+}
+
 // TestAHundredThousandTruncatedAnswers draws as addresses does, with a seed: each
 // endpoint is carried, and is first, equally often, and what one answer has first
 // says nothing about the next one.
