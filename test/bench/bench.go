@@ -25,6 +25,8 @@ type bench struct {
 	report  *figures.Report
 	this    figures.Run
 	started time.Time
+	// profiles is the folder for CPU profiles, or empty.
+	profiles string
 }
 
 // effort is how much is measured.
@@ -51,7 +53,7 @@ var (
 )
 
 func newBench(ctx context.Context, o options) (*bench, error) {
-	b := &bench{effort: full, started: time.Now()}
+	b := &bench{effort: full, started: time.Now(), profiles: o.profiles}
 	if o.short {
 		b.effort = short
 	}

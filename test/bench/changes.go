@@ -93,7 +93,10 @@ func (b *bench) changeAll(ctx context.Context, sc *scene, plugin string, v *vict
 		return fmt.Errorf("%d events per second: %w", stormRate, err)
 	}
 	b.note(c, plugin, v.Service)
-	return nil
+	return b.profiled(ctx, "storm-"+plugin, v.server.pprof, profileTime, func(ctx context.Context) error {
+		_, err := v.quietStorm(ctx, profileTime)
+		return err
+	})
 }
 
 func (b *bench) note(c figures.Changes, plugin string, service workload.Service) {

@@ -8,6 +8,8 @@
 //	go run ./test/bench -short        less of everything, in under 3 minutes
 //	go run ./test/bench -only queries,scale
 //	go run ./test/bench -render       README.md and the plot again, from the file
+//	go run ./test/bench -profiles build/profiles -only queries
+//	                                  also saves CPU profiles, for go tool pprof
 //
 // With -only, the other sections stay in the file as they are. The figures of
 // -short, and of any other file than docs/performance.json, are printed and
@@ -16,6 +18,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"flag"
@@ -54,6 +57,8 @@ type options struct {
 	only   string
 	short  bool
 	render bool
+	// profiles is a folder, or empty.
+	profiles string
 }
 
 func main() {
@@ -62,6 +67,7 @@ func main() {
 	flag.StringVar(&o.only, "only", "", "run only the `SECTIONS`, separated by commas: "+names())
 	flag.BoolVar(&o.short, "short", false, "run less of everything")
 	flag.BoolVar(&o.render, "render", false, "measure nothing; write README.md and the plot from the file")
+	flag.StringVar(&o.profiles, "profiles", "", "save CPU profiles of the servers in `FOLDER`")
 	flag.Parse()
 	if o.file == "" {
 		o.file = published
@@ -96,8 +102,10 @@ func measure(ctx context.Context, o options) error {
 	if err != nil {
 		return err
 	}
-	if err := os.MkdirAll(filepath.Dir(o.file), 0o755); err != nil {
-		return err
+	for _, dir := range []string{filepath.Dir(o.file), o.profiles} {
+		if err := os.MkdirAll(cmp.Or(dir, "."), 0o755); err != nil {
+			return err
+		}
 	}
 	for _, s := range chosen {
 		b.say("%s", s.name)

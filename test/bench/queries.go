@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/k8s-endpoints/k8s_endpoints/test/bench/coredns"
 	"github.com/k8s-endpoints/k8s_endpoints/test/bench/dnsperf"
@@ -104,12 +105,12 @@ func (b *bench) queryAll(ctx context.Context, ceilingProgram string, servers map
 			return err
 		}
 		rivals := []rival{
-			{figures.Ours, servers[figures.Ours].address},
-			{figures.Stock, servers[figures.Stock].address},
-			{figures.Ceiling, doors[i].shared},
+			{figures.Ours, servers[figures.Ours].address, servers[figures.Ours].pprof},
+			{figures.Stock, servers[figures.Stock].address, servers[figures.Stock].pprof},
+			{figures.Ceiling, doors[i].shared, ceiling.pprof},
 		}
 		if doors[i].anew != "" {
-			rivals = append(rivals, rival{figures.Anew, doors[i].anew})
+			rivals = append(rivals, rival{figures.Anew, doors[i].anew, ceiling.pprof})
 		}
 		if err := b.queryOne(ctx, c, file, rivals); err != nil {
 			return fmt.Errorf("%s of %d endpoints: %w", c.name, c.endpoints, err)
@@ -119,7 +120,10 @@ func (b *bench) queryAll(ctx context.Context, ceilingProgram string, servers map
 }
 
 // rival is a server to be asked.
-type rival struct{ name, address string }
+type rival struct{ name, address, pprof string }
+
+// profileTime is for each profile.
+const profileTime = 5 * time.Second
 
 // queryOne asks the rivals in turn, round by round.
 func (b *bench) queryOne(ctx context.Context, c queryCase, file string, rivals []rival) error {
@@ -137,6 +141,9 @@ func (b *bench) queryOne(ctx context.Context, c queryCase, file string, rivals [
 			found[r.name] = append(found[r.name], result)
 		}
 	}
+	if err := b.profileAll(ctx, c, file, rivals); err != nil {
+		return err
+	}
 	var line strings.Builder
 	for _, r := range rivals {
 		q := summary(found[r.name])
@@ -145,6 +152,21 @@ func (b *bench) queryOne(ctx context.Context, c queryCase, file string, rivals [
 		fmt.Fprintf(&line, "  %s %.0f", r.name, q.PerSecond.Median)
 	}
 	b.say("%-3s %4d endpoints, %4d bytes:%s q/s", c.name, c.endpoints, c.client, line.String())
+	return nil
+}
+
+func (b *bench) profileAll(ctx context.Context, c queryCase, file string, rivals []rival) error {
+	for _, r := range rivals {
+		name := strings.NewReplacer(",", "", " ", "-").Replace(fmt.Sprintf("%s-%d-%d-%s", c.name, c.endpoints, c.client, r.name))
+		load := dnsperf.Load{Address: r.address, Questions: file, Duration: profileTime, Core: loadCore}
+		err := b.profiled(ctx, name, r.pprof, profileTime, func(ctx context.Context) error {
+			_, err := dnsperf.Run(ctx, load)
+			return err
+		})
+		if err != nil {
+			return fmt.Errorf("a profile of %s: %w", r.name, err)
+		}
+	}
 	return nil
 }
 
@@ -159,18 +181,28 @@ func summary(results []dnsperf.Result) figures.Queries {
 	return q
 }
 
+// ceilingServer is a server with the plugin ceiling.
+type ceilingServer struct {
+	*coredns.Process
+	pprof string
+}
+
 // doors are the addresses of a ceiling for one case. That where the records are
 // made anew is empty where nobody asks for it.
 type doors struct{ shared, anew string }
 
 // startCeiling starts one server with ports for each case, on which it sends what
 // ours answers now.
-func startCeiling(ctx context.Context, program, dir, ours string, cases []queryCase) (*coredns.Process, []doors, error) {
+func startCeiling(ctx context.Context, program, dir, ours string, cases []queryCase) (*ceilingServer, []doors, error) {
 	var corefile strings.Builder
+	pprof, err := coredns.Address()
+	if err != nil {
+		return nil, nil, err
+	}
 	open := func(args string) (string, error) {
 		address, err := coredns.Address()
 		host, port, _ := strings.Cut(address, ":")
-		fmt.Fprintf(&corefile, ".:%s {\n    bind %s\n    ceiling %s\n}\n", port, host, args)
+		fmt.Fprintf(&corefile, ".:%s {\n    bind %s\n    pprof %s\n    ceiling %s\n}\n", port, host, pprof, args)
 		return address, err
 	}
 	all := make([]doors, len(cases))
@@ -207,5 +239,5 @@ func startCeiling(ctx context.Context, program, dir, ours string, cases []queryC
 	if err != nil {
 		return nil, nil, errors.Join(err, process.Stop())
 	}
-	return process, all, nil
+	return &ceilingServer{process, pprof}, all, nil
 }

@@ -1,0 +1,50 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"path/filepath"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+)
+
+// profiled saves a CPU profile of what a server does while load runs, in whole
+// seconds of at least one. Without a folder for profiles, nothing runs.
+func (b *bench) profiled(ctx context.Context, name, pprof string, duration time.Duration, load func(context.Context) error) error {
+	if b.profiles == "" || pprof == "" {
+		return nil
+	}
+	work, ctx := errgroup.WithContext(ctx)
+	work.Go(func() error { return load(ctx) })
+	work.Go(func() error {
+		url := fmt.Sprintf("http://%s/debug/pprof/profile?seconds=%d", pprof, max(1, int(duration.Seconds())))
+		return save(ctx, url, filepath.Join(b.profiles, name+".pprof"))
+	})
+	return work.Wait()
+}
+
+func save(ctx context.Context, url, file string) error {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	if err != nil {
+		return err
+	}
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return err
+	}
+	defer response.Body.Close()
+	if response.StatusCode != http.StatusOK {
+		return fmt.Errorf("%s: %s", url, response.Status)
+	}
+	out, err := os.Create(file)
+	if err != nil {
+		return err
+	}
+	_, err = io.Copy(out, response.Body)
+	return errors.Join(err, out.Close())
+}
