@@ -116,16 +116,5 @@ func (s *settings) of(service *model.Service) (*records.Options, error) {
 			wrong = append(wrong, fmt.Errorf("annotation %s%s: %w", model.AnnotationPrefix, name, err))
 		}
 	}
-	return &o, bounded(errors.Join(wrong...))
-}
-
-// maxComplaint bounds what is logged of one Service, in bytes: an annotation
-// may be long.
-const maxComplaint = 1000
-
-func bounded(err error) error {
-	if err == nil || len(err.Error()) <= maxComplaint {
-		return err
-	}
-	return errors.New(strings.ToValidUTF8(err.Error()[:maxComplaint], "") + " ...")
+	return &o, errors.Join(wrong...)
 }

@@ -72,14 +72,6 @@ func TestABadAnnotationIsLeftOutAndTheOthersStay(t *testing.T) {
 	}
 }
 
-func TestALongAnnotationIsNotLoggedWhole(t *testing.T) {
-	s := settings{annotations: annotationNames}
-	_, err := s.of(&model.Service{Annotations: map[string]string{"ttl": strings.Repeat("\u00e4", 100_000)}})
-	if err == nil || len(err.Error()) > maxComplaint+10 || !strings.HasPrefix(err.Error(), "annotation k8s-endpoints.coredns.io/ttl: want a whole number") {
-		t.Errorf("got %.2000v", err)
-	}
-}
-
 // FuzzAnnotation checks that whatever a Service says leaves good options.
 func FuzzAnnotation(f *testing.F) {
 	for at, values := range [][]string{

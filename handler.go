@@ -2,6 +2,7 @@ package endpoints
 
 import (
 	"context"
+	"math/rand/v2"
 	"strings"
 	"sync/atomic"
 
@@ -217,27 +218,42 @@ func capacity(q *query) int {
 }
 
 // reverse answers for the address that the sets publish: a PTR record for each
-// of their Services.
+// of their Services. No more of them are made than could fit, beginning
+// anywhere: thousands of Services may share an address.
 func (h *handler) reverse(q *query, sets []*records.Set) *dns.Msg {
 	if q.asked.Type != dns.TypePTR {
 		return h.negative(q, dns.RcodeSuccess, "an address has PTR records only")
 	}
 	m := newReply(q.r)
-	for _, set := range sets {
+	room := capacity(q) - headerSize - len(q.asked.Owner)
+	first := rand.IntN(len(sets))
+	for i := range sets {
+		set := sets[(first+i)%len(sets)]
 		endpoint, ok := set.Reverse(q.asked.Name.Address)
 		if !ok {
 			continue
 		}
 		labels := strings.Join([]string{endpoint, set.Service.Name, set.Service.Namespace, "svc"}, ".")
-		if target := under(labels, h.primary); len(target) <= name.Max {
-			m.Answer = append(m.Answer, &dns.PTR{Hdr: header(q.asked.Owner, dns.TypePTR, or(set.Limits.TTL, h.ttl)), Ptr: target})
+		target := under(labels, h.primary)
+		if len(target) > name.Max {
+			continue
 		}
+		if room -= sizePTR + len(endpoint); room < 0 {
+			// The server drops of the others what does not fit.
+			m.Truncated = true
+			break
+		}
+		m.Answer = append(m.Answer, &dns.PTR{Hdr: header(q.asked.Owner, dns.TypePTR, or(set.Limits.TTL, h.ttl)), Ptr: target})
 	}
-	if len(m.Answer) == 0 {
+	if len(m.Answer) == 0 && !m.Truncated {
 		return h.negative(q, dns.RcodeNameError, "no endpoint with this address")
 	}
 	return m
 }
+
+// sizePTR is the least that a PTR record takes besides the first label of its
+// target, in bytes, with all else compressed.
+const sizePTR = 2 + 10 + 1 + 2
 
 // version answers for the version of the specification (Kubernetes DNS
 // specification 1.1.0, section 2.2).

@@ -50,16 +50,23 @@ func (x ownersIndex) apply(changes addressChanges) {
 }
 
 // after returns the owners after the changes, nil where there are none. Those
-// with one key come from single.
+// with one key come from single. Thousands of Services may share an address.
 func (o *owners) after(changes []ownerChange, single map[string]*owners) **owners {
+	owns := make(map[string]bool, len(changes))
+	for _, change := range changes {
+		owns[change.key] = change.begin
+	}
 	var keys []string
 	if o != nil {
-		keys = slices.Clone(o.keys)
+		for _, key := range o.keys {
+			if _, changes := owns[key]; !changes {
+				keys = append(keys, key)
+			}
+		}
 	}
-	for _, change := range changes {
-		keys = slices.DeleteFunc(keys, func(key string) bool { return key == change.key })
-		if change.begin {
-			keys = append(keys, change.key)
+	for key, begins := range owns {
+		if begins {
+			keys = append(keys, key)
 		}
 	}
 	if len(keys) == 0 {

@@ -21,6 +21,10 @@ const (
 	maxName  = 253
 )
 
+// maxAnnotations is how much an API server lets the annotations of an object
+// have together, in bytes.
+const maxAnnotations = 256 << 10
+
 // NewService makes a Service from its API object, which it does not keep and
 // does not change. It returns nil for a Service that is neither headless nor
 // of type ExternalName. An error says what an API server would have refused.
@@ -31,6 +35,9 @@ func NewService(obj *corev1.Service) (*Service, error) {
 	}
 	key, err := NewServiceKey(obj.Namespace, obj.Name)
 	if err != nil {
+		return nil, err
+	}
+	if err := checkAnnotations(obj.Annotations); err != nil {
 		return nil, err
 	}
 	s := &Service{ServiceKey: key, Kind: kind, HasSelector: len(obj.Spec.Selector) > 0, Annotations: annotations(obj.Annotations)}
@@ -58,6 +65,17 @@ func kindOf(obj *corev1.Service) ServiceKind {
 	return 0
 }
 
+func checkAnnotations(all map[string]string) error {
+	n := 0
+	for name, text := range all {
+		n += len(name) + len(text)
+	}
+	if n > maxAnnotations {
+		return fmt.Errorf("the annotations have %d bytes; they may have at most %d", n, maxAnnotations)
+	}
+	return nil
+}
+
 // annotations keeps what is for this plugin.
 func annotations(all map[string]string) (kept map[string]string) {
 	for name, text := range all {
@@ -74,7 +92,7 @@ func annotations(all map[string]string) (kept map[string]string) {
 // CheckNamespace refuses what is no name of a namespace.
 func CheckNamespace(namespace string) error {
 	if !isLabel(namespace) {
-		return fmt.Errorf("namespace %q is not a DNS label", namespace)
+		return fmt.Errorf("namespace %.80q is not a DNS label", namespace)
 	}
 	return nil
 }
@@ -86,7 +104,7 @@ func NewServiceKey(namespace, name string) (ServiceKey, error) {
 		return ServiceKey{}, err
 	}
 	if !isLabel(name) {
-		return ServiceKey{}, fmt.Errorf("the Service name %q is not a DNS label", name)
+		return ServiceKey{}, fmt.Errorf("the Service name %.80q is not a DNS label", name)
 	}
 	return ServiceKey{Namespace: intern(namespace), Name: intern(name)}, nil
 }
@@ -102,7 +120,7 @@ func target(externalName string) (string, netip.Addr, error) {
 	}
 	for label := range strings.SplitSeq(name, ".") {
 		if !isTargetLabel(label) {
-			return "", netip.Addr{}, fmt.Errorf("spec.externalName %q is not a domain name: the label %q is not 1 to %d letters, digits, hyphens and underscores",
+			return "", netip.Addr{}, fmt.Errorf("spec.externalName %.80q is not a domain name: the label %.80q is not 1 to %d letters, digits, hyphens and underscores",
 				externalName, label, maxLabel)
 		}
 	}
@@ -126,7 +144,7 @@ func servicePorts(ports []corev1.ServicePort) ([]Port, error) {
 
 func newPort(name string, protocol corev1.Protocol, number int32) (Port, error) {
 	if name != "" && !isLabel(name) {
-		return Port{}, fmt.Errorf("port name %q is not a DNS label", name)
+		return Port{}, fmt.Errorf("port name %.80q is not a DNS label", name)
 	}
 	if number < 1 || number > 65535 {
 		return Port{}, fmt.Errorf("port number %d is not in 1 to 65535", number)
@@ -140,7 +158,7 @@ func newPort(name string, protocol corev1.Protocol, number int32) (Port, error) 
 	case corev1.ProtocolSCTP:
 		p.Protocol = SCTP
 	default:
-		return Port{}, fmt.Errorf("port protocol %q is not TCP, UDP or SCTP", protocol)
+		return Port{}, fmt.Errorf("port protocol %.80q is not TCP, UDP or SCTP", protocol)
 	}
 	return p, nil
 }
@@ -158,6 +176,9 @@ func NewSlice(obj *discoveryv1.EndpointSlice) (*Slice, error) {
 	owner, err := NewServiceKey(obj.Namespace, service)
 	if err != nil {
 		return nil, err
+	}
+	if len(obj.Name) > maxName {
+		return nil, fmt.Errorf("metadata.name has %d bytes; a name has at most %d", len(obj.Name), maxName)
 	}
 	s := &Slice{
 		SliceKey:  SliceKey{Namespace: owner.Namespace, Name: obj.Name},
@@ -203,7 +224,7 @@ func endpoints(obj *discoveryv1.EndpointSlice) ([]Endpoint, error) {
 		is4 = true
 	case discoveryv1.AddressTypeIPv6:
 	default:
-		return nil, fmt.Errorf("address type %q is not IPv4 or IPv6", obj.AddressType)
+		return nil, fmt.Errorf("address type %.80q is not IPv4 or IPv6", obj.AddressType)
 	}
 	made := make([]Endpoint, 0, len(obj.Endpoints))
 	for i := range obj.Endpoints {
@@ -219,7 +240,7 @@ func appendEndpoint(made []Endpoint, obj *discoveryv1.Endpoint, is4 bool) ([]End
 	e := Endpoint{Conditions: conditions(&obj.Conditions)}
 	if hostname := value(obj.Hostname); hostname != "" {
 		if !isLabel(hostname) {
-			return nil, fmt.Errorf("hostname %q is not a DNS label", hostname)
+			return nil, fmt.Errorf("hostname %.80q is not a DNS label", hostname)
 		}
 		e.Hostname = strings.ToLower(strings.Clone(hostname))
 	}
@@ -231,7 +252,7 @@ func appendEndpoint(made []Endpoint, obj *discoveryv1.Endpoint, is4 bool) ([]End
 	for _, text := range obj.Addresses {
 		addr, err := netip.ParseAddr(text)
 		if err != nil || addr.Zone() != "" || addr.Is4() != is4 || addr.Is4In6() {
-			return nil, fmt.Errorf("%q is not an address of the slice's address type", text)
+			return nil, fmt.Errorf("%.80q is not an address of the slice's address type", text)
 		}
 		e.Address = addr
 		e.ID = podID(uid, addr, e.Hostname)

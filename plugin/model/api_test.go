@@ -80,8 +80,14 @@ func TestNewServiceRefusesWhatAnAPIServerWould(t *testing.T) {
 	named := func(namespace, name string) *corev1.Service {
 		return &corev1.Service{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name}, Spec: corev1.ServiceSpec{ClusterIP: "None"}}
 	}
-	port := external("example.org")
-	port.Spec.Ports = []corev1.ServicePort{{Name: "sql", Port: 70000}}
+	portOf := func(p corev1.ServicePort) *corev1.Service {
+		s := external("example.org")
+		s.Spec.Ports = []corev1.ServicePort{p}
+		return s
+	}
+	port := portOf(corev1.ServicePort{Name: "sql", Port: 70000})
+	annotated := named("default", "db")
+	annotated.Annotations = map[string]string{"note": strings.Repeat("a", maxAnnotations-3)}
 	for _, c := range []struct {
 		name string
 		obj  *corev1.Service
@@ -97,11 +103,17 @@ func TestNewServiceRefusesWhatAnAPIServerWould(t *testing.T) {
 		{"a namespace with an underscore", named("a_b", "db"), `namespace "a_b" is not a DNS label`},
 		{"a hyphen at the end", named("default", "db-"), `the Service name "db-" is not a DNS label`},
 		{"a port number beyond 65535", port, "port number 70000 is not in 1 to 65535"},
+		{"a port number of 0", portOf(corev1.ServicePort{Name: "sql"}), "port number 0 is not in 1 to 65535"},
+		{"a port name that is no label", portOf(corev1.ServicePort{Name: "_sql", Port: 1}), `port name "_sql" is not a DNS label`},
+		{"a label with an escaped byte", named("default", "a\\000b"), `the Service name "a\\000b" is not a DNS label`},
+		{"a name of a megabyte is not repeated whole", named("default", strings.Repeat("a", 1<<20)), `aaaa" is not a DNS label`},
+		{"an external name of a megabyte", external(strings.Repeat("a.", 1<<19)), "has 1048575 bytes; a domain name has at most 253"},
+		{"annotations that no API server stores", annotated, "the annotations have 262145 bytes; they may have at most 262144"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			got, err := NewService(c.obj)
-			if err == nil || !strings.Contains(err.Error(), c.want) || got != nil {
-				t.Errorf("got %+v and the error %v, want %q", got, err, c.want)
+			if err == nil || !strings.Contains(err.Error(), c.want) || len(err.Error()) > 500 || got != nil {
+				t.Errorf("got %+v and the error %.1000v, want %q", got, err, c.want)
 			}
 		})
 	}
@@ -225,11 +237,26 @@ func TestNewSliceRefusesWhatCannotBeServed(t *testing.T) {
 	badPort.Ports = []discoveryv1.EndpointPort{{Name: ptr("a_b"), Port: ptr(int32(1))}}
 	badProtocol := sliceObject("IPv4")
 	badProtocol.Ports = []discoveryv1.EndpointPort{{Name: ptr("a"), Port: ptr(int32(1)), Protocol: ptr(corev1.Protocol("QUIC"))}}
+	longName := sliceObject("IPv4")
+	longName.Name = strings.Repeat("a", 254)
+	noNumber := sliceObject("IPv4")
+	noNumber.Ports = []discoveryv1.EndpointPort{{Name: ptr("a"), Port: ptr(int32(-1))}}
+	hostname := func(text string) *discoveryv1.EndpointSlice {
+		return sliceObject("IPv4", discoveryv1.Endpoint{Hostname: &text, Addresses: []string{"10.0.0.1"}})
+	}
 	for _, c := range []struct {
 		name string
 		obj  *discoveryv1.EndpointSlice
 		want string
 	}{
+		{"a name of 254 bytes", longName, "metadata.name has 254 bytes; a name has at most 253"},
+		{"a port number below 0", noNumber, "port number -1 is not in 1 to 65535"},
+		{"a hostname of 64 bytes", hostname(strings.Repeat("h", 64)), "is not a DNS label"},
+		{"a hostname of a megabyte is not repeated whole", hostname(strings.Repeat("h", 1<<20)), "is not a DNS label"},
+		{"a hostname that is no ASCII", hostname("bücher"), `hostname "bücher" is not a DNS label`},
+		{"a hostname with a line break", hostname("a\nb"), `hostname "a\nb" is not a DNS label`},
+		{"an address of a megabyte", sliceObject("IPv4", one(strings.Repeat("1", 1<<20))), "is not an address"},
+		{"no address type", sliceObject(""), `address type "" is not IPv4 or IPv6`},
 		{"no Service", noService, "the label kubernetes.io/service-name is missing"},
 		{"a Service whose name is no label", badService, `the Service name "a.b" is not a DNS label`},
 		{"FQDN", sliceObject("FQDN", one("example.org")), `address type "FQDN" is not IPv4 or IPv6`},
@@ -243,8 +270,8 @@ func TestNewSliceRefusesWhatCannotBeServed(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			got, err := NewSlice(c.obj)
-			if err == nil || !strings.Contains(err.Error(), c.want) || got != nil {
-				t.Errorf("got %+v and the error %v, want %q", got, err, c.want)
+			if err == nil || !strings.Contains(err.Error(), c.want) || len(err.Error()) > 500 || got != nil {
+				t.Errorf("got %+v and the error %.1000v, want %q", got, err, c.want)
 			}
 		})
 	}

@@ -15,6 +15,8 @@ type drawer struct {
 	seen  bitset
 	// drawn has the SRV records to be of one answer.
 	drawn []drawn
+	// ends holds how many targets there are up to each run.
+	ends []int64
 }
 
 var drawers = sync.Pool{New: func() any {

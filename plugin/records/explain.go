@@ -114,30 +114,61 @@ func countTiers(counts *[health.Tiers]int32) string {
 	return strings.Join(parts, ", ")
 }
 
-// explain writes a line for each endpoint, published or not.
+// maxExplanation bounds the records of an explanation, in bytes, so that all fit
+// into an answer over TCP. It holds some 700 endpoints.
+const maxExplanation = 60_000
+
+// explain writes a line for each endpoint, as far as they fit into an answer:
+// first for those that are not published.
 func (s *Set) explain(u *universe, verdicts [families]health.Verdict, o Options, m *Memory, now time.Time) {
 	if !o.Explain {
 		return
 	}
-	if m.since == nil {
-		m.since = make(map[netip.Addr]tierSince)
-	}
+	m.date(u, verdicts, now)
 	s.explained = append(s.explained, "policy: "+o.Policy.String())
-	for family, of := range u.families() {
-		v := &verdicts[family]
-		for at := of.from; at < of.to; at++ {
-			e, tier := u.endpoint(at), v.Tiers[at-of.from]
-			since := m.since[e.Address]
-			if since.at.IsZero() || since.tier != tier {
-				since = tierSince{tier, now}
-				m.since[e.Address] = since
+	size, left := explanationSize(s.explained[0]), u.len()
+	for _, published := range []bool{false, true} {
+		for family, of := range u.families() {
+			v := &verdicts[family]
+			for i, tier := range v.Tiers {
+				if v.Published(tier) != published {
+					continue
+				}
+				line := m.explain(v, tier, u.endpoint(of.from+i), o)
+				if size += explanationSize(line); size > maxExplanation {
+					s.explained = append(s.explained, fmt.Sprintf("and %d more endpoints", left))
+					return
+				}
+				s.explained = append(s.explained, line)
+				left--
 			}
-			s.explained = append(s.explained, fmt.Sprintf("%s %s %s since %s: %s",
-				endpointName(e, o.Naming), e.Address, tier, since.at.UTC().Format(time.RFC3339),
-				why(v, tier, e, takenOut(e, o.Drain), m.history[e.ID])))
 		}
 	}
 }
+
+// date notes when each endpoint got the tier that it has.
+func (m *Memory) date(u *universe, verdicts [families]health.Verdict, now time.Time) {
+	if m.since == nil {
+		m.since = make(map[netip.Addr]tierSince)
+	}
+	for family, of := range u.families() {
+		for i, tier := range verdicts[family].Tiers {
+			address := u.endpoint(of.from + i).Address
+			if since := m.since[address]; since.at.IsZero() || since.tier != tier {
+				m.since[address] = tierSince{tier, now}
+			}
+		}
+	}
+}
+
+func (m *Memory) explain(v *health.Verdict, tier health.Tier, e *model.Endpoint, o Options) string {
+	return fmt.Sprintf("%s %s %s since %s: %s",
+		endpointName(e, o.Naming), e.Address, tier, m.since[e.Address].at.UTC().Format(time.RFC3339),
+		why(v, tier, e, takenOut(e, o.Drain), m.history[e.ID]))
+}
+
+// explanationSize is the size of a line as a TXT record, in bytes.
+func explanationSize(line string) int { return sizePointer + sizeFixed + 1 + min(len(line), maxText) }
 
 func endpointName(e *model.Endpoint, naming Naming) string {
 	switch {
@@ -189,14 +220,11 @@ func (s *Set) explanation(a *Answer, q *Question, room int) {
 	}
 	a.Outcome = Found
 	for _, line := range s.explained {
-		if len(line) > maxText {
-			line = line[:maxText]
-		}
-		if room -= sizePointer + sizeFixed + 1 + len(line); room < 0 {
+		if room -= explanationSize(line); room < 0 {
 			a.Truncated = true
 			break
 		}
-		a.Records = append(a.Records, &dns.TXT{Hdr: header(q.Owner, dns.TypeTXT, 0), Txt: []string{line}})
+		a.Records = append(a.Records, &dns.TXT{Hdr: header(q.Owner, dns.TypeTXT, 0), Txt: []string{line[:min(len(line), maxText)]}})
 	}
 }
 

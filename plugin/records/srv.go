@@ -35,29 +35,18 @@ type drawn struct {
 // srv draws SRV records for the ports, and the addresses of their targets as
 // far as there is room. Where not all fit, backups go first.
 func (s *Set) srv(a *Answer, q *Question, runs []run, room int) {
-	n, total, longest := measureAll(runs)
 	fixed := sizeSRV + sizeTarget(0, q)
-	a.Truncated = n*fixed+total > room
-	for n*fixed+total > room {
-		better := withoutWorst(runs)
-		if len(better) == 0 {
-			break
-		}
-		runs = better
-		n, total, longest = measureAll(runs)
-	}
-	k := n
-	if n*fixed+total > room {
+	of, cut := fitting(runs, fixed, room)
+	a.Truncated = cut
+	k := of.n
+	if of.size(fixed) > int64(room) {
 		// Each record takes as much as the largest one could, or else short
 		// names would be drawn more often than long ones.
-		k = min(n, max(room/(fixed+longest), 0))
+		k = min(k, int64(max(room/(fixed+of.longest), 0)))
 	}
 	d := drawers.Get().(*drawer)
 	defer d.release()
-	d.drawn = slices.Grow(d.drawn[:0], k)
-	for _, i := range d.draw(n, k) {
-		d.drawn = append(d.drawn, pick(runs, i))
-	}
+	d.drawTargets(runs, of, int(k))
 	all, used := s.nameTargets(q, d.drawn)
 	if k > 0 && len(all) == 0 {
 		// No target can be named.
@@ -68,42 +57,98 @@ func (s *Set) srv(a *Answer, q *Question, runs []run, room int) {
 	a.Extra = s.glue(d, q, all, room-used)
 }
 
-// measureAll returns how many targets the runs have, and the lengths of all
-// their labels together and of the longest one.
-func measureAll(runs []run) (n, total, longest int) {
-	for _, r := range runs {
-		n += len(r.targets)
-		total += r.total
-		longest = max(longest, r.longest)
-	}
-	return n, total, longest
+// choice is the targets of the runs up to a tier: how many they are, and the
+// lengths of all their labels together and of the longest one.
+type choice struct {
+	worst    health.Tier
+	n, total int64
+	longest  int
 }
 
-// withoutWorst returns the runs that are not of the lowest tier.
-func withoutWorst(runs []run) []run {
-	worst := runs[0].tier
-	for _, r := range runs {
-		worst = max(worst, r.tier)
+// size is what all records take, in bytes, where each takes fixed bytes and its
+// label.
+func (c choice) size(fixed int) int64 { return c.n*int64(fixed) + c.total }
+
+// fitting returns the choice of most tiers that fits, or else that of the best
+// tier alone, and whether that leaves anything out. It looks at each run once:
+// there may be as many as ports.
+func fitting(runs []run, fixed, room int) (of choice, cut bool) {
+	var tiers [health.Tiers]choice
+	for i := range runs {
+		r := &runs[i]
+		t := &tiers[r.tier]
+		t.n += int64(len(r.targets))
+		t.total += int64(r.total)
+		t.longest = max(t.longest, r.longest)
 	}
-	return slices.DeleteFunc(slices.Clone(runs), func(r run) bool { return r.tier == worst })
+	for tier, t := range tiers {
+		if t.n == 0 {
+			continue
+		}
+		more := choice{health.Tier(tier), of.n + t.n, of.total + t.total, max(of.longest, t.longest)}
+		if more.size(fixed) > int64(room) {
+			cut = true
+			if of.n > 0 {
+				break
+			}
+		}
+		of = more
+		if cut {
+			break
+		}
+	}
+	return of, cut
+}
+
+// largestBitset bounds what drawing without repetition keeps in memory, in
+// numbers to draw from: 512 KiB of bits. Only hostile Services have more targets,
+// since each counts once for each of its ports.
+const largestBitset = 1 << 22
+
+// drawTargets draws k of the targets of a choice into d.drawn.
+func (d *drawer) drawTargets(runs []run, of choice, k int) {
+	d.drawn = slices.Grow(d.drawn[:0], k)
+	d.ends = d.ends[:0]
+	end := int64(0)
+	for i := range runs {
+		if runs[i].tier <= of.worst {
+			end += int64(len(runs[i].targets))
+		}
+		d.ends = append(d.ends, end)
+	}
+	if of.n > largestBitset && int64(k) <= of.n/2 {
+		d.sampleTargets(runs, of.n, k)
+		return
+	}
+	for _, i := range d.draw(int(of.n), k) {
+		d.drawn = append(d.drawn, d.pick(runs, int64(i)))
+	}
+}
+
+// sampleTargets does as sample does, with memory for what is drawn instead of
+// what could be.
+func (d *drawer) sampleTargets(runs []run, n int64, k int) {
+	seen := make(map[int64]bool, k)
+	for len(seen) < k {
+		if i := d.rand.Int64N(n); !seen[i] {
+			seen[i] = true
+			d.drawn = append(d.drawn, d.pick(runs, i))
+		}
+	}
+}
+
+// pick returns the i-th of all targets of a choice.
+func (d *drawer) pick(runs []run, i int64) drawn {
+	at, _ := slices.BinarySearch(d.ends, i+1)
+	r := &runs[at]
+	of := r.targets[int64(len(r.targets))-(d.ends[at]-i)]
+	return drawn{target: of, number: r.port.Number, priority: srvPerTier * uint16(r.tier)}
 }
 
 // sizeTarget is the size in bytes of the name of a target, which is never
 // compressed (RFC 2782): its label with the length byte, the Service's part,
 // and the root.
 func sizeTarget(label int, q *Question) int { return 1 + label + len(q.service()) + 1 }
-
-// pick returns the i-th of all targets of the runs.
-func pick(runs []run, i int32) drawn {
-	for r := range runs {
-		if n := int32(len(runs[r].targets)); i >= n {
-			i -= n
-			continue
-		}
-		return drawn{target: runs[r].targets[i], number: runs[r].port.Number, priority: srvPerTier * uint16(runs[r].tier)}
-	}
-	panic("records: drawn beyond the last run")
-}
 
 // nameTargets gives each record its target's name, and returns the records and
 // their size, in bytes. All names lie in one string. A record whose target would

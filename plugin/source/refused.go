@@ -1,21 +1,32 @@
 package source
 
 import (
+	"strconv"
+	"strings"
 	"sync"
+	"unicode"
 
 	clog "github.com/coredns/coredns/plugin/pkg/log"
 )
 
-// maxRefusals bounds what a Refusals remembers, in objects. When it is full,
-// it forgets all of them: then a bad object may be logged a second time.
-const maxRefusals = 1024
+const (
+	// maxRefusals bounds what a Refusals remembers, in objects, and so what it
+	// logs.
+	maxRefusals = 1024
+	// maxReason bounds what is logged of a reason, in bytes, and maxShown what
+	// is of a name: manifests may hold anything.
+	maxReason = 1000
+	maxShown  = 253
+)
 
 // Refusals counts the objects that are left out because something is wrong
 // with them, and logs each of them once for as long as it stays wrong in the
-// same way. The zero value is ready for use.
+// same way. Where they are more than 1024, it logs that, and no more of them
+// until half are gone or good. The zero value is ready for use.
 type Refusals struct {
 	mu    sync.Mutex
 	known map[refusal]string
+	full  bool
 }
 
 type refusal struct{ kind, namespace, name string }
@@ -23,17 +34,26 @@ type refusal struct{ kind, namespace, name string }
 // Refuse counts and logs that the object is left out, and why.
 func (r *Refusals) Refuse(log clog.P, kind, namespace, name string, why error) {
 	badObjects.WithLabelValues(kind).Inc()
-	key := refusal{kind, namespace, name}
+	key, reason := refusal{kind, shown(namespace, maxShown), shown(name, maxShown)},
+		shown(strings.ReplaceAll(why.Error(), "\n", "; "), maxReason)
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.known[key] == why.Error() {
+	before, known := r.known[key]
+	if before == reason {
 		return
 	}
-	if r.known == nil || len(r.known) >= maxRefusals {
+	if !known && len(r.known) >= maxRefusals {
+		if !r.full {
+			log.Warningf("Left out more than %d objects: others are only counted, until half of these are gone or good", maxRefusals)
+		}
+		r.full = true
+		return
+	}
+	if r.known == nil {
 		r.known = make(map[refusal]string)
 	}
-	r.known[key] = why.Error()
-	log.Warningf("Left out the %s %s/%s: %v", kind, namespace, name, why)
+	r.known[key] = reason
+	log.Warningf("Left out the %s %s/%s: %s", kind, key.namespace, key.name, reason)
 }
 
 // Forget makes the next refusal of the object be logged again: it is gone, or
@@ -41,5 +61,17 @@ func (r *Refusals) Refuse(log clog.P, kind, namespace, name string, why error) {
 func (r *Refusals) Forget(kind, namespace, name string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	delete(r.known, refusal{kind, namespace, name})
+	delete(r.known, refusal{kind, shown(namespace, maxShown), shown(name, maxShown)})
+	r.full = r.full && len(r.known) > maxRefusals/2
+}
+
+// shown returns text as it may stand in a line of the log.
+func shown(text string, most int) string {
+	if len(text) > most {
+		text = strings.ToValidUTF8(text[:most], "") + " ..."
+	}
+	if strings.ContainsFunc(text, func(r rune) bool { return !unicode.IsPrint(r) }) {
+		return strconv.Quote(text)
+	}
+	return text
 }

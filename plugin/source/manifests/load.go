@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"strings"
 
 	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
@@ -27,10 +28,22 @@ func (l *loader) load(f *file) error {
 	}
 	objects, err := l.parse(f.path, data)
 	if err != nil {
-		return err
+		return shortened(err)
 	}
 	f.adopt(objects)
 	return nil
+}
+
+// maxMessage bounds the text of an error, in bytes: it may repeat a key of the
+// file, which may be long.
+const maxMessage = 2000
+
+func shortened(err error) error {
+	text := err.Error()
+	if len(text) <= maxMessage {
+		return err
+	}
+	return errors.New(strings.ToValidUTF8(text[:maxMessage], "") + " ...")
 }
 
 // parse returns the objects in the content of a file that are of a kind we
@@ -130,6 +143,9 @@ func (m *manifest) object(doc document, meta metav1.TypeMeta) error {
 
 func add[T corev1.Service | discoveryv1.EndpointSlice | legacyEndpoints | corev1.Namespace](
 	m *manifest, doc document, make func(*T) object) error {
+	if len(doc.json) > maxValues && countValues(doc.json) > maxValues {
+		return errorAt(doc.line, "an object of more than %d values", maxValues)
+	}
 	var obj T
 	if err := decode(doc, &obj); err != nil {
 		return err

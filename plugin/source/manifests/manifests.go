@@ -50,7 +50,8 @@ type Source struct {
 
 // New reads every .yaml, .yml and .json file below dir. Symbolic links are
 // followed; what begins with a dot is not looked at. The limits: 64 MiB a
-// file, 100,000 files and directories, 32 directories below one another.
+// file, 2,000,000 values a YAML document or an object (some 80,000 endpoints),
+// 100,000 files and directories, 32 directories below one another.
 //
 // An error names the file and the line of what cannot be read, of a document
 // that is no object, or of the two definitions of one object. An object that
@@ -130,7 +131,7 @@ func (s *Source) reread(w *watcher) {
 	}
 	for path, f := range s.files {
 		if !present[path] && !tree.failed(path) {
-			s.logRefused(&file{}, f.objects)
+			s.logRefused(&file{path: path}, f.objects)
 			delete(s.files, path)
 		}
 	}
@@ -202,15 +203,28 @@ func (s *Source) logRefused(f *file, old []object) {
 	still := make(map[identity]bool)
 	for i := range f.objects {
 		if o := &f.objects[i]; o.refused != nil {
-			still[o.identity] = true
-			s.refusals.Refuse(log, o.kind, o.namespace, o.name, fmt.Errorf("%s:%d: %w", f.path, o.line, o.refused))
+			id := o.logged(f.path)
+			still[id] = true
+			s.refusals.Refuse(log, id.kind, id.namespace, id.name, fmt.Errorf("%s:%d: %w", f.path, o.line, o.refused))
 		}
 	}
 	for i := range old {
-		if o := &old[i]; o.refused != nil && !still[o.identity] {
-			s.refusals.Forget(o.kind, o.namespace, o.name)
+		if o := &old[i]; o.refused != nil {
+			if id := o.logged(f.path); !still[id] {
+				s.refusals.Forget(id.kind, id.namespace, id.name)
+			}
 		}
 	}
+}
+
+// logged is what an object is called in the log: those without a name are told
+// apart by their place.
+func (o *object) logged(path string) identity {
+	id := o.identity
+	if id.name == "" {
+		id.name = fmt.Sprintf("(%s:%d)", path, o.line)
+	}
+	return id
 }
 
 // filter is what Options say, in the form that is asked for each object.

@@ -16,6 +16,10 @@ import (
 // over, unless its flags say otherwise.
 const maxMirrored = 1000
 
+// maxOffered bounds the pairs of an address and a port that the subsets of an
+// Endpoints object have: they are the square of what stands in the manifest.
+const maxOffered = 1_000_000
+
 // Kubernetes wants nobody to write these any more. Manifests have them, and
 // clusters mirror them.
 type (
@@ -36,6 +40,9 @@ func isMirrored(obj *legacyEndpoints) bool {
 //
 // The names of the slices hold slashes, which those of real ones cannot.
 func mirror(obj *legacyEndpoints) (made []discoveryv1.EndpointSlice, tooMany int, err error) {
+	if n := offered(obj); n > maxOffered {
+		return nil, 0, fmt.Errorf("its subsets have %d pairs of an address and a port; they may have at most %d", n, maxOffered)
+	}
 	var r repacking
 	for i := range obj.Subsets {
 		r.addSubset(&obj.Subsets[i])
@@ -65,6 +72,15 @@ func mirror(obj *legacyEndpoints) (made []discoveryv1.EndpointSlice, tooMany int
 		}
 	}
 	return made, tooMany, nil
+}
+
+// offered returns how many pairs of an address and a port an object has.
+func offered(obj *legacyEndpoints) (n int64) {
+	for i := range obj.Subsets {
+		subset := &obj.Subsets[i]
+		n += int64(len(subset.Addresses)+len(subset.NotReadyAddresses)) * int64(max(1, len(subset.Ports)))
+	}
+	return n
 }
 
 func newMirror(obj *legacyEndpoints, family discoveryv1.AddressType, n int, ports []corev1.EndpointPort) discoveryv1.EndpointSlice {

@@ -51,10 +51,26 @@ func newObject(kind string, meta *metav1.ObjectMeta) object {
 	switch {
 	case meta.Name == "":
 		o.refused = errors.New("metadata.name is missing")
-	case strings.Contains(meta.Name, "/"):
-		o.refused = fmt.Errorf("metadata.name %q holds a slash", meta.Name)
+	case len(meta.Name) > maxName || strings.ContainsFunc(meta.Name, isNoName):
+		o.refused = fmt.Errorf("metadata.name %.80q is not 1 to %d letters, digits, hyphens and dots", meta.Name, maxName)
+	}
+	if strings.ContainsFunc(meta.Namespace, isNoName) {
+		o.refused = fmt.Errorf("metadata.namespace %.80q is not letters, digits, hyphens and dots", meta.Namespace)
+	}
+	if o.refused != nil {
+		// It has no identity, and so no second definition.
+		o.name = ""
 	}
 	return o
+}
+
+// maxName is the length of the longest name of an object, in bytes.
+const maxName = 253
+
+// isNoName tells what no name of an object has. Capitals may pass, as in the
+// model.
+func isNoName(r rune) bool {
+	return !('a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9' || r == '-' || r == '.')
 }
 
 func (l *loader) newService(obj *corev1.Service) object {

@@ -19,9 +19,12 @@ import (
 const (
 	// maxYAMLDepth bounds how deep mappings and lists nest.
 	maxYAMLDepth = 1000
-	// maxAliased bounds what the aliases of a document stand for, in bytes: an
-	// alias of aliases doubles with every line.
+	// maxAliased bounds what the aliases of a file stand for, in bytes: an alias
+	// of aliases doubles with every line.
 	maxAliased = 4 << 20
+	// maxValues bounds the values of an object, or of a YAML document, which is
+	// read in one piece: each takes some 300 bytes of memory meanwhile.
+	maxValues = 2_000_000
 	// maxLineSearch is the size of the largest file, in bytes, in which the
 	// line of a syntax error is searched for.
 	maxLineSearch = 1 << 20
@@ -30,7 +33,12 @@ const (
 // yamlDocuments reads a stream of YAML documents.
 func yamlDocuments(data []byte) iter.Seq2[document, error] {
 	return func(yield func(document, error) bool) {
+		if line := crowdedDocument(data); line > 0 {
+			yield(document{}, errorAt(line, "a document of more than %d values; make several of it, or write it as JSON", maxValues))
+			return
+		}
 		decoder := yaml.NewDecoder(bytes.NewReader(data))
+		aliased := 0
 		for {
 			node, err := nextNode(decoder)
 			if err == io.EOF {
@@ -40,12 +48,45 @@ func yamlDocuments(data []byte) iter.Seq2[document, error] {
 				yield(document{}, syntaxErrorLine(data, err))
 				return
 			}
-			doc, err := toJSON(node)
+			doc, err := toJSON(node, &aliased)
 			if !yield(doc, err) || err != nil {
 				return
 			}
 		}
 	}
+}
+
+// crowdedDocument returns the line where the first document begins that could
+// have more than maxValues, or 0. The parser cannot be stopped in a document.
+func crowdedDocument(data []byte) (line int) {
+	start, values, n := 1, 0, 0
+	for text := range bytes.Lines(data) {
+		n++
+		if bytes.HasPrefix(text, []byte("---")) {
+			start, values = n, 0
+		}
+		if values += countValues(text) + 1; values > maxValues {
+			return start
+		}
+	}
+	return 0
+}
+
+// countValues returns about how many values begin in a text besides the first,
+// keys among them. It may count in strings and comments, but misses few.
+func countValues(text []byte) int {
+	n := 0
+	for i, c := range text {
+		switch c {
+		case ',', '[', '{', '\r':
+			n++
+		case ':', '-', '?':
+			if i+1 == len(text) || text[i+1] == ' ' || text[i+1] == '\t' || text[i+1] == '\n' || c == ':' && i > 0 && text[i-1] == '"' {
+				n++
+			}
+		}
+	}
+	return n
 }
 
 // nextNode returns the root of the next document. A manifest must not end the
@@ -105,8 +146,9 @@ func splitYAMLError(text string) (line int, bare string) {
 
 // toJSON writes a YAML document as JSON, with every value in its own line of
 // the manifest. Scalars mean what they mean to kubectl, which reads YAML 1.1.
-func toJSON(root *yaml.Node) (document, error) {
-	w := jsonWriter{line: root.Line}
+// It counts what aliases stand for.
+func toJSON(root *yaml.Node, aliased *int) (document, error) {
+	w := jsonWriter{line: root.Line, aliased: aliased}
 	if err := w.value(root); err != nil {
 		return document{}, err
 	}
@@ -117,8 +159,10 @@ type jsonWriter struct {
 	out  bytes.Buffer
 	line int
 	// depth counts the mappings and lists around the value, aliases the
-	// aliases that led to it, and aliased the bytes of values below aliases.
-	depth, aliases, aliased int
+	// aliases that led to it.
+	depth, aliases int
+	// aliased counts the bytes of values below aliases.
+	aliased *int
 }
 
 func (w *jsonWriter) value(n *yaml.Node) error {
@@ -151,8 +195,8 @@ func (w *jsonWriter) visit(n *yaml.Node) error {
 		}
 		return nil
 	}
-	if w.aliased += 1 + len(n.Value); w.aliased > maxAliased {
-		return errorAt(w.line, "the aliases of the document stand for more than %d MiB", maxAliased>>20)
+	if *w.aliased += 1 + len(n.Value); *w.aliased > maxAliased {
+		return errorAt(w.line, "the aliases of the file stand for more than %d MiB", maxAliased>>20)
 	}
 	return nil
 }

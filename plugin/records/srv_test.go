@@ -1,0 +1,108 @@
+package records
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/k8s-endpoints/k8s_endpoints/plugin/model"
+
+	"github.com/miekg/dns"
+)
+
+// manyPorts returns the Set of a Service whose endpoints have that many ports
+// each.
+func manyPorts(endpoints, ports int) *Set {
+	service, all := statefulSet(endpoints)
+	shared := make([]model.Port, ports)
+	for i := range shared {
+		shared[i] = model.Port{Name: fmt.Sprintf("p%d", i), Number: uint16(i + 1)}
+	}
+	for _, s := range all {
+		s.Ports = shared
+	}
+	return Compile(service, all, Options{}, new(Memory), time.Time{})
+}
+
+func TestOfManyPortsEachRecordIsDrawnOnce(t *testing.T) {
+	for _, c := range []struct {
+		name             string
+		endpoints, ports int
+	}{
+		{"few targets", 10, 3},
+		{"many targets", 100, 1000},
+		{"more targets than a bitset is kept for", 500, 10000},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			set := manyPorts(c.endpoints, c.ports)
+			targets, numbers := make(map[string]int), make(map[uint16]int)
+			for range 20 {
+				a := set.Answer(question("db.default.svc.cluster.local.", dns.TypeSRV))
+				seen := make(map[string]bool)
+				for _, rr := range a.Records {
+					srv := rr.(*dns.SRV)
+					targets[srv.Target]++
+					numbers[srv.Port]++
+					if line := srv.String(); seen[line] {
+						t.Fatalf("twice: %s", line)
+					} else {
+						seen[line] = true
+					}
+				}
+				if want := c.endpoints * c.ports; len(a.Records) != want && (!a.Truncated || len(a.Records) < 1000) {
+					t.Fatalf("%d records of %d, truncated %v", len(a.Records), want, a.Truncated)
+				}
+			}
+			// 20,000 draws leave out one of 500 with a chance of 10^-17.
+			if len(targets) != c.endpoints || len(numbers) < min(c.ports, 1000) {
+				t.Errorf("%d endpoints and %d ports were drawn", len(targets), len(numbers))
+			}
+		})
+	}
+}
+
+func TestTargetsBeyond32BitsAreDrawn(t *testing.T) {
+	// 40,000 runs of 100,000 targets are 4 billion.
+	targets := make([]int32, 100_000)
+	for i := range targets {
+		targets[i] = ^int32(i)
+	}
+	runs := make([]run, 40_000)
+	for i := range runs {
+		runs[i] = run{port: model.Port{Number: uint16(i + 1)}, targets: targets, total: 10 * len(targets), longest: 10}
+	}
+	of, cut := fitting(runs, 50, 65000)
+	if !cut || of.n != 4_000_000_000 {
+		t.Fatalf("got %+v, cut %v", of, cut)
+	}
+	d := drawers.Get().(*drawer)
+	defer d.release()
+	highest := uint16(0)
+	d.drawTargets(runs, of, 1000)
+	for _, each := range d.drawn {
+		if each.target > -1 || each.target < ^int32(len(targets)-1) || each.number == 0 {
+			t.Fatalf("drew %+v", each)
+		}
+		highest = max(highest, each.number)
+	}
+	// All thousand in the lower half would have a chance of 2^-1000.
+	if len(d.drawn) != 1000 || highest <= 20_000 {
+		t.Errorf("%d drawn, up to the port %d", len(d.drawn), highest)
+	}
+}
+
+func BenchmarkAnswerOfManyPorts(b *testing.B) {
+	for _, ports := range []int{2, 100, 10000} {
+		set := manyPorts(100, ports)
+		for name, room := range map[string]int{"UDP": 1232 - 60, "TCP": 65000} {
+			b.Run(fmt.Sprintf("ports=%d/%s", ports, name), func(b *testing.B) {
+				q := question("db.default.svc.cluster.local.", dns.TypeSRV)
+				q.Room = room
+				b.ReportAllocs()
+				for b.Loop() {
+					answer = set.Answer(q)
+				}
+			})
+		}
+	}
+}

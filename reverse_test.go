@@ -1,0 +1,50 @@
+package endpoints
+
+import (
+	"fmt"
+	"testing"
+
+	"github.com/coredns/coredns/plugin/test"
+	"github.com/coredns/coredns/request"
+	"github.com/k8s-endpoints/k8s_endpoints/plugin/model"
+	"github.com/k8s-endpoints/k8s_endpoints/plugin/records"
+
+	"github.com/miekg/dns"
+)
+
+func TestAnAddressThatManyServicesShare(t *testing.T) {
+	const services = 5000
+	var changes []model.Change
+	for i := range services {
+		name := fmt.Sprintf("service-%d", i)
+		changes = append(changes, headlessService("default", name), readySlice("default", name, name, "10.0.0.1"))
+	}
+	s := newServer(testStanza(), synced(records.ByHostname, changes))
+	for _, c := range []struct {
+		tcp         bool
+		size        int
+		least, most int
+	}{{false, 512, 10, 40}, {false, 1232, 30, 90}, {true, 1232, 1000, 4500}} {
+		first := make(map[string]bool)
+		for range 10 {
+			r := new(dns.Msg).SetQuestion("1.0.0.10.in-addr.arpa.", dns.TypePTR).SetEdns0(uint16(c.size), false)
+			w := &client{ResponseWriter: test.ResponseWriter{TCP: c.tcp}}
+			made, err := s.h.ServeDNS(w.context(), w, r)
+			if err != nil || made != dns.RcodeSuccess || len(w.replies) != 1 {
+				t.Fatalf("%d replies, code %d, error %v", len(w.replies), made, err)
+			}
+			m := w.replies[0]
+			if n := len(m.Answer); n > c.most || !m.Truncated {
+				t.Errorf("%d bytes, TCP %v: %d records are made, want at most %d; truncated %v", c.size, c.tcp, n, c.most, m.Truncated)
+			}
+			m = (&request.Request{W: w, Req: r}).Scrub(m)
+			if n := len(m.Answer); n < c.least || !m.Truncated {
+				t.Errorf("%d bytes, TCP %v: %d records fit, want at least %d; truncated %v", c.size, c.tcp, n, c.least, m.Truncated)
+			}
+			first[m.Answer[0].(*dns.PTR).Ptr] = true
+		}
+		if len(first) < 2 {
+			t.Errorf("%d bytes, TCP %v: always the same come first", c.size, c.tcp)
+		}
+	}
+}
