@@ -18,10 +18,10 @@ const (
 	// sockets is enough for the server to see several clients.
 	sockets = 4
 	// window is how many queries of one socket may wait for their answers. All
-	// that wait fit into the 212,992 bytes that Linux gives the server's socket
-	// by default (some 770 bytes each), so a server that stands still for a
-	// while loses none.
-	window = 50
+	// that wait fit into the socket that Linux gives the server by default, so one
+	// that stands still for a while loses none: it holds 256 queries of usual size,
+	// a quarter of which may be read already and not yet given back.
+	window = 30
 	// answerLimit is when a query without an answer is lost.
 	answerLimit = 2 * time.Second
 	// longestDebt is how far the sending may lag behind its rate and still catch
