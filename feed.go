@@ -146,14 +146,18 @@ func anyCurrent() bool {
 
 // inherited returns what another feed serves that reads the same objects, only
 // with other options: a reload while the API server is away has that to go on
-// with.
+// with. It may itself come from a feed before.
 func inherited(origin string) (objects []model.Change, ok bool) {
+	var from *feed
 	for _, f := range feeds.running {
-		if origin != "" && f.origin == origin && f.cache.isCurrent() {
-			return f.cache.served(), true
+		if origin != "" && f.origin == origin && f.cache.synced.Load() && (from == nil || f.cache.isCurrent()) {
+			from = f
 		}
 	}
-	return nil, false
+	if from == nil {
+		return nil, false
+	}
+	return from.cache.served(), true
 }
 
 // run starts the feed, with what is known of its objects.

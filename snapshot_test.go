@@ -452,6 +452,11 @@ func TestAReloadWithoutTheAPIServerServesWhatWasKnown(t *testing.T) {
 			if got := len(f.cache.served()); got != tc.served || f.cache.stale.Load() != (got > 0) || known == 0 {
 				t.Errorf("%d objects are served, want %d of %d, and stale", got, tc.served, known)
 			}
+			again := changed
+			again.settings.Policy.FailOpen = 50
+			if f, _, _ := startFeed(t, &again); len(f.cache.served()) != tc.served {
+				t.Errorf("one more reload serves %d objects, want %d", len(f.cache.served()), tc.served)
+			}
 			// The new source has none of them.
 			newer.sync()
 			f.wait(time.Hour)

@@ -212,6 +212,32 @@ func TestReloadsByThePlugin(t *testing.T) {
 	report(t, l, strconv.Itoa(n)+" reloads by the plugin")
 }
 
+// TestReloadsWhileTheAPIServerHangs has some that need a cache of their own.
+func TestReloadsWhileTheAPIServerHangs(t *testing.T) {
+	w := newWorld(t)
+	// What is known is not to come from there.
+	forgetful := func(option string) string {
+		return strings.Replace(w.corefile("", option, "startup_timeout 500ms"), "snapshot "+w.snapshot, "", 1)
+	}
+	s := w.serve(forgetful("ttl 5"))
+	l := w.ask(s, rate)
+	w.pause()
+	for _, option := range []string{"explain", "publish serving", "ttl 5"} {
+		w.do(s, reload{"with " + option, forgetful(option), succeeded, true})
+		w.checked(l, rate/10)
+	}
+	must(t, w.ResumeAPIServer())
+	until(t, func(ctx context.Context) error {
+		text, err := s.Metrics(ctx)
+		if err == nil && !strings.Contains(text, "coredns_k8s_endpoints_stale_sources 0\n") {
+			err = errors.New("the first list is not complete")
+		}
+		return err
+	})
+	w.checked(l, rate/10)
+	report(t, l, "3 reloads while the API server hung, and its return")
+}
+
 // TestRandomReloads goes on for as long as -soak says.
 func TestRandomReloads(t *testing.T) {
 	if *soak == 0 {

@@ -11,7 +11,7 @@ import (
 	"time"
 
 	"github.com/k8s-endpoints/k8s_endpoints/test/cluster"
-	"github.com/k8s-endpoints/k8s_endpoints/test/load"
+	"github.com/k8s-endpoints/k8s_endpoints/test/cluster/loopback"
 	"github.com/k8s-endpoints/k8s_endpoints/test/server"
 
 	"github.com/miekg/dns"
@@ -84,7 +84,8 @@ func (w *world) pause() {
 // are served until then.
 func TestTheLameDuck(t *testing.T) {
 	w := newWorld(t)
-	port := freePort(t)
+	port, err := loopback.Port()
+	must(t, err)
 	s := w.serve(w.corefile(fmt.Sprintf("health 127.0.0.1:%d {\n        lameduck 8s\n    }", port), "ttl 5"))
 	l := w.ask(s, rate)
 	w.checked(l, rate/10)
@@ -108,14 +109,4 @@ func TestTheLameDuck(t *testing.T) {
 	began := time.Now()
 	must(t, s.Stop())
 	t.Logf("the process ended %s later", time.Since(began).Round(time.Millisecond))
-}
-
-// TestAShutdownDuringAStart has an API server that hangs, and a start that waits
-// for it.
-func TestAShutdownDuringAStart(t *testing.T) {
-	w := newWorld(t)
-	corefile := strings.Replace(w.corefile("", "startup_timeout 1h"), "snapshot "+w.snapshot, "", 1)
-	s := w.serve(strings.Replace(corefile, "startup_timeout 1h", "", 1))
-	stop(t, s)
-	_ = load.Query{}
 }
