@@ -238,7 +238,8 @@ func TestReloadsWhileTheAPIServerHangs(t *testing.T) {
 	report(t, l, "3 reloads while the API server hung, and its return")
 }
 
-// TestRandomReloads goes on for as long as -soak says.
+// TestRandomReloads goes on for as long as -soak says. In a fifth of the time the
+// API server hangs.
 func TestRandomReloads(t *testing.T) {
 	if *soak == 0 {
 		t.Skip("without -soak")
@@ -249,13 +250,22 @@ func TestRandomReloads(t *testing.T) {
 	w := newWorld(t)
 	s := w.serve(w.corefile("", "ttl 5"))
 	all := append(w.reloads(""), w.newSources("")...)
-	l, n := w.ask(s, rate), 0
+	w.t.Cleanup(func() { must(t, w.ResumeAPIServer()) })
+	l, n, hangs, hung := w.ask(s, rate), 0, false, 0
 	for end := time.Now().Add(*soak); time.Now().Before(end); n++ {
+		switch dice := random.IntN(8); {
+		case dice == 0 && !hangs:
+			hangs, hung = true, hung+1
+			must(t, w.PauseAPIServer())
+		case dice > 3 && hangs:
+			hangs = false
+			must(t, w.ResumeAPIServer())
+		}
 		r := all[random.IntN(len(all))]
 		// What it is after another one decides whether it lists anew.
 		r.relists = true
 		w.do(s, r)
 		w.checked(l, random.IntN(rate))
 	}
-	report(t, l, strconv.Itoa(n)+" random reloads")
+	report(t, l, fmt.Sprintf("%d random reloads, the API server made to hang %d times", n, hung))
 }
