@@ -5,6 +5,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/k8s-endpoints/k8s_endpoints/plugin/model"
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/source"
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/source/apiserver"
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/source/manifests"
@@ -143,10 +144,29 @@ func anyCurrent() bool {
 	return false
 }
 
-// run starts the feed, with the objects of the stanza's snapshot where there is
-// one.
+// inherited returns what another feed serves that reads the same objects, only
+// with other options: a reload while the API server is away has that to go on
+// with. It may itself come from a feed before.
+func inherited(origin string) (objects []model.Change, ok bool) {
+	var from *feed
+	for _, f := range feeds.running {
+		if origin != "" && f.origin == origin && f.cache.synced.Load() && (from == nil || f.cache.isCurrent()) {
+			from = f
+		}
+	}
+	if from == nil {
+		return nil, false
+	}
+	return from.cache.served(), true
+}
+
+// run starts the feed, with what is known of its objects.
 func (f *feed) run(s *stanza) {
-	if objects, ok := s.snapshot.load(f.origin); ok {
+	objects, ok := inherited(f.origin)
+	if !ok {
+		objects, ok = s.snapshot.load(f.origin)
+	}
+	if ok {
 		f.stage.restore(objects)
 	}
 	var ctx context.Context
@@ -196,6 +216,7 @@ func (f *feed) wait(timeout time.Duration) {
 	case <-full:
 	case <-timer.C:
 		if f.cache.synced.Load() {
+			log.Warningf("Going on with what was known before: the first list is not complete after %s", timeout)
 			return
 		}
 		log.Warningf("Starting before the first list is complete: names that a Service could own answer SERVFAIL until it is")

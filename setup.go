@@ -32,10 +32,14 @@ func setup(c *caddy.Controller) error {
 	if err := s.claimSnapshot(c); err != nil {
 		return plugin.Error(pluginName, err)
 	}
+	g := generationOf(c)
+	// What a failed start left behind must not be taken for what runs.
+	sweep()
 	sub, err := prepare(s)
 	if err != nil {
 		return plugin.Error(pluginName, c.Errf("%v", err))
 	}
+	g.add(sub)
 	h := newHandler(s)
 	c.OnFirstStartup(func() error {
 		sub.first = true
@@ -48,10 +52,6 @@ func setup(c *caddy.Controller) error {
 		}
 		h.cache.Store(feed.cache)
 		feed.wait(s.startupTimeout)
-		return nil
-	})
-	c.OnShutdown(func() error {
-		sub.stop()
 		return nil
 	})
 	dnsserver.GetConfig(c).AddPlugin(func(next plugin.Handler) plugin.Handler {

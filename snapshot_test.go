@@ -427,6 +427,46 @@ func TestAReloadWaitsForTheFirstListInsteadOfServingASnapshot(t *testing.T) {
 	f.wait(0)
 }
 
+func TestAReloadWithoutTheAPIServerServesWhatWasKnown(t *testing.T) {
+	s := kept("")
+	old, _, from := startFeed(t, s)
+	from.apply(headlessService("default", "db"), readySlice("default", "db", "db-1", "10.0.0.1"))
+	from.sync()
+	old.wait(time.Hour)
+	known := len(old.cache.served())
+	for _, tc := range []struct {
+		name   string
+		change func(*stanza)
+		served int
+	}{
+		{"another option", func(s *stanza) { s.settings.Explain = true }, known},
+		{"other credentials", func(s *stanza) { s.api.QPS = 7 }, known},
+		{"another API server", func(s *stanza) { s.api.Endpoint = "http://127.0.0.1:2" }, 0},
+		{"other namespaces", func(s *stanza) { s.api.Namespaces = []string{"other"} }, 0},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			changed := *s
+			tc.change(&changed)
+			f, _, newer := startFeed(t, &changed)
+			f.wait(time.Millisecond)
+			if got := len(f.cache.served()); got != tc.served || f.cache.stale.Load() != (got > 0) || known == 0 {
+				t.Errorf("%d objects are served, want %d of %d, and stale", got, tc.served, known)
+			}
+			again := changed
+			again.settings.Policy.FailOpen = 50
+			if f, _, _ := startFeed(t, &again); len(f.cache.served()) != tc.served {
+				t.Errorf("one more reload serves %d objects, want %d", len(f.cache.served()), tc.served)
+			}
+			// The new source has none of them.
+			newer.sync()
+			f.wait(time.Hour)
+			if f.cache.stale.Load() || len(f.cache.served()) != 0 {
+				t.Error("the first list does not replace what was known")
+			}
+		})
+	}
+}
+
 func TestTheStartOfTheProcessDoesNotWaitForTheSecondOfTwoSources(t *testing.T) {
 	dir := t.TempDir()
 	one, _, from := startFeed(t, kept(filepath.Join(dir, "one")))

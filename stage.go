@@ -10,7 +10,7 @@ import (
 )
 
 // stage stands between a source and the cache that it fills. While the cache
-// serves a snapshot, it holds back what the source tells until that is the
+// serves a snapshot, or what a feed before it knew, it holds back what the source tells until that is the
 // whole first state: what is known of a Service comes over several streams, and
 // half of it would be worse than the snapshot. Then the cache is told the
 // difference.
@@ -27,7 +27,7 @@ type stage struct {
 
 func newStage(c *cache) *stage { return &stage{cache: c} }
 
-// restore makes the cache serve the objects of a snapshot. It is called before
+// restore makes the cache serve objects that may be out of date. It is called before
 // the source and the cache run.
 func (s *stage) restore(objects []model.Change) {
 	s.restored, s.told = newState(), newState()
@@ -57,7 +57,7 @@ func (s *stage) Synced() {
 	defer s.mu.Unlock()
 	if s.told != nil {
 		changes := s.restored.difference(s.told)
-		log.Infof("The first list is complete: %d objects differ from the snapshot", len(changes))
+		log.Infof("The first list is complete: %d objects differ from what was served before", len(changes))
 		s.cache.Apply(changes)
 		s.restored, s.told = nil, nil
 	}

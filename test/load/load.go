@@ -17,11 +17,15 @@ import (
 const (
 	// sockets is enough for the server to see several clients.
 	sockets = 4
-	// window is how many queries of one socket may wait for their answers. All
-	// that wait fit into the 212,992 bytes that Linux gives the server's socket
-	// by default (some 770 bytes each), so a server that stands still for a
-	// while loses none.
-	window = 50
+	// widest is how many queries of one socket may wait for their answers at any
+	// rate. All that wait fit into the socket that Linux gives the server by
+	// default, so one that stands still for a while loses none: it holds 256
+	// queries of usual size, a quarter of which may be read already and not yet
+	// given back.
+	widest = 30
+	// allowedLag is what a usual answer may take: more queries than come in this
+	// time do not wait, so that several loads of a low rate fit there too.
+	allowedLag = 10 * time.Millisecond
 	// answerLimit is when a query without an answer is lost.
 	answerLimit = 2 * time.Second
 	// longestDebt is how far the sending may lag behind its rate and still catch
@@ -51,6 +55,8 @@ type Load struct {
 	packed  [][]byte
 	sockets []*socket
 	drops   drops
+	// window is how many queries of one socket may wait for their answers.
+	window int
 
 	began time.Time
 	epoch atomic.Uint64
@@ -68,6 +74,7 @@ func Start(server string, rate int, queries ...Query) (*Load, error) {
 		return nil, errors.New("a load needs a rate above 0 and a query")
 	}
 	l := &Load{queries: queries, over: make(chan struct{})}
+	l.window = min(widest, max(1, int(float64(rate)*allowedLag.Seconds()/sockets)))
 	l.result = sync.OnceValue(l.end)
 	var err error
 	if l.server, err = netip.ParseAddrPort(server); err != nil {

@@ -54,7 +54,7 @@ func newSocket(l *Load, first int) (*socket, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &socket{load: l, conn: conn, next: first % len(l.queries), waiting: make(map[uint16]pending, window)}
+	s := &socket{load: l, conn: conn, next: first % len(l.queries), waiting: make(map[uint16]pending, l.window)}
 	s.forget(0)
 	return s, conn.SetReadBuffer(readBuffer)
 }
@@ -100,7 +100,7 @@ func (s *socket) free(now time.Time) int {
 			s.lose(p, errors.New("no answer"))
 		}
 	}
-	return window - len(s.waiting)
+	return s.load.window - len(s.waiting)
 }
 
 func (s *socket) lose(p pending, err error) {

@@ -1,0 +1,271 @@
+package reload
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"net"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/k8s-endpoints/k8s_endpoints/test/load"
+	"github.com/k8s-endpoints/k8s_endpoints/test/server"
+)
+
+// A reload is one that an operator may make.
+type reload struct {
+	name, corefile string
+	// done is what CoreDNS logs when it is over.
+	done string
+	// relists is whether it may ask the API server.
+	relists bool
+}
+
+const (
+	succeeded = "Reloading complete"
+	failed    = "Restart failed"
+)
+
+// reloads are those with further plugins.
+func (w *world) reloads(plugins string) []reload {
+	taken, err := net.Listen("tcp", "127.0.0.1:0")
+	must(w.t, err)
+	w.t.Cleanup(func() { taken.Close() })
+	_, port, err := net.SplitHostPort(taken.Addr().String())
+	must(w.t, err)
+	late := fmt.Sprintf("late.test:%s {\n    bind 127.0.0.1\n    whoami\n}\n", port)
+	return []reload{
+		{"changed", w.corefile(plugins, "ttl 30"), succeeded, false},
+		{"unchanged", w.corefile(plugins, "ttl 30"), succeeded, false},
+		{"with a mistake in the stanza", w.corefile(plugins, "ttl nonsense"), failed, false},
+		{"changed back", w.corefile(plugins, "ttl 5"), succeeded, false},
+		{"with a port that is taken", w.corefile(plugins, "ttl 30") + late, failed, false},
+		{"that is no Corefile", "bind 127.0.0.1 {", failed, false},
+	}
+}
+
+// newSources are reloads to a cache and streams of their own, and back.
+func (w *world) newSources(plugins string) []reload {
+	r := w.reloads(plugins)
+	late := strings.TrimPrefix(r[4].corefile, w.corefile(plugins, "ttl 30"))
+	return []reload{
+		{"to another source", w.corefile(plugins, "explain"), succeeded, true},
+		{"back to the first one", w.corefile(plugins, "ttl 5"), succeeded, true},
+		{"to another source with a port that is taken", w.corefile(plugins, "explain") + late, failed, true},
+	}
+}
+
+// do reloads by a signal, and returns when that is over.
+func (w *world) do(s *server.Server, r reload) {
+	w.t.Helper()
+	passed, before := len(w.gate.Passed()), strings.Count(s.Log(), r.done)
+	must(w.t, s.Reload(within(w.t), r.corefile))
+	until(w.t, func(context.Context) error {
+		if strings.Count(s.Log(), r.done) == before {
+			return fmt.Errorf("a reload %s: the log has no %q", r.name, r.done)
+		}
+		return nil
+	})
+	if all := w.gate.Passed(); !r.relists && len(all) != passed {
+		w.t.Errorf("a reload %s asked the API server for %+v", r.name, all[passed:])
+	}
+}
+
+// report fails the test where an answer was wrong or a query was lost.
+func report(t *testing.T, l *load.Load, faults string) {
+	t.Helper()
+	r := l.Stop()
+	if err := r.Err(); err != nil {
+		t.Error(err)
+	}
+	t.Logf("%s: %v", faults, r)
+}
+
+// TestAHundredReloads compares what the process holds after ten and after a
+// hundred of them.
+func TestAHundredReloads(t *testing.T) {
+	w := newWorld(t)
+	s := w.serve(w.corefile("", "ttl 5"))
+	all := append(w.reloads(""), w.newSources("")...)
+	streams := int(w.streams.Load())
+
+	rounds := func(from, to int) {
+		l := w.ask(s, rate)
+		for i := from; i < to; i++ {
+			w.checked(l, rate/20)
+			w.do(s, all[i%len(all)])
+		}
+		// The next rounds begin with the same Corefile.
+		w.do(s, all[3])
+		w.checked(l, rate/10)
+		report(t, l, fmt.Sprintf("%d reloads", to-from+1))
+		w.wantStreams(streams)
+	}
+	rounds(0, 9)
+	before := w.least(s)
+	rounds(9, 99)
+	after := w.falls(s, before)
+	t.Logf("after 10 reloads %v, after 100 %v", before, after)
+}
+
+// usage is what a process holds.
+type usage struct{ goroutines, files int }
+
+func (u usage) String() string {
+	return fmt.Sprintf("%d goroutines and %d open files", u.goroutines, u.files)
+}
+
+const (
+	// garbage is how many queries per second make CoreDNS collect it: that closes
+	// what it has forgotten of starts that failed.
+	garbage = 2000
+	// slack is what comes and goes while nothing happens. Ninety reloads that lose
+	// something lose more.
+	slack = 3
+)
+
+// least waits until the process holds no less any more, and returns that.
+func (w *world) least(s *server.Server) usage {
+	w.t.Helper()
+	defer w.ask(s, garbage).Stop()
+	const steady = 25
+	least, same := usage{1 << 30, 1 << 30}, 0
+	until(w.t, func(ctx context.Context) error {
+		now, err := measured(ctx, s)
+		if err != nil {
+			return err
+		}
+		if same++; now.goroutines < least.goroutines || now.files < least.files {
+			least, same = usage{min(now.goroutines, least.goroutines), min(now.files, least.files)}, 0
+		}
+		if same < steady {
+			return fmt.Errorf("%v, and still falling", now)
+		}
+		return nil
+	})
+	return least
+}
+
+// falls waits until the process holds as little as before.
+func (w *world) falls(s *server.Server, before usage) (now usage) {
+	w.t.Helper()
+	defer w.ask(s, garbage).Stop()
+	until(w.t, func(ctx context.Context) (err error) {
+		if now, err = measured(ctx, s); err != nil {
+			return err
+		}
+		if now.goroutines <= before.goroutines+slack && now.files <= before.files+slack {
+			return nil
+		}
+		return fmt.Errorf("%v, before it were %v", now, before)
+	})
+	return now
+}
+
+func measured(ctx context.Context, s *server.Server) (u usage, err error) {
+	text, err := s.Metrics(ctx)
+	if err != nil {
+		return u, err
+	}
+	for line := range strings.Lines(text) {
+		if value, ok := strings.CutPrefix(line, "go_goroutines "); ok {
+			u.goroutines, err = strconv.Atoi(strings.TrimSpace(value))
+		}
+		if value, ok := strings.CutPrefix(line, "process_open_fds "); ok && err == nil {
+			u.files, err = strconv.Atoi(strings.TrimSpace(value))
+		}
+	}
+	if err == nil && (u.goroutines == 0 || u.files == 0) {
+		err = errors.New("the process does not tell its goroutines and open files")
+	}
+	return u, err
+}
+
+// TestReloadsByThePlugin lets the plugin reload find the changes.
+func TestReloadsByThePlugin(t *testing.T) {
+	w := newWorld(t)
+	const plugin = "reload 2s 1s"
+	s := w.serve(w.corefile(plugin, "ttl 5"))
+	l := w.ask(s, rate)
+	passed, n := len(w.gate.Passed()), 0
+	for _, r := range w.reloads(plugin) {
+		if r.name == "unchanged" || r.name == "that is no Corefile" {
+			continue // It notices neither.
+		}
+		before := strings.Count(s.Log(), r.done)
+		must(t, s.WriteCorefile(r.corefile))
+		until(t, func(context.Context) error {
+			if strings.Count(s.Log(), r.done) == before {
+				return fmt.Errorf("a reload %s: the log has no %q", r.name, r.done)
+			}
+			return nil
+		})
+		n++
+	}
+	if all := w.gate.Passed(); len(all) != passed {
+		t.Errorf("the reloads asked the API server for %+v", all[passed:])
+	}
+	w.checked(l, rate/10)
+	report(t, l, strconv.Itoa(n)+" reloads by the plugin")
+}
+
+// TestReloadsWhileTheAPIServerHangs has some that need a cache of their own.
+func TestReloadsWhileTheAPIServerHangs(t *testing.T) {
+	w := newWorld(t)
+	// What is known is not to come from there.
+	forgetful := func(option string) string {
+		return strings.Replace(w.corefile("", option, "startup_timeout 500ms"), "snapshot "+w.snapshot, "", 1)
+	}
+	s := w.serve(forgetful("ttl 5"))
+	l := w.ask(s, rate)
+	w.pause()
+	for _, option := range []string{"explain", "publish serving", "ttl 5"} {
+		w.do(s, reload{"with " + option, forgetful(option), succeeded, true})
+		w.checked(l, rate/10)
+	}
+	must(t, w.ResumeAPIServer())
+	until(t, func(ctx context.Context) error {
+		text, err := s.Metrics(ctx)
+		if err == nil && !strings.Contains(text, "coredns_k8s_endpoints_stale_sources 0\n") {
+			err = errors.New("the first list is not complete")
+		}
+		return err
+	})
+	w.checked(l, rate/10)
+	report(t, l, "3 reloads while the API server hung, and its return")
+}
+
+// TestRandomReloads goes on for as long as -soak says. In a fifth of the time the
+// API server hangs.
+func TestRandomReloads(t *testing.T) {
+	if *soak == 0 {
+		t.Skip("without -soak")
+	}
+	seed := uint64(time.Now().UnixNano())
+	t.Logf("the seed is %d", seed)
+	random := rand.New(rand.NewPCG(seed, seed))
+	w := newWorld(t)
+	s := w.serve(w.corefile("", "ttl 5"))
+	all := append(w.reloads(""), w.newSources("")...)
+	w.t.Cleanup(func() { must(t, w.ResumeAPIServer()) })
+	l, n, hangs, hung := w.ask(s, rate), 0, false, 0
+	for end := time.Now().Add(*soak); time.Now().Before(end); n++ {
+		switch dice := random.IntN(8); {
+		case dice == 0 && !hangs:
+			hangs, hung = true, hung+1
+			must(t, w.PauseAPIServer())
+		case dice > 3 && hangs:
+			hangs = false
+			must(t, w.ResumeAPIServer())
+		}
+		r := all[random.IntN(len(all))]
+		// What it is after another one decides whether it lists anew.
+		r.relists = true
+		w.do(s, r)
+		w.checked(l, random.IntN(rate))
+	}
+	report(t, l, fmt.Sprintf("%d random reloads, the API server made to hang %d times", n, hung))
+}
