@@ -1,85 +1,48 @@
 package e2e
 
 import (
-	"errors"
 	"fmt"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
+	"github.com/k8s-endpoints/k8s_endpoints/test/load"
 	"github.com/k8s-endpoints/k8s_endpoints/test/server"
 
 	"github.com/miekg/dns"
 )
 
-const (
-	// Together the askers ask some 400 times per second.
-	askers        = 4
-	askInterval   = 10 * time.Millisecond
-	answerTimeout = 5 * time.Second
-	// shownFaults bounds what a failed test shows.
-	shownFaults = 5
-)
+// answerTimeout is how long what asks by itself waits.
+const answerTimeout = 5 * time.Second
 
-// load asks a server the same question all the time, and checks each answer.
-type load struct {
-	t       *testing.T
-	address string
-	name    string
-	qtype   uint16
-	check   func(answer string) error
+// loadRate is how many queries per second a load asks.
+const loadRate = 400
 
-	over    chan struct{}
-	running sync.WaitGroup
-	mu      sync.Mutex
-	asked   int
-	faults  []error
-}
-
-// ask begins. An answer that does not come within 5 seconds is a fault.
-func ask(t *testing.T, s *server.Server, name string, qtype uint16, check func(answer string) error) *load {
+// ask puts a load of one question on a server. Its end fails the test where an
+// answer was wrong or missing.
+func ask(t *testing.T, s *server.Server, name string, qtype uint16, check func(answer string) error) *asking {
 	t.Helper()
-	l := &load{t: t, address: s.Address(), name: name, qtype: qtype, check: check, over: make(chan struct{})}
-	for range askers {
-		l.running.Go(l.run)
-	}
-	t.Cleanup(l.end)
-	return l
+	l, err := load.Start(s.Address(), loadRate, load.Query{
+		Name: name, Type: qtype, Check: func(m *dns.Msg) error { return check(normal(read(m))) },
+	})
+	must(t, err)
+	t.Cleanup(func() { l.Stop() })
+	return &asking{t, l}
 }
 
-func (l *load) run() {
-	ticker := time.NewTicker(askInterval)
-	defer ticker.Stop()
-	for {
-		err := l.once()
-		l.mu.Lock()
-		l.asked++
-		if err != nil {
-			l.faults = append(l.faults, err)
-		}
-		l.mu.Unlock()
-		select {
-		case <-l.over:
-			return
-		case <-ticker.C:
-		}
-	}
+type asking struct {
+	t    *testing.T
+	load *load.Load
 }
 
-func (l *load) once() error {
-	m := new(dns.Msg).SetQuestion(l.name, l.qtype)
-	client := dns.Client{Timeout: answerTimeout, UDPSize: 1232}
-	m.SetEdns0(client.UDPSize, false)
-	began := time.Now()
-	r, _, err := client.Exchange(m, l.address)
-	if err != nil {
-		return fmt.Errorf("%s after %s: %w", began.Format(time.StampMilli), time.Since(began), err)
+// stop ends the questions and fails the test where an answer was wrong.
+func (a *asking) stop() {
+	a.t.Helper()
+	r := a.load.Stop()
+	if err := r.Err(); err != nil {
+		a.t.Error(err)
 	}
-	if err := l.check(normal(read(r))); err != nil {
-		return fmt.Errorf("%s: %w", began.Format(time.StampMilli), err)
-	}
-	return nil
+	a.t.Log(r)
 }
 
 // read takes from a message what dig prints of it.
@@ -138,25 +101,4 @@ func oneOf(all ...question) func(string) error {
 		}
 		return fmt.Errorf("got\n%swant\n%s", got, strings.Join(texts, "or\n"))
 	}
-}
-
-// end ends the questions. A second end does nothing.
-func (l *load) end() {
-	select {
-	case <-l.over:
-	default:
-		close(l.over)
-	}
-	l.running.Wait()
-}
-
-// stop ends the questions and fails the test where an answer was wrong.
-func (l *load) stop() {
-	l.t.Helper()
-	l.end()
-	if len(l.faults) > 0 {
-		l.t.Errorf("%d of %d answers were wrong or missing, such as:\n%v", len(l.faults), l.asked,
-			errors.Join(l.faults[:min(len(l.faults), shownFaults)]...))
-	}
-	l.t.Logf("%d questions were asked", l.asked)
 }

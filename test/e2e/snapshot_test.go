@@ -122,7 +122,7 @@ func TestAStartWithoutTheAPIServerFromASnapshot(t *testing.T) {
 	untilMetric(t, s, `snapshot_age_seconds{file="`+m.snapshot+`"}`)
 
 	after := m.changed()
-	loads := make([]*load, len(before))
+	loads := make([]*asking, len(before))
 	for i, q := range before {
 		// The mark goes only after the last Service has its new records.
 		accepted := append(stale(q, after[i]), after[i])
