@@ -56,9 +56,13 @@ type guarded struct {
 
 func (g *guarded) RoundTrip(request *http.Request) (*http.Response, error) {
 	ctx := request.Context()
+	waits := g.outage.lasts()
 	tries, err := g.outage.await(ctx)
 	if err != nil {
 		return nil, err
+	}
+	if s, ok := ctx.Value(streamKey{}).(*stream); ok && waits {
+		s.begin() // the wait is no part of the time that the list took
 	}
 	if tries {
 		defer func() { <-g.outage.turn }()

@@ -20,6 +20,10 @@ import (
 // at once.
 const steadyTime = 10 * time.Second
 
+// faultyWatches is how many watches in a row may not last: a single one is as
+// good as a connection that broke.
+const faultyWatches = 3
+
 // requests makes the requests of one stream, and tells its connection how they
 // went. It waits between them where they fail: the reflector does not.
 type requests struct {
@@ -30,10 +34,12 @@ type requests struct {
 	// retry is the first backoff, pace what is left of it.
 	retry, pace wait.Backoff
 
-	// mu guards troubled, which tells that the last request failed or its watch
-	// did not last, and settled, which tells that a watch has lasted.
+	// mu guards the rest. troubled tells that the last request failed or its watch
+	// did not last, settled that a watch has lasted; brief counts those that did
+	// not, with nothing else in between.
 	mu                sync.Mutex
 	troubled, settled bool
+	brief             int
 }
 
 var _ cache.ListerWatcherWithContext = (*requests)(nil)
@@ -49,14 +55,18 @@ func (r *requests) drain() { r.gate <- struct{}{} }
 // await waits after trouble. While the API server is away, the outage says when
 // a request is made.
 func (r *requests) await(ctx context.Context) error {
+	away := r.stream.connection.outage.lasts()
 	r.mu.Lock()
 	troubled, settled := r.troubled, r.settled
 	r.troubled, r.settled = false, false
+	if away {
+		r.brief = 0
+	}
 	r.mu.Unlock()
 	if settled {
 		r.pace = r.retry
 	}
-	if !troubled || r.stream.connection.outage.lasts() {
+	if !troubled || away {
 		return ctx.Err()
 	}
 	return pause(ctx, r.pace.Step(), nil)
@@ -73,6 +83,7 @@ func (r *requests) ListWithContext(ctx context.Context, o metav1.ListOptions) (r
 	if err := r.await(ctx); err != nil {
 		return nil, err
 	}
+	ctx = context.WithValue(ctx, streamKey{}, r.stream)
 	r.stream.streaming.Store(false)
 	if o.Continue == "" {
 		r.begin()
@@ -141,14 +152,18 @@ func (r *requests) ended(after time.Duration) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if after >= steadyTime {
-		r.settled = true
+		r.settled, r.brief = true, 0
 		r.stream.connection.settled()
 		return
 	}
 	r.troubled = true
+	if r.brief++; r.brief >= faultyWatches {
+		watchErrors.WithLabelValues(r.stream.query.name).Inc()
+		r.stream.connection.faulty("the watch ends again and again")
+	}
 }
 
-func (r *requests) begin() { r.stream.listing.Store(new(time.Now())) }
+func (r *requests) begin() { r.stream.begin() }
 
 func (r *requests) failed(err error) {
 	// An expired resource version is no failure: a list follows.
@@ -156,7 +171,7 @@ func (r *requests) failed(err error) {
 		return
 	}
 	r.mu.Lock()
-	r.troubled = true
+	r.troubled, r.brief = true, 0
 	r.mu.Unlock()
 	watchErrors.WithLabelValues(r.stream.query.name).Inc()
 	r.stream.connection.failed(withoutURL(err))

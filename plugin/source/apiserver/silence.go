@@ -7,8 +7,6 @@ import (
 	"io"
 	"net/http"
 	"time"
-
-	utilnet "k8s.io/apimachinery/pkg/util/net"
 )
 
 const (
@@ -104,8 +102,9 @@ func (b *heardBody) Read(p []byte) (int, error) {
 	return n, b.explain(err)
 }
 
-// explain makes of the end of a connection what client-go takes for one: it
-// would list again otherwise.
+// explain makes of each end of a connection, of which there are many forms, one
+// after which client-go opens the watch again where it was: it would list again
+// otherwise.
 func (b *heardBody) explain(err error) error {
 	err = orSilence(b.ctx, err)
 	if _, ok := err.(silentError); ok {
@@ -114,7 +113,7 @@ func (b *heardBody) explain(err error) error {
 		}
 		return err
 	}
-	if b.watches && utilnet.IsHTTP2ConnectionLost(err) {
+	if b.watches {
 		return io.ErrUnexpectedEOF
 	}
 	return err

@@ -136,7 +136,7 @@ func TestTheEndOfAConnectionIsTheEndOfTheWatch(t *testing.T) {
 	}{
 		{"http://127.0.0.1/?watch=true", lost, io.ErrUnexpectedEOF},
 		{"http://127.0.0.1/?watch=true", io.EOF, io.EOF},
-		{"http://127.0.0.1/?watch=true", other, other},
+		{"http://127.0.0.1/?watch=true", other, io.ErrUnexpectedEOF},
 		{"http://127.0.0.1/", lost, lost},
 	} {
 		through := (&silence{limit: time.Hour, list: 1}).guard(roundTripper(func(*http.Request) (*http.Response, error) {

@@ -86,8 +86,8 @@ func New(c Config) (*Source, error) {
 func (s *Source) connect(config *rest.Config) error {
 	s.silence = &silence{limit: maxSilence, list: maxList}
 	s.outage = newOutage(withoutUser(config.Host))
-	// The silence while a request waits for its turn does not count.
-	config.WrapTransport = transport.Wrappers(s.silence.guard, config.WrapTransport, s.outage.guard)
+	// A request that waits for its turn is not silent, and takes its token after.
+	config.WrapTransport = transport.Wrappers(s.silence.guard, config.WrapTransport, takeTokenFile(config), s.outage.guard)
 	var err error
 	if s.client, err = rest.HTTPClientFor(config); err != nil {
 		return fmt.Errorf("cannot make a client of the API server %s: %w", config.Host, err)
@@ -105,6 +105,17 @@ func (s *Source) connect(config *rest.Config) error {
 	}
 	s.core, s.discovery = core.RESTClient(), discovery.RESTClient()
 	return nil
+}
+
+// takeTokenFile takes over the file of a token. client-go reads it once a minute;
+// this reads it also when the API server refuses the token.
+func takeTokenFile(config *rest.Config) transport.WrapperFunc {
+	if config.BearerTokenFile == "" {
+		return nil
+	}
+	file := config.BearerTokenFile
+	config.BearerToken, config.BearerTokenFile = "", ""
+	return transport.ResettableTokenSourceWrapTransport(transport.NewCachedFileTokenSource(file))
 }
 
 // Run reports to r until ctx is done. See source.Source.

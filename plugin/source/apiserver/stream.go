@@ -157,6 +157,9 @@ func (s *stream) object(obj any) *object {
 
 func (s *stream) touch() { s.lastEvent.Store(new(s.join.clock.Now())) }
 
+// begin notes when the request for a list begins.
+func (s *stream) begin() { s.listing.Store(new(time.Now())) }
+
 // restored notes that what happens is seen again.
 func (s *stream) restored() {
 	s.join.regain(s)
