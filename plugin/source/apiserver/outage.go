@@ -62,7 +62,7 @@ func (g *guarded) RoundTrip(request *http.Request) (*http.Response, error) {
 		return nil, err
 	}
 	if s, ok := ctx.Value(streamKey{}).(*stream); ok && waits {
-		s.begin() // the wait is no part of the time that the list took
+		s.delayed()
 	}
 	if tries {
 		defer func() { <-g.outage.turn }()

@@ -5,6 +5,9 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"os"
+	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -12,6 +15,7 @@ import (
 	"time"
 
 	"k8s.io/apimachinery/pkg/util/wait"
+	"k8s.io/client-go/rest"
 )
 
 // answer is a response without a body.
@@ -230,5 +234,74 @@ func TestTheWaitBeginsAnewOnlyAfterAWatchThatLasted(t *testing.T) {
 	await()
 	if r.pace.Duration != time.Nanosecond {
 		t.Errorf("after a watch that lasted the wait is %s", r.pace.Duration)
+	}
+}
+
+func TestWatchesThatEndAgainAndAgainAreAFault(t *testing.T) {
+	logged := captureLog(t)
+	r := newRequests(newScene(t).headless, nil, noWait)
+	brief := func() { r.ended(steadyTime - 1) }
+	failed := func() { r.failed(errors.New("forbidden")); r.stream.restored() }
+	steps := []struct {
+		name string
+		do   []func()
+		want int
+	}{
+		{"two are none", []func(){brief, brief}, 0},
+		{"nor are two after a failure", []func(){failed, brief, brief}, 0},
+		{"nor are two after an outage", []func(){r.stream.delayed, brief, brief}, 0},
+		{"nor are two after one that lasted", []func(){func() { r.ended(steadyTime) }, brief, brief}, 0},
+		{"the third is", []func(){brief}, 1},
+		{"further ones are not logged again", []func(){brief, brief}, 1},
+		{"until one lasted", []func(){func() { r.ended(steadyTime) }, brief, brief, brief}, 2},
+	}
+	for _, step := range steps {
+		for _, do := range step.do {
+			do()
+		}
+		if lines := logged.lines("the watch ends again and again"); len(lines) != step.want {
+			t.Errorf("%s: logged %q, want %d lines", step.name, lines, step.want)
+		}
+	}
+}
+
+func TestATokenThatIsRefusedIsReadAgain(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "token")
+	write := func(token string) {
+		if err := os.WriteFile(file, []byte(token), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write("old")
+	config := &rest.Config{BearerTokenFile: file, BearerToken: "old"}
+	good := "old"
+	through := takeTokenFile(config)(roundTripper(func(r *http.Request) (*http.Response, error) {
+		if r.Header.Get("Authorization") != "Bearer "+good {
+			return answer(http.StatusUnauthorized), nil
+		}
+		return answer(http.StatusOK), nil
+	}))
+	if config.BearerToken != "" || config.BearerTokenFile != "" {
+		t.Error("client-go has the token too")
+	}
+	status := func() int {
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://127.0.0.1", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		response, err := through.RoundTrip(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return response.StatusCode
+	}
+	var got []int
+	got = append(got, status())
+	good = "new"
+	write(good)
+	got = append(got, status(), status())
+	// The token in memory is used once more, and then the one in the file.
+	if want := []int{http.StatusOK, http.StatusUnauthorized, http.StatusOK}; !slices.Equal(got, want) {
+		t.Errorf("the answers are %v, want %v", got, want)
 	}
 }

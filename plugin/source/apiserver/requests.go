@@ -35,11 +35,9 @@ type requests struct {
 	retry, pace wait.Backoff
 
 	// mu guards the rest. troubled tells that the last request failed or its watch
-	// did not last, settled that a watch has lasted; brief counts those that did
-	// not, with nothing else in between.
+	// did not last, settled that a watch has lasted.
 	mu                sync.Mutex
 	troubled, settled bool
-	brief             int
 }
 
 var _ cache.ListerWatcherWithContext = (*requests)(nil)
@@ -59,9 +57,6 @@ func (r *requests) await(ctx context.Context) error {
 	r.mu.Lock()
 	troubled, settled := r.troubled, r.settled
 	r.troubled, r.settled = false, false
-	if away {
-		r.brief = 0
-	}
 	r.mu.Unlock()
 	if settled {
 		r.pace = r.retry
@@ -86,7 +81,7 @@ func (r *requests) ListWithContext(ctx context.Context, o metav1.ListOptions) (r
 	ctx = context.WithValue(ctx, streamKey{}, r.stream)
 	r.stream.streaming.Store(false)
 	if o.Continue == "" {
-		r.begin()
+		r.stream.begin()
 	}
 	list, err := r.ListWatch.ListWithContext(ctx, o)
 	if err != nil && r.stream.query.giveUpField(err, false) {
@@ -109,7 +104,7 @@ func (r *requests) WatchWithContext(ctx context.Context, o metav1.ListOptions) (
 	ctx = context.WithValue(ctx, streamKey{}, r.stream)
 	streaming := o.SendInitialEvents != nil && *o.SendInitialEvents
 	if streaming {
-		r.begin()
+		r.stream.begin()
 	}
 	w, err := r.ListWatch.WatchWithContext(ctx, o)
 	if err != nil && r.stream.query.giveUpField(err, streaming) {
@@ -152,18 +147,15 @@ func (r *requests) ended(after time.Duration) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if after >= steadyTime {
-		r.settled, r.brief = true, 0
+		r.settled = true
 		r.stream.connection.settled()
 		return
 	}
 	r.troubled = true
-	if r.brief++; r.brief >= faultyWatches {
+	if r.stream.connection.broke() {
 		watchErrors.WithLabelValues(r.stream.query.name).Inc()
-		r.stream.connection.faulty("the watch ends again and again")
 	}
 }
-
-func (r *requests) begin() { r.stream.begin() }
 
 func (r *requests) failed(err error) {
 	// An expired resource version is no failure: a list follows.
@@ -171,7 +163,7 @@ func (r *requests) failed(err error) {
 		return
 	}
 	r.mu.Lock()
-	r.troubled, r.brief = true, 0
+	r.troubled = true
 	r.mu.Unlock()
 	watchErrors.WithLabelValues(r.stream.query.name).Inc()
 	r.stream.connection.failed(withoutURL(err))
@@ -210,12 +202,14 @@ type connection struct {
 	lost, told bool
 	// fault is what client-go last had to say about it.
 	fault string
+	// brief counts the watches that did not last, with no failure in between.
+	brief int
 }
 
 func (c *connection) failed(err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.lost = true
+	c.lost, c.brief = true, 0
 	if c.told || c.outage.lasts() {
 		log.Debugf("Still cannot watch %s: %v", c.of, err)
 		return
@@ -237,7 +231,27 @@ func (c *connection) restored() {
 func (c *connection) settled() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.fault = ""
+	c.fault, c.brief = "", 0
+}
+
+// delayed notes that a request had to wait for the end of an outage, so that the
+// watch before it ended with a reason.
+func (c *connection) delayed() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.brief = 0
+}
+
+// broke notes that a watch did not last, and returns true where that is a fault.
+func (c *connection) broke() bool {
+	c.mu.Lock()
+	c.brief++
+	fault := c.brief >= faultyWatches
+	c.mu.Unlock()
+	if fault {
+		c.faulty("the watch ends again and again")
+	}
+	return fault
 }
 
 // faulty logs an error of client-go, unless the connection is lost in any case

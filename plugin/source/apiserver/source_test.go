@@ -432,9 +432,8 @@ func TestRunEndsPromptlyWhereNobodyListens(t *testing.T) {
 		t.Fatal(err)
 	}
 	s.backoff = &wait.Backoff{Duration: time.Hour}
-	failed := testutil.ToFloat64(watchErrors.WithLabelValues(slicesOther))
 	_, stop := start(s)
-	eventually(t, "a failed request", func() bool { return testutil.ToFloat64(watchErrors.WithLabelValues(slicesOther)) > failed })
+	eventually(t, "a failed request", s.outage.lasts)
 	stop(t)
 	eventually(t, "the end of all goroutines", func() bool { return quiet() <= before })
 }

@@ -160,6 +160,13 @@ func (s *stream) touch() { s.lastEvent.Store(new(s.join.clock.Now())) }
 // begin notes when the request for a list begins.
 func (s *stream) begin() { s.listing.Store(new(time.Now())) }
 
+// delayed notes that the request had to wait for the end of an outage. That is no
+// part of the time which a list took.
+func (s *stream) delayed() {
+	s.begin()
+	s.connection.delayed()
+}
+
 // restored notes that what happens is seen again.
 func (s *stream) restored() {
 	s.join.regain(s)

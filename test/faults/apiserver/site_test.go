@@ -21,8 +21,9 @@ import (
 )
 
 const (
-	// rate is in queries per second, on each CoreDNS.
-	rate = 1000
+	// rate is in queries per second, on each CoreDNS: six of them run beside the
+	// control planes.
+	rate = 300
 	// underWay is more than all queries that a load has under way.
 	underWay = 400
 	// turning is the Service that changes with each fault.
