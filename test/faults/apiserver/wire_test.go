@@ -31,8 +31,11 @@ type wire struct {
 	done        sync.WaitGroup
 }
 
-// link is one connection; cut is closed when its bytes are swallowed.
-type link struct{ swallowed bool }
+// link is one connection, from the proxy on.
+type link struct {
+	server    net.Conn
+	swallowed bool
+}
 
 func newWire(t *testing.T, c *cluster.Cluster) *wire {
 	t.Helper()
@@ -73,8 +76,9 @@ func (w *wire) close(context.Context) error {
 	err := w.listener.Close()
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	for c := range w.connections {
-		c.Close()
+	for client, l := range w.connections {
+		client.Close()
+		l.server.Close()
 	}
 	return err
 }
@@ -127,7 +131,7 @@ func (w *wire) connect(client net.Conn) {
 	}
 	defer server.Close()
 	w.mu.Lock()
-	l := &link{swallowed: w.swallows}
+	l := &link{server: server, swallowed: w.swallows}
 	w.accepted++
 	w.connections[client] = l
 	w.mu.Unlock()
@@ -175,10 +179,8 @@ func TestConnectionIsLost(t *testing.T) {
 	c := shared.get(t)
 	w := newWire(t, c)
 	s := newSite(t, c, c.Namespace(t), w.kubeconfig(c, cluster.CoreDNSUser))
-	// The streams share a connection, but may all dial before they know.
-	most := outageMost
 	s.sufferAll(
-		fault{name: "packets are swallowed", begin: w.swallow, end: w.carry, tried: w.dialled, most: most, losses: 1},
+		fault{name: "packets are swallowed", begin: w.swallow, end: w.carry, tried: w.dialled, most: outageMost, losses: 1},
 		fault{name: "connections break and are refused", begin: w.close, end: w.open, losses: 1},
 	)
 }
