@@ -73,22 +73,26 @@ func (c *Cluster) startAPIServer(ctx context.Context) (err error) {
 // usable returns nil when the API server is ready and the namespace default is
 // there.
 func (c *Cluster) usable(ctx context.Context) error {
-	if c.clients == nil {
-		// The API server makes its certificate when it starts.
+	clients := c.clients
+	if clients == nil {
+		// The API server makes its certificate when it starts, and may not have
+		// written it to the end: only clients that got through are kept.
 		if _, err := os.Stat(c.caFile()); err != nil {
 			return err
 		}
-		clients, err := kubernetes.NewForConfig(c.Admin())
-		if err != nil {
+		var err error
+		if clients, err = kubernetes.NewForConfig(c.Admin()); err != nil {
 			return err
 		}
-		c.clients = clients
 	}
-	if err := c.clients.Discovery().RESTClient().Get().AbsPath("/readyz").Do(ctx).Error(); err != nil {
+	if err := clients.Discovery().RESTClient().Get().AbsPath("/readyz").Do(ctx).Error(); err != nil {
 		return err
 	}
-	_, err := c.clients.CoreV1().Namespaces().Get(ctx, metav1.NamespaceDefault, metav1.GetOptions{})
-	return err
+	if _, err := clients.CoreV1().Namespaces().Get(ctx, metav1.NamespaceDefault, metav1.GetOptions{}); err != nil {
+		return err
+	}
+	c.clients = clients
+	return nil
 }
 
 // await waits for the condition. It gives up when ctx is done or one of the

@@ -1,6 +1,7 @@
 package apiserver
 
 import (
+	"slices"
 	"sync"
 	"time"
 
@@ -14,6 +15,15 @@ import (
 // type leaves one stream and enters another, over two connections and in any
 // order: without the wait there would be a moment without it.
 const settleTime = 100 * time.Millisecond
+
+const (
+	// maxHold is how long a removal is held back at most while a stream is away
+	// that may show the object.
+	maxHold = time.Minute
+	// catchUpTime is what a watch may need, once it is open, to tell what happened
+	// before; also how often it is looked whether a removal is still held back.
+	catchUpTime = 500 * time.Millisecond
+)
 
 // kind is the kind of an object as it stands in metrics and in the log.
 type kind string
@@ -50,13 +60,18 @@ type table struct {
 	kind    kind
 	settle  time.Duration
 	records map[key]record
-	// leaving has the objects that no stream holds any more, and when the
-	// Receiver is told.
-	leaving map[key]time.Time
+	// streams are those of the kind that are not extra.
+	streams []*stream
+	// leaving has the objects that no stream holds any more.
+	leaving map[key]departure
 }
 
+// departure is when the Receiver is told that an object is gone: when it is due,
+// or later where a stream is away, but not after latest.
+type departure struct{ due, latest time.Time }
+
 func newTable(k kind, settle time.Duration) *table {
-	return &table{kind: k, settle: settle, records: make(map[key]record), leaving: make(map[key]time.Time)}
+	return &table{kind: k, settle: settle, records: make(map[key]record), leaving: make(map[key]departure)}
 }
 
 // join makes one state out of what several streams see. An object may be in
@@ -69,6 +84,8 @@ type join struct {
 	clock    clock.PassiveClock
 	receiver source.Receiver
 	refusals source.Refusals
+	// outage is that of the API server which the streams watch.
+	outage *outage
 	// wake has room for one: it tells that advance has something to do earlier
 	// than it last said.
 	wake chan struct{}
@@ -243,7 +260,8 @@ func (j *join) drop(s *stream, k key) {
 		s.table.records[k] = rec
 	case rec.served && s.table.settle > 0:
 		s.table.records[k] = rec
-		s.table.leaving[k] = j.clock.Now().Add(s.table.settle)
+		now := j.clock.Now()
+		s.table.leaving[k] = departure{due: now.Add(s.table.settle), latest: now.Add(maxHold)}
 		j.rouse()
 	default:
 		j.forget(s.table, k, rec)
@@ -402,18 +420,54 @@ func (j *join) advance() step {
 
 // settle tells the removals that nobody took back in time.
 func (j *join) settle(now time.Time, t *table) {
-	for k, due := range t.leaving {
-		if !due.After(now) {
+	for k, leaves := range t.leaving {
+		switch {
+		case leaves.due.After(now):
+		case leaves.latest.After(now) && t.blind(k, now):
+			leaves.due = earlier(now.Add(catchUpTime), leaves.latest)
+			t.leaving[k] = leaves
+		default:
 			j.forget(t, k, t.records[k])
 		}
 	}
 }
 
+// blind tells whether a stream is away, or was a moment ago, that may show the
+// object: what left one stream may have entered that one.
+func (t *table) blind(k key, now time.Time) bool {
+	return slices.ContainsFunc(t.streams, func(s *stream) bool {
+		return s.covers(k) && (s.away || now.Before(s.regained.Add(catchUpTime)))
+	})
+}
+
+// lose notes that a stream does not see what happens.
+func (j *join) lose(s *stream) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	s.away = true
+}
+
+// regain notes that a stream sees what happens again.
+func (j *join) regain(s *stream) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if s.away {
+		s.away, s.regained = false, j.clock.Now()
+	}
+}
+
+// watched tells whether a stream has its first list and sees what happens.
+func (j *join) watched(s *stream) bool {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return s.listed && !s.away
+}
+
 func (j *join) next() time.Time {
 	next := j.extras.next()
 	for _, t := range []*table{j.services, j.slices} {
-		for _, due := range t.leaving {
-			next = earlier(next, due)
+		for _, leaves := range t.leaving {
+			next = earlier(next, leaves.due)
 		}
 	}
 	if !j.synced && !j.syncBy.IsZero() {

@@ -147,6 +147,43 @@ func TestJoin(t *testing.T) {
 			sc.delete(sc.headless, headless("a", 3))
 			sc.after(settleTime)
 		}, ""},
+		{"a Service that left a stream stays while one is away that it may have entered", func(sc *scene) {
+			sc.add(sc.external, externalName("a", 2))
+			sc.join.lose(sc.headless)
+			sc.delete(sc.external, externalName("a", 3))
+			sc.after(maxHold - 1)
+		}, "n/a -> example.org."},
+		{"it becomes what that stream shows", func(sc *scene) {
+			sc.add(sc.external, externalName("a", 2))
+			sc.join.lose(sc.headless)
+			sc.delete(sc.external, externalName("a", 3))
+			sc.after(time.Second)
+			sc.join.regain(sc.headless)
+			sc.after(catchUpTime - 1)
+			sc.add(sc.headless, headless("a", 3))
+			sc.after(maxHold)
+		}, "n/a headless"},
+		{"it goes where that stream does not show it", func(sc *scene) {
+			sc.add(sc.external, externalName("a", 2))
+			sc.join.lose(sc.headless)
+			sc.delete(sc.external, externalName("a", 3))
+			sc.after(time.Second)
+			sc.join.regain(sc.headless)
+			sc.after(catchUpTime)
+		}, ""},
+		{"it goes where that stream stays away", func(sc *scene) {
+			sc.add(sc.external, externalName("a", 2))
+			sc.join.lose(sc.headless)
+			sc.delete(sc.external, externalName("a", 3))
+			sc.after(time.Second)
+			sc.after(maxHold - time.Second)
+		}, ""},
+		{"a Service goes though a stream of slices is away", func(sc *scene) {
+			sc.add(sc.headless, headless("a", 2))
+			sc.join.lose(sc.main)
+			sc.delete(sc.headless, headless("a", 3))
+			sc.after(settleTime)
+		}, ""},
 		{"a deleted Service that is made again within the settle time stays", func(sc *scene) {
 			sc.add(sc.headless, headless("a", 2))
 			sc.delete(sc.headless, headless("a", 3))

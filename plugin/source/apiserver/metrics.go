@@ -27,59 +27,77 @@ var (
 		Name:      "watch_errors_total",
 		Help:      "Counter of list and watch requests that failed, by stream.",
 	}, []string{"stream"})
-	// ages is one collector for all sources, since they come and go at a reload.
-	ages = newAgeCollector()
+	// streams is one collector for all sources, since they come and go at a reload.
+	streams = newStreamCollector()
 )
 
-func init() { prometheus.MustRegister(ages) }
+func init() { prometheus.MustRegister(streams) }
 
-// ageCollector tells at each scrape how long ago something last came in, a
-// bookmark included. Where several streams have the same name, it tells the
-// oldest.
-type ageCollector struct {
-	desc    *prometheus.Desc
+// streamCollector tells at each scrape whether the streams are watched, and how
+// long ago something last came in, a bookmark included. Where several streams
+// have the same name, it tells the worst.
+type streamCollector struct {
+	up, age *prometheus.Desc
 	mu      sync.Mutex
 	streams map[*stream]struct{}
 }
 
-func newAgeCollector() *ageCollector {
-	return &ageCollector{
-		desc: prometheus.NewDesc(
-			prometheus.BuildFQName(plugin.Namespace, subsystem, "last_event_age_seconds"),
-			"Seconds since the last event or bookmark, by stream.",
-			[]string{"stream"}, nil),
+// health is what is told of the streams of one name.
+type health struct {
+	up  bool
+	age time.Duration
+}
+
+func newStreamCollector() *streamCollector {
+	desc := func(name, help string) *prometheus.Desc {
+		return prometheus.NewDesc(prometheus.BuildFQName(plugin.Namespace, subsystem, name), help, []string{"stream"}, nil)
+	}
+	return &streamCollector{
+		up:      desc("stream_up", "Whether the API server is watched, by stream: 0 where what is served may be old."),
+		age:     desc("last_event_age_seconds", "Seconds since the last event or bookmark, by stream."),
 		streams: make(map[*stream]struct{}),
 	}
 }
 
-func (c *ageCollector) enter(s *stream) {
+func (c *streamCollector) enter(s *stream) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.streams[s] = struct{}{}
 }
 
-func (c *ageCollector) leave(s *stream) {
+func (c *streamCollector) leave(s *stream) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	delete(c.streams, s)
 }
 
 // Describe implements prometheus.Collector.
-func (c *ageCollector) Describe(descs chan<- *prometheus.Desc) { descs <- c.desc }
+func (c *streamCollector) Describe(descs chan<- *prometheus.Desc) {
+	descs <- c.up
+	descs <- c.age
+}
 
 // Collect implements prometheus.Collector.
-func (c *ageCollector) Collect(metrics chan<- prometheus.Metric) {
-	for name, age := range c.oldest() {
-		metrics <- prometheus.MustNewConstMetric(c.desc, prometheus.GaugeValue, age.Seconds(), name)
+func (c *streamCollector) Collect(metrics chan<- prometheus.Metric) {
+	for name, worst := range c.worst() {
+		up := 0.0
+		if worst.up {
+			up = 1
+		}
+		metrics <- prometheus.MustNewConstMetric(c.up, prometheus.GaugeValue, up, name)
+		metrics <- prometheus.MustNewConstMetric(c.age, prometheus.GaugeValue, worst.age.Seconds(), name)
 	}
 }
 
-func (c *ageCollector) oldest() map[string]time.Duration {
+func (c *streamCollector) worst() map[string]health {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	oldest := make(map[string]time.Duration)
+	worst := make(map[string]health)
 	for s := range c.streams {
-		oldest[s.query.name] = max(oldest[s.query.name], s.join.clock.Since(*s.lastEvent.Load()))
+		of, known := worst[s.query.name]
+		of.up = s.join.watched(s) && (of.up || !known)
+		of.age = max(of.age, s.join.clock.Since(*s.lastEvent.Load()))
+		worst[s.query.name] = of
 	}
-	return oldest
+	return worst
 }

@@ -11,7 +11,7 @@ import (
 func TestAgeOfTheLastEvent(t *testing.T) {
 	const help = "# HELP coredns_k8s_endpoints_last_event_age_seconds Seconds since the last event or bookmark, by stream.\n" +
 		"# TYPE coredns_k8s_endpoints_last_event_age_seconds gauge\n"
-	ages := newAgeCollector()
+	streams := newStreamCollector()
 	check := func(what string, lines ...string) {
 		t.Helper()
 		want := ""
@@ -22,14 +22,14 @@ func TestAgeOfTheLastEvent(t *testing.T) {
 		if want != "" {
 			want = help + want
 		}
-		if err := testutil.CollectAndCompare(ages, strings.NewReader(want)); err != nil {
+		if err := testutil.CollectAndCompare(streams, strings.NewReader(want), "coredns_k8s_endpoints_last_event_age_seconds"); err != nil {
 			t.Errorf("%s: %v", what, err)
 		}
 	}
 	check("no source")
 	one, two := newScene(t), newScene(t)
-	ages.enter(one.main)
-	ages.enter(one.headless)
+	streams.enter(one.main)
+	streams.enter(one.headless)
 	one.after(3 * time.Second)
 	check("before anything came in", "endpointslices_headless 3", "services_headless 3")
 	one.list(one.main, 2)
@@ -45,10 +45,10 @@ func TestAgeOfTheLastEvent(t *testing.T) {
 	one.after(time.Second)
 	one.delete(one.main, slice("s", "a", 6))
 	check("a delete", "endpointslices_headless 0", "services_headless 2")
-	ages.enter(two.main)
+	streams.enter(two.main)
 	two.after(time.Minute)
 	check("the oldest of two sources", "endpointslices_headless 60", "services_headless 2")
-	ages.leave(two.main)
+	streams.leave(two.main)
 	check("a source that left", "endpointslices_headless 0", "services_headless 2")
 }
 
@@ -74,11 +74,11 @@ func TestStreamsLeaveTheMetricsWithTheirRun(t *testing.T) {
 	}
 	r, stop := start(s)
 	untilSynced(t, r)
-	if n := len(ages.oldest()); n != 4 {
+	if n := len(streams.worst()); n != 4 {
 		t.Errorf("%d streams have an age, want 4", n)
 	}
 	stop(t)
-	if n := len(ages.oldest()); n != 0 {
+	if n := len(streams.worst()); n != 0 {
 		t.Errorf("%d streams have an age after the Run", n)
 	}
 }

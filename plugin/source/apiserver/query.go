@@ -2,6 +2,7 @@ package apiserver
 
 import (
 	"fmt"
+	"reflect"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -11,6 +12,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -180,4 +182,17 @@ func (q *query) giveUpField(err error, streaming bool) bool {
 			q.field, q.resource, err)
 	}
 	return true
+}
+
+// check refuses a list that is none of the query's objects: it would seem to say
+// that there are none. An API server gives each list a resource version.
+func (q *query) check(list runtime.Object) error {
+	items, err := meta.GetItemsPtr(list)
+	if err != nil || reflect.TypeOf(items).Elem().Elem() != reflect.TypeOf(q.example).Elem() {
+		return fmt.Errorf("the answer is a %T, want a list of %s", list, q.resource)
+	}
+	if l, err := meta.ListAccessor(list); err != nil || l.GetResourceVersion() == "" {
+		return fmt.Errorf("the list of %s has no resource version", q.resource)
+	}
+	return nil
 }

@@ -5,7 +5,10 @@ import (
 	"testing"
 	"time"
 
+	corev1 "k8s.io/api/core/v1"
+	discoveryv1 "k8s.io/api/discovery/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -20,7 +23,7 @@ func follow(t *testing.T, s *stream, fake *fcache.FakeControllerSource) {
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan struct{})
 	lw := &cache.ListWatch{
-		ListWithContextFunc: func(_ context.Context, o metav1.ListOptions) (runtime.Object, error) { return fake.List(o) },
+		ListWithContextFunc: func(_ context.Context, o metav1.ListOptions) (runtime.Object, error) { return sliceList(fake.List(o)) },
 		WatchFuncWithContext: func(_ context.Context, o metav1.ListOptions) (watch.Interface, error) {
 			if o.SendInitialEvents != nil {
 				return nil, apierrors.NewInvalid(schema.GroupKind{Kind: "ListOptions"}, "", nil)
@@ -30,11 +33,23 @@ func follow(t *testing.T, s *stream, fake *fcache.FakeControllerSource) {
 	}
 	go func() {
 		defer close(done)
-		s.run(ctx, lw, &wait.Backoff{Duration: time.Millisecond})
+		s.run(ctx, lw, wait.Backoff{Duration: time.Millisecond})
 	}()
 	t.Cleanup(func() {
 		cancel()
 		<-done
+	})
+}
+
+// sliceList is a list as an API server gives it, made of one of the fake.
+func sliceList(list runtime.Object, err error) (runtime.Object, error) {
+	if err != nil {
+		return nil, err
+	}
+	slices := &discoveryv1.EndpointSliceList{ListMeta: list.(*corev1.List).ListMeta}
+	return slices, meta.EachListItem(list, func(item runtime.Object) error {
+		slices.Items = append(slices.Items, *item.(*discoveryv1.EndpointSlice))
+		return nil
 	})
 }
 

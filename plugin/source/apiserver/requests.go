@@ -11,28 +11,61 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/apimachinery/pkg/watch"
 	"k8s.io/client-go/tools/cache"
 )
 
+// steadyTime is how long a watch has to last for the one after it to be opened
+// at once.
+const steadyTime = 10 * time.Second
+
+// faultyWatches is how many watches in a row may not last: a single one is as
+// good as a connection that broke.
+const faultyWatches = 3
+
 // requests makes the requests of one stream, and tells its connection how they
-// went.
+// went. It waits between them where they fail: the reflector does not.
 type requests struct {
 	*cache.ListWatch
 	stream *stream
 	// gate is held by a list under way. A reflector that ends leaves it behind.
 	gate chan struct{}
+	// retry is the first backoff, pace what is left of it.
+	retry, pace wait.Backoff
+
+	// mu guards the rest. troubled tells that the last request failed or its watch
+	// did not last, settled that a watch has lasted.
+	mu                sync.Mutex
+	troubled, settled bool
 }
 
 var _ cache.ListerWatcherWithContext = (*requests)(nil)
 
-func newRequests(s *stream, lw *cache.ListWatch) *requests {
-	return &requests{ListWatch: lw, stream: s, gate: make(chan struct{}, 1)}
+func newRequests(s *stream, lw *cache.ListWatch, retry wait.Backoff) *requests {
+	return &requests{ListWatch: lw, stream: s, gate: make(chan struct{}, 1), retry: retry, pace: retry}
 }
 
 // drain waits for a list that is still under way after its context is done,
 // and lets none begin.
 func (r *requests) drain() { r.gate <- struct{}{} }
+
+// await waits after trouble. While the API server is away, the outage says when
+// a request is made.
+func (r *requests) await(ctx context.Context) error {
+	away := r.stream.connection.outage.lasts()
+	r.mu.Lock()
+	troubled, settled := r.troubled, r.settled
+	r.troubled, r.settled = false, false
+	r.mu.Unlock()
+	if settled {
+		r.pace = r.retry
+	}
+	if !troubled || away {
+		return ctx.Err()
+	}
+	return pause(ctx, r.pace.Step(), nil)
+}
 
 // ListWithContext reads one page of a list.
 func (r *requests) ListWithContext(ctx context.Context, o metav1.ListOptions) (runtime.Object, error) {
@@ -42,13 +75,20 @@ func (r *requests) ListWithContext(ctx context.Context, o metav1.ListOptions) (r
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}
+	if err := r.await(ctx); err != nil {
+		return nil, err
+	}
+	ctx = context.WithValue(ctx, streamKey{}, r.stream)
 	r.stream.streaming.Store(false)
 	if o.Continue == "" {
-		r.begin()
+		r.stream.begin()
 	}
 	list, err := r.ListWatch.ListWithContext(ctx, o)
 	if err != nil && r.stream.query.giveUpField(err, false) {
 		list, err = r.ListWatch.ListWithContext(ctx, o)
+	}
+	if err == nil {
+		err = r.stream.query.check(list)
 	}
 	if err != nil && ctx.Err() == nil {
 		r.failed(err)
@@ -58,9 +98,13 @@ func (r *requests) ListWithContext(ctx context.Context, o metav1.ListOptions) (r
 
 // WatchWithContext opens a watch. The API server may begin it with a list.
 func (r *requests) WatchWithContext(ctx context.Context, o metav1.ListOptions) (watch.Interface, error) {
+	if err := r.await(ctx); err != nil {
+		return nil, err
+	}
+	ctx = context.WithValue(ctx, streamKey{}, r.stream)
 	streaming := o.SendInitialEvents != nil && *o.SendInitialEvents
 	if streaming {
-		r.begin()
+		r.stream.begin()
 	}
 	w, err := r.ListWatch.WatchWithContext(ctx, o)
 	if err != nil && r.stream.query.giveUpField(err, streaming) {
@@ -76,18 +120,51 @@ func (r *requests) WatchWithContext(ctx context.Context, o metav1.ListOptions) (
 	case isEmpty(w):
 		r.failed(errClosed)
 	case !streaming:
-		r.stream.connection.restored()
+		r.stream.restored()
 	}
-	return w, err
+	if err != nil || isEmpty(w) {
+		return w, err
+	}
+	began := time.Now()
+	return &openWatch{Interface: w, end: sync.OnceFunc(func() { r.ended(time.Since(began)) })}, nil
 }
 
-func (r *requests) begin() { r.stream.listing.Store(new(time.Now())) }
+// openWatch tells when the reflector is done with a watch.
+type openWatch struct {
+	watch.Interface
+	end func()
+}
+
+// Stop may be called more than once.
+func (w *openWatch) Stop() {
+	w.Interface.Stop()
+	w.end()
+}
+
+// ended notes how long a watch lasted.
+func (r *requests) ended(after time.Duration) {
+	r.stream.lost()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if after >= steadyTime {
+		r.settled = true
+		r.stream.connection.settled()
+		return
+	}
+	r.troubled = true
+	if r.stream.connection.broke() {
+		watchErrors.WithLabelValues(r.stream.query.name).Inc()
+	}
+}
 
 func (r *requests) failed(err error) {
 	// An expired resource version is no failure: a list follows.
 	if apierrors.IsResourceExpired(err) || apierrors.IsGone(err) {
 		return
 	}
+	r.mu.Lock()
+	r.troubled = true
+	r.mu.Unlock()
 	watchErrors.WithLabelValues(r.stream.query.name).Inc()
 	r.stream.connection.failed(withoutURL(err))
 }
@@ -114,34 +191,67 @@ var emptyWatch = reflect.TypeOf(watch.NewEmptyWatch())
 func isEmpty(w watch.Interface) bool { return reflect.TypeOf(w) == emptyWatch }
 
 // connection logs when what it is of cannot be watched, and when it can again.
+// Of an outage nothing is logged here: that is one line for all streams.
 type connection struct {
 	// of says what is watched, for people.
-	of string
+	of     string
+	outage *outage
 
-	mu   sync.Mutex
-	lost bool
+	mu sync.Mutex
+	// lost means that it cannot be watched, told that this was logged.
+	lost, told bool
 	// fault is what client-go last had to say about it.
 	fault string
+	// brief counts the watches that did not last, with no failure in between.
+	brief int
 }
 
 func (c *connection) failed(err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.lost {
+	c.lost, c.brief = true, 0
+	if c.told || c.outage.lasts() {
 		log.Debugf("Still cannot watch %s: %v", c.of, err)
 		return
 	}
-	c.lost = true
+	c.told = true
 	log.Warningf("Cannot watch %s, what is known is served on: %v", c.of, err)
 }
 
 func (c *connection) restored() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.lost {
+	if c.told {
 		log.Infof("Watching %s again", c.of)
 	}
-	c.lost, c.fault = false, ""
+	c.lost, c.told = false, false
+}
+
+// settled makes the next fault be logged, even if it is the same again.
+func (c *connection) settled() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.fault, c.brief = "", 0
+}
+
+// delayed notes that a request had to wait for the end of an outage, so that the
+// watch before it ended with a reason.
+func (c *connection) delayed() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.brief = 0
+}
+
+// broke notes that a watch did not last, and returns true where that is a fault.
+func (c *connection) broke() bool {
+	c.mu.Lock()
+	c.brief++
+	fault := c.brief >= faultyWatches
+	c.mu.Unlock()
+	if fault {
+		c.faulty("the watch ends again and again")
+	}
+	return fault
 }
 
 // faulty logs an error of client-go, unless the connection is lost in any case

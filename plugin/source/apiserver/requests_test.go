@@ -10,9 +10,17 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/apimachinery/pkg/watch"
 	"k8s.io/client-go/tools/cache"
 )
+
+// noWait is for tests in which requests fail.
+var noWait = wait.Backoff{}
+
+func services(all ...corev1.Service) *corev1.ServiceList {
+	return &corev1.ServiceList{ListMeta: metav1.ListMeta{ResourceVersion: "7"}, Items: all}
+}
 
 // answers is an API server of one stream that gives what it is set to.
 type answers struct {
@@ -25,7 +33,7 @@ type answers struct {
 func (a *answers) listWatch() *cache.ListWatch {
 	return &cache.ListWatch{
 		ListWithContextFunc: func(context.Context, metav1.ListOptions) (runtime.Object, error) {
-			return &corev1.ServiceList{}, a.list
+			return services(), a.list
 		},
 		WatchFuncWithContext: func(_ context.Context, o metav1.ListOptions) (watch.Interface, error) {
 			err := a.plain
@@ -79,7 +87,7 @@ func TestConnectionIsLostAndRestored(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			sc := newScene(t)
-			r := newRequests(sc.headless, tt.answers.listWatch())
+			r := newRequests(sc.headless, tt.answers.listWatch(), noWait)
 			if tt.was {
 				r.failed(failure)
 			}
@@ -102,9 +110,9 @@ func TestDrainWaitsForTheListUnderWay(t *testing.T) {
 			close(begun)
 			<-goOn
 			finished = true
-			return &corev1.ServiceList{}, nil
+			return services(), nil
 		},
-	})
+	}, noWait)
 	go func() { _, _ = r.ListWithContext(ctx, metav1.ListOptions{}) }()
 	<-begun
 	cancel()
@@ -132,13 +140,15 @@ func TestErrorsOfClientGoAreLoggedOncePerState(t *testing.T) {
 		{"an error is logged", func() { s.Error(errors.New("why"), "odd", "n", 1) }, 1},
 		{"the same again is not", func() { s.Error(errors.New("why"), "odd", "n", 1) }, 1},
 		{"nor is information", func() { s.Info(0, "odd: why", "n", 1) }, 1},
-		{"after the watch began anew it is", func() { sc.main.connection.restored(); s.Error(errors.New("why"), "odd", "n", 1) }, 2},
+		{"nor is it after a new watch", func() { sc.main.connection.restored(); s.Error(errors.New("why"), "odd", "n", 1) }, 1},
+		{"after a watch that lasted it is", func() { sc.main.connection.settled(); s.Error(errors.New("why"), "odd", "n", 1) }, 2},
 		{"while the connection is lost nothing is", func() {
 			sc.main.connection.failed(errors.New("gone"))
 			s.Error(errors.New("why"), "odd", "n", 1)
 		}, 2},
 		{"after the end nothing is", func() {
 			sc.main.connection.restored()
+			sc.main.connection.settled()
 			close(over)
 			s.Error(errors.New("why"), "odd", "n", 1)
 		}, 2},
@@ -150,3 +160,5 @@ func TestErrorsOfClientGoAreLoggedOncePerState(t *testing.T) {
 		}
 	}
 }
+
+var errExpired = apierrors.NewResourceExpired("too old")

@@ -1,6 +1,7 @@
 package apiserver
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -8,6 +9,7 @@ import (
 	clog "github.com/coredns/coredns/plugin/pkg/log"
 
 	"github.com/go-logr/logr"
+	"k8s.io/client-go/tools/cache"
 )
 
 var log = clog.NewWithPlugin("k8s_endpoints")
@@ -28,11 +30,29 @@ var _ logr.LogSink = (*sink)(nil)
 func (s *sink) Init(logr.RuntimeInfo) {}
 
 // Enabled keeps client-go from building messages that nobody sees.
-func (s *sink) Enabled(int) bool { return clog.D.Value() }
+func (s *sink) Enabled(level int) bool { return level == 0 || clog.D.Value() }
 
-// Info logs at the level debug: what matters is logged where it happens.
-func (s *sink) Info(_ int, message string, keysAndValues ...any) {
+// Info logs at the level debug: what matters is logged where it happens. Only
+// that a watch broke, such as over what cannot be read, client-go alone tells.
+func (s *sink) Info(level int, message string, keysAndValues ...any) {
+	if err := cause(keysAndValues); level == 0 && err != nil {
+		s.Error(err, "the watch broke off")
+		return
+	}
 	log.Debugf("Watching %s: %s", s.connection.of, s.text(message, keysAndValues))
+}
+
+// cause returns the error among the values, unless it only says that a watch
+// was short.
+func cause(values []any) error {
+	for _, value := range values {
+		if err, ok := value.(error); ok {
+			if _, short := errors.AsType[*cache.VeryShortWatchError](err); !short {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 // Error logs once per change of the connection's state.

@@ -3,9 +3,9 @@
 //
 // Reading order: source.go runs a stream for each query of query.go and each
 // Namespace. A stream (stream.go) is the store behind a reflector, whose
-// requests go through requests.go. It makes its API objects small (object.go)
-// and hands them to the join (join.go), which makes one state out of all
-// streams for the Receiver. extra.go has the streams for Services whose slices
+// requests go through requests.go, and below through outage.go and silence.go. It
+// makes its API objects small (object.go) and hands them to the join (join.go),
+// which makes one state out of all streams for the Receiver. extra.go has the streams for Services whose slices
 // the others miss, and unlabelled.go looks for these Services at the start.
 package apiserver
 
@@ -27,6 +27,7 @@ import (
 	discoveryv1client "k8s.io/client-go/kubernetes/typed/discovery/v1"
 	"k8s.io/client-go/metadata"
 	"k8s.io/client-go/rest"
+	"k8s.io/client-go/transport"
 	"k8s.io/utils/clock"
 )
 
@@ -41,7 +42,9 @@ type Source struct {
 	unlabelled string
 	metadata   metadata.Interface
 	clock      clock.Clock
-	// backoff is client-go's own where nil.
+	silence    *silence
+	outage     *outage
+	// backoff is retryBackoff, and searchBackoff for the search, where nil.
 	backoff *wait.Backoff
 	// watched are the streams of a Run, without extra ones.
 	watched atomic.Pointer[[]*stream]
@@ -81,6 +84,10 @@ func New(c Config) (*Source, error) {
 }
 
 func (s *Source) connect(config *rest.Config) error {
+	s.silence = &silence{limit: maxSilence, list: maxList}
+	s.outage = newOutage(withoutUser(config.Host))
+	// A request that waits for its turn is not silent, and takes its token after.
+	config.WrapTransport = transport.Wrappers(s.silence.guard, config.WrapTransport, takeTokenFile(config), s.outage.guard)
 	var err error
 	if s.client, err = rest.HTTPClientFor(config); err != nil {
 		return fmt.Errorf("cannot make a client of the API server %s: %w", config.Host, err)
@@ -100,10 +107,25 @@ func (s *Source) connect(config *rest.Config) error {
 	return nil
 }
 
+// takeTokenFile takes over the file of a token. client-go reads it once a minute;
+// this reads it also when the API server refuses the token.
+func takeTokenFile(config *rest.Config) transport.WrapperFunc {
+	if config.BearerTokenFile == "" {
+		return nil
+	}
+	file := config.BearerTokenFile
+	config.BearerToken, config.BearerTokenFile = "", ""
+	return transport.ResettableTokenSourceWrapTransport(transport.NewCachedFileTokenSource(file))
+}
+
 // Run reports to r until ctx is done. See source.Source.
 func (s *Source) Run(ctx context.Context, r source.Receiver) {
 	var running sync.WaitGroup
+	if s.backoff != nil {
+		s.outage.retry = *s.backoff
+	}
 	j := newJoin(s.clock, r)
+	j.outage = s.outage
 	j.extras.open = func(owner model.ServiceKey, bit holders) *extra { return s.openExtra(ctx, j, owner, bit) }
 	streams := s.streams(j)
 	s.watched.Store(&streams)
@@ -189,7 +211,7 @@ func (s *Source) watch(ctx context.Context, stream *stream) {
 	if stream.query.kind == sliceKind {
 		client = s.discovery
 	}
-	stream.run(ctx, stream.query.listWatch(client, stream.namespace), s.backoff)
+	stream.run(ctx, stream.query.listWatch(client, stream.namespace), s.outage.retry)
 }
 
 func (s *Source) openExtra(ctx context.Context, j *join, owner model.ServiceKey, bit holders) *extra {

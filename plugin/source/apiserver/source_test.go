@@ -245,24 +245,31 @@ func TestExpiredVersionLeadsToAListThatRemovesWhatVanished(t *testing.T) {
 }
 
 func TestLostServerIsLoggedOnceAndTheStateStays(t *testing.T) {
+	perStream := []string{"Cannot watch " + servicesHeadless, "Cannot watch " + servicesExternalName, "Cannot watch " + slicesHeadless,
+		"Cannot watch " + slicesOther, "Cannot watch " + namespacesSelected}
+	perServer := []string{"is lost, what is known is served on"}
 	tests := []struct {
 		name   string
 		refuse func(r request) *apierrors.StatusError
+		// lost are parts of lines that are logged once at the loss, and again is part
+		// of as many lines at the return.
+		lost  []string
+		again string
 	}{
-		{"forbidden", forbidden},
+		{"forbidden", forbidden, perStream, "again"},
 		{"too many requests", func(request) *apierrors.StatusError {
 			return apierrors.NewTooManyRequestsError("slow down")
-		}},
+		}, perServer, "is back after"},
 		{"internal error", func(request) *apierrors.StatusError {
 			return apierrors.NewInternalError(fmt.Errorf("broken"))
-		}},
-		{"unauthorized", func(request) *apierrors.StatusError { return apierrors.NewUnauthorized("who are you") }},
+		}, perServer, "is back after"},
+		{"unauthorized", func(request) *apierrors.StatusError { return apierrors.NewUnauthorized("who are you") }, perServer, "is back after"},
 		{"only watches forbidden", func(r request) *apierrors.StatusError {
 			if r.watches {
 				return forbidden(r)
 			}
 			return nil
-		}},
+		}, perStream, "again"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -284,9 +291,17 @@ func TestLostServerIsLoggedOnceAndTheStateStays(t *testing.T) {
 			if got := r.state(); got != want {
 				t.Errorf("the state is %q, want %q", got, want)
 			}
-			for _, name := range []string{servicesHeadless, servicesExternalName, slicesHeadless, slicesOther, namespacesSelected} {
-				if lines := logged.lines("Cannot watch " + name); len(lines) != 1 {
-					t.Errorf("the loss of %s was logged as %q, want one line", name, lines)
+			for _, part := range tt.lost {
+				if lines := logged.lines(part); len(lines) != 1 {
+					t.Errorf("%q was logged as %q, want one line", part, lines)
+				}
+			}
+			if lines := logged.lines("[WARNING]"); len(lines) != len(tt.lost) {
+				t.Errorf("the loss was logged as %q, want %d lines", lines, len(tt.lost))
+			}
+			for name, is := range streams.worst() {
+				if is.up {
+					t.Errorf("the stream %s is up", name)
 				}
 			}
 			if n := testutil.ToFloat64(watchErrors.WithLabelValues(servicesHeadless)) - errorsBefore; n < 2 {
@@ -296,7 +311,10 @@ func TestLostServerIsLoggedOnceAndTheStateStays(t *testing.T) {
 			a.put(headless("z", 0), slice("y", "z", 0))
 			r.untilState(t, strings.Replace(want, "namespace m, slice n/s of a at 5, slice n/t of a at 6",
 				"n/z headless, namespace m, slice n/s of a at 5, slice n/t of a at 6, slice n/y of z at 11", 1))
-			eventually(t, "five lines that it is back", func() bool { return len(logged.lines("again")) == 5 })
+			eventually(t, "the lines that it is back", func() bool { return len(logged.lines(tt.again)) == len(tt.lost) })
+			eventually(t, "all streams", func() bool {
+				return !slices.ContainsFunc(slices.Collect(maps.Values(streams.worst())), func(h health) bool { return !h.up })
+			})
 			if lines := logged.lines("[ERROR]"); len(lines) != 0 {
 				t.Errorf("besides, this was logged: %q", lines)
 			}
@@ -414,9 +432,8 @@ func TestRunEndsPromptlyWhereNobodyListens(t *testing.T) {
 		t.Fatal(err)
 	}
 	s.backoff = &wait.Backoff{Duration: time.Hour}
-	failed := testutil.ToFloat64(watchErrors.WithLabelValues(slicesOther))
 	_, stop := start(s)
-	eventually(t, "a failed request", func() bool { return testutil.ToFloat64(watchErrors.WithLabelValues(slicesOther)) > failed })
+	eventually(t, "a failed request", s.outage.lasts)
 	stop(t)
 	eventually(t, "the end of all goroutines", func() bool { return quiet() <= before })
 }

@@ -12,7 +12,6 @@ import (
 	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/client-go/tools/cache"
 	"k8s.io/klog/v2"
-	"k8s.io/utils/clock"
 )
 
 // stream is the store behind one reflector: what comes in goes to the join at
@@ -31,14 +30,19 @@ type stream struct {
 	listing atomic.Pointer[time.Time]
 	// streaming is true while the list comes as the beginning of a watch.
 	streaming atomic.Bool
-	// lastEvent is when something last came in.
-	lastEvent atomic.Pointer[time.Time]
+	// lastEvent is when something last came in, silentSince the one after which
+	// that nothing came was last logged.
+	lastEvent, silentSince atomic.Pointer[time.Time]
 
 	// The rest is guarded by the lock of the join. newest is the newest resource
 	// version that was seen.
 	newest uint64
 	listed bool
 	closed bool
+	// away means that the watch is over and the next one not open yet, regained
+	// when one last was opened after another.
+	away     bool
+	regained time.Time
 }
 
 // The reflector looks for what is optional at run time: without these lines a
@@ -50,7 +54,10 @@ var (
 
 func newStream(j *join, q *query, namespace string) *stream {
 	of := inNamespace(q.name, namespace)
-	s := &stream{query: q, namespace: namespace, join: j, table: j.table(q.kind), connection: connection{of: of}}
+	s := &stream{query: q, namespace: namespace, join: j, table: j.table(q.kind), connection: connection{of: of, outage: j.outage}}
+	if s.filtered() {
+		s.table.streams = append(s.table.streams, s)
+	}
 	s.touch()
 	s.listing.Store(new(time.Now()))
 	return s
@@ -115,7 +122,7 @@ func (s *stream) Replace(list []any, resourceVersion string) error {
 	log.Infof("Listed %s in %.3f s at resource version %s: %d added, %d changed, %d removed",
 		s.connection.of, time.Since(*s.listing.Load()).Seconds(), resourceVersion, d.added, d.changed, d.removed)
 	if s.streaming.Load() {
-		s.connection.restored()
+		s.restored()
 	}
 	return nil
 }
@@ -163,41 +170,47 @@ func (s *stream) object(obj any) *object {
 
 func (s *stream) touch() { s.lastEvent.Store(new(s.join.clock.Now())) }
 
+// begin notes when the request for a list begins.
+func (s *stream) begin() { s.listing.Store(new(time.Now())) }
+
+// delayed notes that the request had to wait for the end of an outage. That is no
+// part of the time which a list took.
+func (s *stream) delayed() {
+	s.begin()
+	s.connection.delayed()
+}
+
+// restored notes that what happens is seen again.
+func (s *stream) restored() {
+	s.join.regain(s)
+	s.connection.restored()
+}
+
+// lost notes that a watch is over: what happens is not seen until the next one
+// is open.
+func (s *stream) lost() { s.join.lose(s) }
+
+// silent notes that a watch was given up because nothing came. That is logged
+// once until something comes.
+func (s *stream) silent(err error) {
+	watchErrors.WithLabelValues(s.query.name).Inc()
+	last := s.lastEvent.Load()
+	if s.silentSince.Swap(last) != last {
+		log.Warningf("Watching %s anew: %v", s.connection.of, err)
+	}
+}
+
 // run lists and watches until ctx is done.
-func (s *stream) run(ctx context.Context, lw *cache.ListWatch, backoff *wait.Backoff) {
-	ages.enter(s)
-	defer ages.leave(s)
+func (s *stream) run(ctx context.Context, lw *cache.ListWatch, retry wait.Backoff) {
+	streams.enter(s)
+	defer streams.leave(s)
 	logger := logr.New(&sink{connection: &s.connection, over: ctx.Done()})
 	ctx = klog.NewContext(ctx, logger)
-	r := newRequests(s, lw)
+	r := newRequests(s, lw, retry)
 	cache.NewReflectorWithOptions(r, s.query.example, s, cache.ReflectorOptions{
 		Name:    s.query.name,
 		Logger:  &logger,
-		Backoff: backoff,
-		Clock:   stoppingClock{done: ctx.Done()},
+		Backoff: &wait.Backoff{}, // the requests wait
 	}).RunWithContext(ctx)
 	r.drain()
-}
-
-// stoppingClock cuts waits short when the stream is to end: a reflector whose
-// API server is away waits with After for up to a minute, whatever its context
-// says.
-type stoppingClock struct {
-	clock.RealClock
-	done <-chan struct{}
-}
-
-func (c stoppingClock) After(d time.Duration) <-chan time.Time {
-	over := make(chan time.Time, 1)
-	timer := time.NewTimer(d)
-	go func() {
-		defer timer.Stop()
-		select {
-		case now := <-timer.C:
-			over <- now
-		case <-c.done:
-			over <- time.Now()
-		}
-	}()
-	return over
 }

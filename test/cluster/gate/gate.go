@@ -35,8 +35,10 @@ type Gate struct {
 
 	mu     sync.Mutex
 	server *httptest.Server
-	// authority is the certificate of the server, the same each time.
+	// authority is what the certificate of the server is signed by; shown is that
+	// certificate where Present gave one, else it is its own authority.
 	authority []byte
+	shown     *tls.Certificate
 	// certified has a token for all who come with a client certificate.
 	certified string
 	requests  []Request
@@ -196,6 +198,14 @@ func (g *Gate) tokenOfCertified() string {
 	return g.certified
 }
 
+// Present makes the gate show a certificate, from the next Open on, that is
+// signed by the authority, in PEM.
+func (g *Gate) Present(certificate tls.Certificate, authority []byte) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.shown, g.authority = &certificate, authority
+}
+
 // Open lets connections through, after Close.
 func (g *Gate) Open() error {
 	g.mu.Lock()
@@ -209,10 +219,18 @@ func (g *Gate) Open() error {
 	}
 	g.server = &httptest.Server{
 		Listener: listener,
-		Config:   &http.Server{Handler: http.HandlerFunc(g.serve), ErrorLog: log.New(io.Discard, "", 0)},
-		TLS:      &tls.Config{ClientAuth: tls.RequestClientCert},
+		// As an API server does.
+		EnableHTTP2: true,
+		Config:      &http.Server{Handler: http.HandlerFunc(g.serve), ErrorLog: log.New(io.Discard, "", 0)},
+		TLS:         &tls.Config{ClientAuth: tls.RequestClientCert},
+	}
+	if g.shown != nil {
+		g.server.TLS.Certificates = []tls.Certificate{*g.shown}
 	}
 	g.server.StartTLS()
+	if g.shown != nil {
+		return nil
+	}
 	g.authority = pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: g.server.Certificate().Raw})
 	return nil
 }

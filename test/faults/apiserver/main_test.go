@@ -1,0 +1,103 @@
+// Package apiserver tests what clients see while the API server is away, hangs,
+// or answers with nonsense: the same as before. A real control plane is watched
+// by the built CoreDNS, which answers a constant load, and every answer is
+// checked as a whole.
+//
+// The short form has each fault once. With -soak DURATION faults follow each
+// other at random until the duration is over.
+package apiserver
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/k8s-endpoints/k8s_endpoints/test/cluster"
+	"github.com/k8s-endpoints/k8s_endpoints/test/cluster/poll"
+)
+
+var (
+	soak = flag.Duration("soak", 0, "how long to repeat the faults at random; 0 is each once")
+	seed = flag.Uint64("seed", uint64(time.Now().UnixNano()), "what the random order of -soak begins with")
+)
+
+func TestMain(m *testing.M) {
+	flag.Parse()
+	// Most tests wait most of the time.
+	if err := flag.Set("test.parallel", "8"); err != nil {
+		panic(err)
+	}
+	// client-go takes these from the environment. A connection that is dead is
+	// noticed after 10 seconds instead of 45.
+	for _, name := range []string{"HTTP2_READ_IDLE_TIMEOUT_SECONDS", "HTTP2_PING_TIMEOUT_SECONDS"} {
+		if err := os.Setenv(name, "5"); err != nil {
+			panic(err)
+		}
+	}
+	code := m.Run()
+	if err := shared.stop(); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		code = 1
+	}
+	os.Exit(code)
+}
+
+// shared is the control plane of the tests that put their faults in front of
+// it.
+var shared sharedCluster
+
+type sharedCluster struct {
+	once    sync.Once
+	cluster *cluster.Cluster
+	err     error
+}
+
+func (s *sharedCluster) get(t *testing.T) *cluster.Cluster {
+	t.Helper()
+	// It outlives the test that asks for it first.
+	s.once.Do(func() {
+		if s.cluster, s.err = cluster.Start(context.Background()); s.err == nil {
+			s.err = s.cluster.Grant(context.Background(), cluster.CoreDNSUser, leastRights...)
+		}
+	})
+	must(t, s.err)
+	return s.cluster
+}
+
+func (s *sharedCluster) stop() error {
+	if s.cluster == nil {
+		return nil
+	}
+	return s.cluster.Stop()
+}
+
+// limit is what a busy machine may need for what takes seconds.
+const limit = 2 * time.Minute
+
+func within(t *testing.T) context.Context {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), limit)
+	t.Cleanup(cancel)
+	return ctx
+}
+
+func until(t *testing.T, what string, condition func(context.Context) error) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), limit)
+	defer cancel()
+	if err := poll.Until(ctx, condition); err != nil {
+		t.Fatalf("%s: %v", what, err)
+	}
+}
+
+func must(t *testing.T, errs ...error) {
+	t.Helper()
+	if err := errors.Join(errs...); err != nil {
+		t.Fatal(err)
+	}
+}
