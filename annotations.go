@@ -89,6 +89,7 @@ func drain(o *records.Options, args []string) error {
 	if len(args) > maxDrain {
 		return fmt.Errorf("%d names are more than %d", len(args), maxDrain)
 	}
+	slices.Sort(args)
 	o.Drain = args
 	return nil
 }

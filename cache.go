@@ -94,19 +94,12 @@ func (c *cache) set(key string) *records.Set {
 	return set
 }
 
-// publishers returns the record sets in which an address is published.
-func (c *cache) publishers(addr netip.Addr) []*records.Set {
-	of := c.owners.get(addr)
-	if of == nil {
-		return nil
+// publishers returns the keys, for set, of the Services that publish an address.
+func (c *cache) publishers(addr netip.Addr) []string {
+	if of := c.owners.get(addr); of != nil {
+		return of.keys
 	}
-	sets := make([]*records.Set, 0, len(of.keys))
-	for _, key := range of.keys {
-		if set := c.set(key); set != nil {
-			sets = append(sets, set)
-		}
-	}
-	return sets
+	return nil
 }
 
 // serves tells whether a Service of the namespace is exposed.

@@ -102,8 +102,8 @@ func TestAnAddressLeadsToEveryServiceThatPublishesIt(t *testing.T) {
 	addr := netip.MustParseAddr("10.0.0.1")
 	publishers := func() string {
 		var names []string
-		for _, set := range c.publishers(addr) {
-			names = append(names, set.Service.Name)
+		for _, key := range c.publishers(addr) {
+			names = append(names, c.set(key).Service.Name)
 		}
 		return fmt.Sprint(names)
 	}

@@ -91,8 +91,8 @@ func (h *handler) reply(ctx context.Context, q *query) *dns.Msg {
 	case name.Version:
 		return h.version(q)
 	case name.Reverse:
-		if sets := q.cache.publishers(q.asked.Name.Address); len(sets) > 0 {
-			return h.reverse(q, sets)
+		if m := h.reverse(q); m != nil {
+			return m
 		}
 	default:
 		if q.asked.Name.Key == "" {
@@ -217,18 +217,25 @@ func capacity(q *query) int {
 	return size
 }
 
-// reverse answers for the address that the sets publish: a PTR record for each
-// of their Services. No more of them are made than could fit, beginning
-// anywhere: thousands of Services may share an address.
-func (h *handler) reverse(q *query, sets []*records.Set) *dns.Msg {
+// reverse answers for an address with a PTR record for each Service that
+// publishes it, or returns nil where none does. No more records are made than
+// could fit, beginning anywhere: thousands of Services may share an address.
+func (h *handler) reverse(q *query) *dns.Msg {
+	keys := q.cache.publishers(q.asked.Name.Address)
+	if len(keys) == 0 {
+		return nil
+	}
 	if q.asked.Type != dns.TypePTR {
 		return h.negative(q, dns.RcodeSuccess, "an address has PTR records only")
 	}
 	m := newReply(q.r)
 	room := capacity(q) - headerSize - len(q.asked.Owner)
-	first := rand.IntN(len(sets))
-	for i := range sets {
-		set := sets[(first+i)%len(sets)]
+	first := rand.IntN(len(keys))
+	for i := range keys {
+		set := q.cache.set(keys[(first+i)%len(keys)])
+		if set == nil {
+			continue
+		}
 		endpoint, ok := set.Reverse(q.asked.Name.Address)
 		if !ok {
 			continue
@@ -246,7 +253,7 @@ func (h *handler) reverse(q *query, sets []*records.Set) *dns.Msg {
 		m.Answer = append(m.Answer, &dns.PTR{Hdr: header(q.asked.Owner, dns.TypePTR, or(set.Limits.TTL, h.ttl)), Ptr: target})
 	}
 	if len(m.Answer) == 0 && !m.Truncated {
-		return h.negative(q, dns.RcodeNameError, "no endpoint with this address")
+		return nil
 	}
 	return m
 }

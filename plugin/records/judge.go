@@ -208,13 +208,16 @@ func familyOf(addr netip.Addr) int {
 	return family6
 }
 
+// takenOut tells whether one of the endpoint's names is among those, sorted.
 func takenOut(e *model.Endpoint, names []string) bool {
 	if len(names) == 0 {
 		return false
 	}
-	return e.Hostname != "" && slices.Contains(names, e.Hostname) ||
-		e.Pod != "" && slices.Contains(names, e.Pod) ||
-		slices.Contains(names, dashedLabel(e.Address))
+	among := func(name string) bool {
+		_, found := slices.BinarySearch(names, name)
+		return found
+	}
+	return e.Hostname != "" && among(e.Hostname) || e.Pod != "" && among(e.Pod) || among(dashedLabel(e.Address))
 }
 
 // judged is an endpoint that has a name.

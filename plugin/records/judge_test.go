@@ -671,7 +671,9 @@ func TestAPodsOwnNameIsNeverLimited(t *testing.T) {
 
 func TestDrainByName(t *testing.T) {
 	for _, drain := range []string{"db-1", "pod-2", "10-0-0-2"} {
-		c := newCourse(Options{Drain: []string{"db-9", drain}})
+		names := []string{"db-9", drain}
+		slices.Sort(names)
+		c := newCourse(Options{Drain: names})
 		set := c.report(endpoint(1, "10.0.0.1", "db-0", ready), endpoint(2, "10.0.0.2", "db-1", ready))
 		if got := addresses(set, dns.TypeA); got != "10.0.0.1" {
 			t.Errorf("%s: the name has %s", drain, got)

@@ -97,21 +97,42 @@ func (c *compiler) compileRuns(s *Set, u *universe, published []judged) {
 		}
 	}
 	s.runs = make([]run, 0, len(byPort))
+	joined := make(map[string]tiers)
 	for port, of := range byPort {
-		of = slices.Compact(of)
-		if len(of) == 1 {
+		if of = slices.Compact(of); len(of) == 1 {
 			s.runs = appendRuns(s.runs, port, groups[of[0]])
 			continue
 		}
-		var members []member
-		for _, i := range of {
-			members = append(members, c.ports.all[i].members...)
-		}
-		s.runs = appendRuns(s.runs, port, byTier(distinct(members)))
+		s.runs = appendRuns(s.runs, port, c.joined(of, joined))
 	}
 	slices.SortFunc(s.runs, func(a, b run) int { return cmp.Or(comparePorts(a.port, b.port), int(a.tier)-int(b.tier)) })
+	for _, r := range s.runs {
+		if !slices.Contains(s.protocols, r.port.Protocol) {
+			s.protocols = append(s.protocols, r.port.Protocol)
+		}
+	}
 	s.compileNumbers()
 	s.measure()
+}
+
+// joined returns who is in any of the groups. Ports that are in the same groups
+// share it: else slices with a port of their own each, besides hundreds that all
+// have, would cost their product.
+func (c *compiler) joined(of []int32, known map[string]tiers) tiers {
+	c.ports.text = c.ports.text[:0]
+	for _, i := range of {
+		c.ports.text = binary.BigEndian.AppendUint32(c.ports.text, uint32(i))
+	}
+	if all, ok := known[string(c.ports.text)]; ok {
+		return all
+	}
+	var members []member
+	for _, i := range of {
+		members = append(members, c.ports.all[i].members...)
+	}
+	all := byTier(distinct(members))
+	known[string(c.ports.text)] = all
+	return all
 }
 
 // join makes the endpoints members of the groups of their ports.

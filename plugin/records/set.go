@@ -9,6 +9,7 @@ import (
 	"reflect"
 	"slices"
 	"sort"
+	"strings"
 
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/health"
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/model"
@@ -45,6 +46,8 @@ type Set struct {
 	// are the same without the names: an SRV record of the Service name shows
 	// only the number, and no record stands there twice (RFC 2181, section 5).
 	runs, numbers []run
+	// protocols are those of the runs, each once.
+	protocols []model.Protocol
 	// counts and failOpen are the policy's, by family; for the others see Tally.
 	counts   [families][health.Tiers]int32
 	failOpen [families]bool
@@ -73,7 +76,8 @@ const (
 type Options struct {
 	Naming Naming
 	Policy health.Policy
-	// Drain holds the endpoint names, in lower case, that are taken out.
+	// Drain holds the endpoint names, in lower case and sorted, that are taken
+	// out.
 	Drain []string
 	// Explain makes the Set answer for _explain.
 	Explain bool
@@ -251,20 +255,19 @@ func (s *Set) find(addr netip.Addr) (int32, bool) {
 
 // hasProtocol tells whether a name _protocol stands above a port's name.
 func (s *Set) hasProtocol(protocol string) bool {
-	return slices.ContainsFunc(s.runs, func(r run) bool { return r.port.Protocol.String() == protocol })
+	return slices.ContainsFunc(s.protocols, func(p model.Protocol) bool { return p.String() == protocol })
 }
 
 // runsOf returns the runs of one port.
 func (s *Set) runsOf(port, protocol string) []run {
-	for i, r := range s.runs {
-		if r.port.Name != port || r.port.Protocol.String() != protocol {
-			continue
-		}
-		n := i + 1
-		for n < len(s.runs) && s.runs[n].port.Name == port && s.runs[n].port.Protocol == r.port.Protocol {
-			n++
-		}
-		return s.runs[i:n]
+	first, _ := slices.BinarySearchFunc(s.runs, port, func(r run, port string) int { return strings.Compare(r.port.Name, port) })
+	runs := s.runs[first:]
+	for len(runs) > 0 && runs[0].port.Name == port && runs[0].port.Protocol.String() != protocol {
+		runs = runs[1:]
 	}
-	return nil
+	n := 0
+	for n < len(runs) && runs[n].port.Name == port && runs[n].port.Protocol == runs[0].port.Protocol {
+		n++
+	}
+	return runs[:n]
 }
