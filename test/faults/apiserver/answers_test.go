@@ -24,6 +24,8 @@ type door struct {
 	mu sync.Mutex
 	// answer is nil while the API server answers.
 	answer http.HandlerFunc
+	// held is closed when requests may pass, nil where none are held.
+	held chan struct{}
 	// mute is the number of the first watch that is heard again.
 	mute atomic.Int64
 }
@@ -43,8 +45,11 @@ func (d *door) stand(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		n := d.asked.Add(1)
 		d.mu.Lock()
-		answer := d.answer
+		answer, held := d.answer, d.held
 		d.mu.Unlock()
+		if held != nil {
+			<-held
+		}
 		if answer != nil {
 			answer(w, r)
 			return
@@ -69,8 +74,15 @@ func (v *voice) Write(p []byte) (int, error) {
 	return v.ResponseWriter.Write(p)
 }
 
-// silence keeps what comes on the watches so far, and leaves them open.
-func (d *door) silence() { d.mute.Store(d.asked.Load() + 1) }
+// silence keeps what comes on the watches so far, and leaves them open. New
+// requests wait until release is called.
+func (d *door) silence() (release func()) {
+	d.mute.Store(d.asked.Load() + 1)
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.held = make(chan struct{})
+	return sync.OnceFunc(func() { close(d.held) })
+}
 
 func (d *door) count() int { return int(d.asked.Load()) }
 

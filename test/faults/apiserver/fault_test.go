@@ -35,6 +35,9 @@ type fault struct {
 	// perStream means that the reason is no outage: the streams tell by
 	// themselves.
 	perStream bool
+	// lists is how many streams have to list again at least, because the API server
+	// has forgotten where they were.
+	lists int
 }
 
 // leastTries is how many requests a fault lasts for at least.
@@ -54,7 +57,7 @@ func (s *site) suffer(f fault) {
 	defer cancel()
 	s.faults++
 	lost, back, warnings := s.lines(lostLine), s.lines(backLine), s.lines("[WARNING]")
-	failed := s.counted("watch_errors_total")
+	failed, listed := s.counted("watch_errors_total"), s.counted("relists_total")
 	tried, began := 0, time.Now()
 	if f.tried != nil {
 		tried = f.tried()
@@ -99,6 +102,9 @@ func (s *site) suffer(f fault) {
 		}
 	}
 	s.t.Logf("%s: lasted %.1f s, right again %.1f s after, %d requests, %d warnings", f.name, lasted.Seconds(), took.Seconds(), n, warnings)
+	if n := s.counted("relists_total") - listed; n < f.lists {
+		s.t.Errorf("%s: %d streams listed again, want %d at least", f.name, n, f.lists)
+	}
 	s.checkLines(f, lost, back, warnings)
 }
 

@@ -30,7 +30,7 @@ func TestProcessOfTheAPIServer(t *testing.T) {
 			end:   func(context.Context) error { return c.ResumeAPIServer() },
 		},
 		fault{
-			name: "the API server is started again with a compacted history", losses: losses, turnsAfter: true,
+			name: "the API server is started again with a compacted history", losses: losses, turnsAfter: true, lists: streams,
 			begin: func(ctx context.Context) error {
 				if err := w.close(ctx); err != nil {
 					return err

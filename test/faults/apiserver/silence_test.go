@@ -2,6 +2,7 @@ package apiserver
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"testing"
 )
@@ -12,18 +13,20 @@ func TestWatchesThatAreOpenAndSilent(t *testing.T) {
 	t.Parallel()
 	d, s := newDoorSite(t)
 	lists := s.counted("relists_total")
-	d.silence()
+	release := d.silence()
+	defer release()
 	s.faults++
 	asked := d.count()
 	_, err := s.turn(within(t))
 	must(t, err)
 	until(t, "a request", func(context.Context) error {
 		if d.count() == asked {
-			return fmt.Errorf("nothing is asked for")
+			return errors.New("nothing is asked for")
 		}
-		s.soon.Store(2)
 		return nil
 	})
+	s.soon.Store(2)
+	release()
 	s.settle(2)
 	until(t, "a line for each stream", func(context.Context) error {
 		if n := s.lines("anew: nothing came for 1m30s"); n != streams {
