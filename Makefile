@@ -4,6 +4,7 @@
 # make bench  measures this plugin against the stock one, in a quarter of an hour,
 #             and writes what it finds into README.md
 # make bench BENCH=-short    the same in three minutes, and only prints
+# make soak SOAK=1h    faults at random, each suite for that long
 # make lint   gofmt, go vet, staticcheck
 #
 # Each target installs what it needs: Debian packages through apt-get where the
@@ -12,6 +13,7 @@
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 FUZZTIME    := 10s
 BENCH       :=
+SOAK        := 10m
 
 # An exported KUBECONFIG must not make the demo serve a real cluster.
 ifeq ($(origin KUBECONFIG),command line)
@@ -20,7 +22,7 @@ else
 SOURCE := manifests testdata/demo
 endif
 
-.PHONY: all build run test controlplane test-race test-allocs test-fuzz bench lint clean dig dnsperf
+.PHONY: all build run test controlplane test-race test-allocs test-fuzz soak bench lint clean dig dnsperf
 all: build
 
 build:
@@ -67,6 +69,14 @@ test-fuzz:
 	go test -run '^$$' -fuzz FuzzDecode -fuzztime $(FUZZTIME) -fuzzminimizetime 10x ./plugin/snapshot
 	go test -run '^$$' -fuzz FuzzServeDNS -fuzztime $(FUZZTIME) .
 	go test -run '^$$' -fuzz FuzzAnnotation -fuzztime $(FUZZTIME) .
+	go test -run '^$$' -fuzz FuzzWire -fuzztime $(FUZZTIME) -fuzzminimizetime 10x .
+
+# One suite after the other: each has a control plane, servers and a load. Some
+# of them have several tests that take SOAK each.
+soak: dig controlplane
+	go test -race -timeout 0 -count 1 -v ./test/faults/apiserver -soak $(SOAK)
+	go test -race -timeout 0 -count 1 -v ./test/faults/reload -soak $(SOAK)
+	go test -race -timeout 0 -count 1 -v ./test/faults/hostile -soak $(SOAK)
 
 # Nothing else should run on the machine meanwhile.
 bench: dnsperf controlplane
