@@ -4,6 +4,7 @@
 # make bench  measures this plugin against the stock one, in a quarter of an hour,
 #             and writes what it finds into README.md
 # make bench BENCH=-short    the same in three minutes, and only prints
+# make man    writes the manual page anew, from README.md
 # make lint   gofmt, go vet, staticcheck
 #
 # Each target installs what it needs: Debian packages through apt-get where the
@@ -20,7 +21,7 @@ else
 SOURCE := manifests testdata/demo
 endif
 
-.PHONY: all build run test controlplane test-race test-allocs test-fuzz bench lint clean dig dnsperf
+.PHONY: all build run test controlplane test-race test-allocs test-fuzz bench man lint clean dig dnsperf
 all: build
 
 build:
@@ -71,6 +72,9 @@ test-fuzz:
 # Nothing else should run on the machine meanwhile.
 bench: dnsperf controlplane
 	go run ./test/bench $(BENCH)
+
+man:
+	go run ./man
 
 lint:
 	@unformatted=$$(gofmt -l $$(git ls-files '*.go')); \
