@@ -4,6 +4,8 @@
 # make bench  measures this plugin against the stock one, in a quarter of an hour,
 #             and writes what it finds into README.md
 # make bench BENCH=-short    the same in three minutes, and only prints
+# make test-matrix    the tests with a control plane, on each version of
+#             Kubernetes that is supported; builds those versions first
 # make man    writes the manual page anew, from README.md
 # make lint   gofmt, go vet, staticcheck
 #
@@ -13,6 +15,7 @@
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 FUZZTIME    := 10s
 BENCH       :=
+KUBERNETES  := 1.34 1.35 1.36
 
 # An exported KUBECONFIG must not make the demo serve a real cluster.
 ifeq ($(origin KUBECONFIG),command line)
@@ -21,7 +24,7 @@ else
 SOURCE := manifests testdata/demo
 endif
 
-.PHONY: all build run test controlplane test-race test-allocs test-fuzz bench man lint clean dig dnsperf
+.PHONY: all build run test controlplane test-race test-allocs test-fuzz test-matrix bench man lint clean dig dnsperf
 all: build
 
 build:
@@ -68,6 +71,16 @@ test-fuzz:
 	go test -run '^$$' -fuzz FuzzDecode -fuzztime $(FUZZTIME) -fuzzminimizetime 10x ./plugin/snapshot
 	go test -run '^$$' -fuzz FuzzServeDNS -fuzztime $(FUZZTIME) .
 	go test -run '^$$' -fuzz FuzzAnnotation -fuzztime $(FUZZTIME) .
+
+# A version is one of test/cluster/binaries.go. Each takes its control plane some
+# minutes to build, the first time.
+test-matrix: dig
+	@for version in $(KUBERNETES); do \
+		echo "Kubernetes $$version"; \
+		export KUBERNETES_VERSION=$$version; \
+		go run ./test/cluster/build || exit 1; \
+		go test -p 1 -timeout 40m ./cmd/compare/... ./test/e2e ./test/health ./test/differential || exit 1; \
+	done
 
 # Nothing else should run on the machine meanwhile.
 bench: dnsperf controlplane
