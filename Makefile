@@ -1,5 +1,8 @@
 # make run    builds the custom CoreDNS and serves testdata/demo on 127.0.0.1:1053
 # make run KUBECONFIG=FILE    serves the cluster of that kubeconfig file instead
+# make compare KUBECONFIG=FILE    asks that cluster's DNS and this plugin the same
+#             questions, and tells whether it is safe to switch; flags of
+#             cmd/compare go in COMPARE, as in COMPARE='-zone example.org -o json'
 # make test   all tests: units, properties, short fuzzing, end to end
 # make bench  measures this plugin against the stock one, in a quarter of an hour,
 #             and writes what it finds into README.md
@@ -15,6 +18,7 @@
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 FUZZTIME    := 10s
 BENCH       :=
+COMPARE     :=
 KUBERNETES  := 1.34 1.35 1.36
 
 # An exported KUBECONFIG must not make the demo serve a real cluster.
@@ -24,7 +28,7 @@ else
 SOURCE := manifests testdata/demo
 endif
 
-.PHONY: all build run test controlplane test-race test-allocs test-fuzz test-matrix bench man lint clean dig dnsperf
+.PHONY: all build run compare test controlplane test-race test-allocs test-fuzz test-matrix bench man lint clean dig dnsperf
 all: build
 
 build:
@@ -49,6 +53,11 @@ else
 endif
 	@echo
 	@exec build/coredns -conf build/Corefile
+
+# make ends with a status of its own where this one is not 0.
+compare:
+	go build -o build/compare ./cmd/compare
+	build/compare $(if $(filter command,$(firstword $(origin KUBECONFIG))),-kubeconfig $(abspath $(KUBECONFIG))) $(COMPARE)
 
 test: dig controlplane test-race test-allocs test-fuzz
 

@@ -39,8 +39,8 @@ const introduction = `# Differences from *kubernetes*
 Asked the same question about the same cluster, *k8s_endpoints* and the stock *kubernetes* plugin of CoreDNS
 1.15.0 give the same answer (response code, flags, records, TTLs), except for what stands here. The test in
 ` + "`test/differential`" + ` asks both about headless and ExternalName Services of every kind, with a real control plane,
-and fails on any other difference, and on one that is no longer there. This file is made from the list in ` + "`cmd/compare/differences`" + `:
-change that, and run ` + "`go generate ./test/differential`" + `.
+and fails on any other difference, and on one that is no longer there. This file is made from the list in
+` + "`cmd/compare/differences`: change that, and run `go generate ./test/differential`" + `.
 
 The order of records does not count, and neither do serial numbers. The examples are questions of the test.
 `

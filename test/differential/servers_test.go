@@ -107,6 +107,7 @@ example.org:{{.DNS}} {
 // world is what all tests here share.
 var world struct {
 	*differences.Cluster
+	cluster *cluster.Cluster
 	servers map[string]*server.Server
 }
 
@@ -163,6 +164,7 @@ func start(ctx context.Context) (stop func() error, err error) {
 		return stop, err
 	}
 	stops = append(stops, c.Stop)
+	world.cluster = c
 	services, err := build(ctx, c)
 	if err != nil {
 		return stop, err

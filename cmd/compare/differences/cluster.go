@@ -69,6 +69,12 @@ func (c *Cluster) add(s *Service) {
 	}
 }
 
+// Of returns the Service at or above a name, or nil.
+func (c *Cluster) Of(name string) *Service {
+	s, _ := c.at(strings.ToLower(name))
+	return s
+}
+
 // at returns the Service at or above a name in lower case, and where in the
 // name that of the Service begins.
 func (c *Cluster) at(name string) (s *Service, begin int) {

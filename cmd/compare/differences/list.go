@@ -69,7 +69,7 @@ var All = []Difference{
 		Reason:  "No address record can be made of it, and the type is deprecated.",
 		Example: "A fqdn.test.svc.cluster.local.",
 		change: func(x *Comparison, m *dns.Msg) {
-			if x.service != nil && x.service.FQDN != "" && m.Rcode == dns.RcodeSuccess {
+			if x.service != nil && x.service.FQDN != "" && m.Rcode == dns.RcodeSuccess && len(x.service.endpointsThat(Endpoint.Published)) == 0 {
 				x.negative(m, dns.RcodeNameError)
 			}
 		},
@@ -499,7 +499,7 @@ func (x *Comparison) pointers(condition func(Endpoint) bool) []dns.RR {
 			return condition(e) && strings.EqualFold(ReverseName(e.Address), x.Name)
 		})
 		if at >= 0 {
-			found = append(found, record(x.Name, "PTR", s.Endpoints[at].called(x.podNames())+"."+s.FullName(x.Cluster.Zone)))
+			found = append(found, record(x.Name, "PTR", s.Endpoints[at].Called(x.podNames())+"."+s.FullName(x.Cluster.Zone)))
 		}
 	}
 	return found
@@ -525,8 +525,12 @@ func (x *Comparison) addDrainingAddresses(m *dns.Msg) {
 // addDrainingPorts adds the SRV records of ports that a condition holds for.
 func (x *Comparison) addDrainingPorts(m *dns.Msg, condition func(Port) bool) {
 	answer, extra := slices.Clone(m.Answer), WithoutOPT(m.Extra)
+	for _, rr := range answer {
+		// The other family has ready endpoints, whose share is now another.
+		rr.(*dns.SRV).Weight = 100
+	}
 	for _, e := range x.service.has(Draining) {
-		target := e.called(x.podNames()) + "." + x.tail
+		target := e.Called(x.podNames()) + "." + x.tail
 		for _, p := range e.Ports {
 			if condition(p) {
 				answer = append(answer, record(x.Name, "SRV", fmt.Sprintf("20 100 %d %s", p.Number, target)))
@@ -576,7 +580,7 @@ func dropStanding(x *Comparison, m *dns.Msg, lost Standing) {
 			if e.Standing != lost {
 				continue
 			}
-			names = append(names, e.called(x.podNames())+"."+s.FullName(x.Cluster.Zone))
+			names = append(names, e.Called(x.podNames())+"."+s.FullName(x.Cluster.Zone))
 			if !slices.ContainsFunc(s.Endpoints, func(o Endpoint) bool { return o.Published() && o.Address == e.Address }) {
 				addresses = append(addresses, e.Address)
 			}
@@ -620,7 +624,7 @@ func dropUnnamedPorts(x *Comparison, m *dns.Msg) {
 	left := x.keep(m, func(rr dns.RR) bool {
 		srv := rr.(*dns.SRV)
 		return slices.ContainsFunc(x.service.Endpoints, func(e Endpoint) bool {
-			isTarget := strings.HasPrefix(srv.Target, e.called(x.podNames())+".") || strings.HasPrefix(srv.Target, e.Pod+".")
+			isTarget := strings.HasPrefix(srv.Target, e.Called(x.podNames())+".") || strings.HasPrefix(srv.Target, e.Pod+".")
 			return isTarget && slices.ContainsFunc(e.Ports, func(p Port) bool { return p.Name != "" && p.Number == int32(srv.Port) })
 		})
 	})

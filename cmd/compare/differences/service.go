@@ -58,8 +58,8 @@ func (e Endpoint) Dashed() string {
 	return label
 }
 
-// called is the endpoint name that SRV and PTR records of k8s_endpoints give.
-func (e Endpoint) called(podNames bool) string {
+// Called is the endpoint name that SRV and PTR records of k8s_endpoints give.
+func (e Endpoint) Called(podNames bool) string {
 	switch {
 	case e.Hostname != "":
 		return e.Hostname
