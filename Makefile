@@ -57,7 +57,7 @@ endif
 # make ends with a status of its own where this one is not 0.
 compare:
 	go build -o build/compare ./cmd/compare
-	build/compare $(if $(filter command,$(firstword $(origin KUBECONFIG))),-kubeconfig $(abspath $(KUBECONFIG))) $(COMPARE)
+	build/compare $(if $(filter command,$(origin KUBECONFIG)),-kubeconfig $(abspath $(KUBECONFIG))) $(COMPARE)
 
 test: dig controlplane test-race test-allocs test-fuzz
 

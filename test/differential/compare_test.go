@@ -9,10 +9,16 @@ import (
 	"github.com/k8s-endpoints/k8s_endpoints/test/cluster"
 )
 
-// The command that people ask before they switch knows of the cluster what the
-// API server says. Here, what it finds is held against what the test has written
-// down: no answer may be without a reason.
-func TestTheCommandKnowsTheReasonOfEveryDifference(t *testing.T) {
+// What the command says, in its form json.
+type comparison struct {
+	Status, Questions, Alike, Undecided, Better int
+	Unexplained, Unanswered                     []any
+	Differences                                 []struct{ Difference string }
+}
+
+// compare runs the command.
+func compare(t *testing.T, args ...string) comparison {
+	t.Helper()
 	program := filepath.Join(t.TempDir(), "compare")
 	if out, err := exec.CommandContext(t.Context(), "go", "build", "-o", program, "../../cmd/compare").CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
@@ -21,6 +27,20 @@ func TestTheCommandKnowsTheReasonOfEveryDifference(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	args = append([]string{"-kubeconfig", kubeconfig, "-rate", "100000", "-settle", "0", "-timeout", "20s", "-o", "json"}, args...)
+	// The report has the status too.
+	out, err := exec.CommandContext(t.Context(), program, args...).Output()
+	var said comparison
+	if parsed := json.Unmarshal(out, &said); parsed != nil {
+		t.Fatalf("%v, and the report is not JSON: %v", err, parsed)
+	}
+	return said
+}
+
+// The command that people ask before they switch knows of the cluster what the
+// API server says. Here, what it finds is held against what the test has written
+// down: no answer may be without a reason.
+func TestTheCommandKnowsTheReasonOfEveryDifference(t *testing.T) {
 	for _, tc := range []struct {
 		name, plugins string
 		args          []string
@@ -30,20 +50,8 @@ func TestTheCommandKnowsTheReasonOfEveryDifference(t *testing.T) {
 		{"of a server beside it", stock, []string{"-ours", world.servers[ours].Address()}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			args := append([]string{
-				"-kubeconfig", kubeconfig, "-kube-dns", world.servers[tc.plugins].Address(),
-				"-rate", "100000", "-settle", "0", "-timeout", "20s", "-o", "json",
-			}, tc.args...)
-			// The status says that somebody has to decide: see Undecided.
-			out, err := exec.CommandContext(t.Context(), program, args...).Output()
-			var got struct {
-				Status, Questions, Undecided, Better int
-				Unexplained, Unanswered              []any
-				Differences                          []struct{ Difference string }
-			}
-			if parsed := json.Unmarshal(out, &got); parsed != nil {
-				t.Fatalf("%v, and the report is not JSON: %v", err, parsed)
-			}
+			got := compare(t, append(tc.args, "-kube-dns", world.servers[tc.plugins].Address())...)
+			// Some of the Services here are such that somebody has to decide.
 			if got.Status != 1 || got.Questions == 0 || got.Undecided == 0 || got.Better == 0 {
 				t.Errorf("got the status %d of %d questions, %d to decide on, %d for the better; want 1, and some of each",
 					got.Status, got.Questions, got.Undecided, got.Better)
@@ -51,7 +59,14 @@ func TestTheCommandKnowsTheReasonOfEveryDifference(t *testing.T) {
 			for _, one := range append(got.Unexplained, got.Unanswered...) {
 				t.Errorf("%v", one)
 			}
-			t.Logf("%d questions, %d differences", got.Questions, len(got.Differences))
 		})
+	}
+}
+
+// After the switch, the server of the cluster is one of ours.
+func TestTheCommandFindsNoDifferenceFromItself(t *testing.T) {
+	out := compare(t, "-kube-dns", world.servers[ours].Address())
+	if out.Status != 0 || out.Questions == 0 || out.Alike != out.Questions {
+		t.Errorf("got the status %d, and %d of %d questions answered alike; want 0, and all: %v", out.Status, out.Alike, out.Questions, out)
 	}
 }
