@@ -132,7 +132,7 @@ func (o *options) corefile(kubeDNS string) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, ".:0 {\n    bind 127.0.0.1\n    errors\n    k8s_endpoints %s %s {\n", o.zone, strings.Join(differences.ReverseZones, " "))
 	if o.kubeconfig != "" {
-		fmt.Fprintf(&b, "        kubeconfig %q %s\n", o.kubeconfig, o.context)
+		fmt.Fprintf(&b, "        kubeconfig %q %s\n", o.kubeconfig, quoted(o.context))
 	}
 	if o.podNames {
 		fmt.Fprintln(&b, "        endpoint_pod_names")
@@ -143,6 +143,14 @@ func (o *options) corefile(kubeDNS string) string {
 	}
 	fmt.Fprint(&b, "    }\n}\n")
 	return b.String()
+}
+
+// quoted is a word of a Corefile, or nothing.
+func quoted(word string) string {
+	if word == "" {
+		return ""
+	}
+	return fmt.Sprintf("%q", word)
 }
 
 // check asks for what every cluster has.
