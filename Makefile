@@ -1,10 +1,16 @@
 # make run    builds the custom CoreDNS and serves testdata/demo on 127.0.0.1:1053
 # make run KUBECONFIG=FILE    serves the cluster of that kubeconfig file instead
+# make compare KUBECONFIG=FILE    asks that cluster's DNS and this plugin the same
+#             questions, and tells whether it is safe to switch; flags of
+#             cmd/compare go in COMPARE, as in COMPARE='-zone example.org -o json'
 # make test   all tests: units, properties, short fuzzing, end to end
 # make bench  measures this plugin against the stock one, in a quarter of an hour,
 #             and writes what it finds into README.md
 # make bench BENCH=-short    the same in three minutes, and only prints
 # make soak SOAK=1h    faults at random, each suite for that long
+# make test-matrix    the tests with a control plane, on each version of
+#             Kubernetes that is supported; builds those versions first
+# make man    writes the manual page anew, from README.md
 # make lint   gofmt, go vet, staticcheck
 #
 # Each target installs what it needs: Debian packages through apt-get where the
@@ -14,6 +20,8 @@ STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 FUZZTIME    := 10s
 BENCH       :=
 SOAK        := 10m
+COMPARE     :=
+KUBERNETES  := 1.34 1.35 1.36
 
 # An exported KUBECONFIG must not make the demo serve a real cluster.
 ifeq ($(origin KUBECONFIG),command line)
@@ -22,7 +30,7 @@ else
 SOURCE := manifests testdata/demo
 endif
 
-.PHONY: all build run test controlplane test-race test-allocs test-fuzz soak bench lint clean dig dnsperf
+.PHONY: all build run compare test controlplane test-race test-allocs test-fuzz test-matrix soak bench man lint clean dig dnsperf
 all: build
 
 build:
@@ -47,6 +55,11 @@ else
 endif
 	@echo
 	@exec build/coredns -conf build/Corefile
+
+# make ends with a status of its own where this one is not 0.
+compare:
+	go build -o build/compare ./cmd/compare
+	build/compare $(if $(filter command,$(origin KUBECONFIG)),-kubeconfig $(abspath $(KUBECONFIG))) $(COMPARE)
 
 test: dig controlplane test-race test-allocs test-fuzz
 
@@ -78,9 +91,22 @@ soak: dig controlplane
 	go test -race -timeout 0 -count 1 -v ./test/faults/reload -soak $(SOAK)
 	go test -race -timeout 0 -count 1 -v ./test/faults/hostile -soak $(SOAK)
 
+# A version is one of test/cluster/binaries.go. Each takes its control plane some
+# minutes to build, the first time.
+test-matrix: dig
+	@for version in $(KUBERNETES); do \
+		echo "Kubernetes $$version"; \
+		export KUBERNETES_VERSION=$$version; \
+		go run ./test/cluster/build || exit 1; \
+		go test -p 1 -timeout 40m ./cmd/compare/... ./test/e2e ./test/health ./test/differential || exit 1; \
+	done
+
 # Nothing else should run on the machine meanwhile.
 bench: dnsperf controlplane
 	go run ./test/bench $(BENCH)
+
+man:
+	go run ./man
 
 lint:
 	@unformatted=$$(gofmt -l $$(git ls-files '*.go')); \

@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 
 	"github.com/k8s-endpoints/k8s_endpoints/test/cluster/gobuild"
 )
@@ -18,6 +20,14 @@ const (
 	controllersProgram = "kube-controller-manager"
 )
 
+// VersionVariable is the environment variable that chooses the minor version of
+// Kubernetes, such as 1.34. Where it is unset or empty, DefaultVersion is taken.
+const VersionVariable = "KUBERNETES_VERSION"
+
+// DefaultVersion is the minor version of the module test/controlplane. The
+// others are folders in it.
+const DefaultVersion = "1.36"
+
 // Binaries returns the folder of the control plane's programs. It builds them
 // where they are missing, which takes 5 minutes on two cores; whoever asks
 // meanwhile, in this process or another, waits for that build. The working
@@ -27,7 +37,10 @@ func Binaries(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	module := filepath.Join(root, "test", "controlplane")
+	module, err := versionModule(filepath.Join(root, "test", "controlplane"), os.Getenv(VersionVariable))
+	if err != nil {
+		return "", err
+	}
 	digest, err := digestOf(filepath.Join(module, "go.mod"), filepath.Join(module, "go.sum"))
 	if err != nil {
 		return "", err
@@ -49,6 +62,29 @@ func Binaries(ctx context.Context) (string, error) {
 		return dir, nil
 	}
 	return dir, build(ctx, module, dir)
+}
+
+// versionModule returns the folder of the module, at or below all, that builds a
+// minor version of Kubernetes.
+func versionModule(all, version string) (string, error) {
+	if version == "" || version == DefaultVersion {
+		return all, nil
+	}
+	if versions := otherVersions(all); !slices.Contains(versions, version) {
+		return "", fmt.Errorf("%s=%s: there is no control plane of that version, only of %s and %s",
+			VersionVariable, version, strings.Join(versions, ", "), DefaultVersion)
+	}
+	return filepath.Join(all, version), nil
+}
+
+// otherVersions are the folders with a module in them.
+func otherVersions(all string) []string {
+	files, _ := filepath.Glob(filepath.Join(all, "*", "go.mod"))
+	var versions []string
+	for _, file := range files {
+		versions = append(versions, filepath.Base(filepath.Dir(file)))
+	}
+	return versions
 }
 
 // build makes dir appear with all programs in it, or not at all.

@@ -3,9 +3,9 @@ package differential
 import (
 	"errors"
 	"fmt"
-	"slices"
-	"strings"
 	"time"
+
+	"github.com/k8s-endpoints/k8s_endpoints/cmd/compare/differences"
 
 	"github.com/miekg/dns"
 )
@@ -29,7 +29,7 @@ type asker struct {
 
 type asked struct {
 	plugins  string
-	question question
+	question differences.Question
 }
 
 func newAsker() *asker {
@@ -47,7 +47,7 @@ func (a *asker) close() {
 
 // ask returns the whole answer of the server that has these plugins, to which
 // nobody may write.
-func (a *asker) ask(plugins string, q question) (*dns.Msg, error) {
+func (a *asker) ask(plugins string, q differences.Question) (*dns.Msg, error) {
 	key := asked{plugins, q}
 	if m := a.answers[key]; m != nil {
 		return m, nil
@@ -61,20 +61,20 @@ func (a *asker) ask(plugins string, q question) (*dns.Msg, error) {
 		}
 		all = errors.Join(all, err)
 	}
-	return nil, fmt.Errorf("%s over %s: %w", q, q.way, all)
+	return nil, fmt.Errorf("%s over %s: %w", q, q.Way, all)
 }
 
-func (a *asker) once(plugins string, q question) (*dns.Msg, error) {
+func (a *asker) once(plugins string, q differences.Question) (*dns.Msg, error) {
 	network := "udp"
-	if q.way == overTCP {
+	if q.Way == differences.OverTCP {
 		network = "tcp"
 	}
 	conn, err := a.connection(network, world.servers[plugins].Address())
 	if err != nil {
 		return nil, err
 	}
-	m := new(dns.Msg).SetQuestion(q.name, q.typ)
-	if q.way != smallUDP {
+	m := new(dns.Msg).SetQuestion(q.Name, q.Type)
+	if q.Way != differences.SmallUDP {
 		m.SetEdns0(largeBuffer, false)
 	}
 	reply, err := exchange(conn, m)
@@ -115,42 +115,4 @@ func exchange(conn *dns.Conn, m *dns.Msg) (*dns.Msg, error) {
 		return nil, errors.New("the answer has another id than the question")
 	}
 	return reply, nil
-}
-
-// show writes a whole message for a comparison: all but its id, the order in
-// its sections and the serial numbers of SOA records.
-func show(m *dns.Msg) string {
-	var b strings.Builder
-	header := m.MsgHdr
-	header.Id = 0
-	fmt.Fprintln(&b, strings.TrimSpace(strings.ReplaceAll(header.String(), "\n", " ")))
-	for _, asked := range m.Question {
-		fmt.Fprintln(&b, "question", asked.String())
-	}
-	for _, section := range []struct {
-		name    string
-		records []dns.RR
-	}{{"answer", m.Answer}, {"authority", m.Ns}, {"additional", m.Extra}} {
-		var lines []string
-		for _, rr := range section.records {
-			lines = append(lines, section.name+" "+showRecord(rr))
-		}
-		slices.Sort(lines)
-		for _, line := range lines {
-			fmt.Fprintln(&b, line)
-		}
-	}
-	return b.String()
-}
-
-func showRecord(rr dns.RR) string {
-	switch rr := rr.(type) {
-	case *dns.SOA:
-		same := *rr
-		same.Serial = 0
-		return strings.ReplaceAll(same.String(), "\t", " ")
-	case *dns.OPT:
-		return "EDNS" + strings.Join(strings.Fields(rr.String()), " ")
-	}
-	return strings.ReplaceAll(rr.String(), "\t", " ")
 }

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/k8s-endpoints/k8s_endpoints/cmd/compare/differences"
 	"github.com/k8s-endpoints/k8s_endpoints/test/cluster"
 	"github.com/k8s-endpoints/k8s_endpoints/test/cluster/poll"
 
@@ -24,13 +25,13 @@ const changedSpace = "changed"
 // headless, so only its slice has got the label of headless Services.
 func buildChanged(ctx context.Context, c *cluster.Cluster) error {
 	app := map[string]string{"app": "changed"}
-	service := cluster.ClusterIPService(changedSpace, "changed", app, servicePorts([]port{sql})...)
-	service.Spec.Ports[0].TargetPort = intstr.FromString(sql.name)
+	service := cluster.ClusterIPService(changedSpace, "changed", app, servicePorts([]differences.Port{sql})...)
+	service.Spec.Ports[0].TargetPort = intstr.FromString(sql.Name)
 	err := c.CreateService(ctx, service)
 	for i, number := range []int32{5432, 5433} {
 		pod := cluster.Pod{
 			Namespace: changedSpace, Name: fmt.Sprintf("changed-%d", i), Labels: app,
-			Ports: []corev1.ContainerPort{{Name: sql.name, ContainerPort: number}},
+			Ports: []corev1.ContainerPort{{Name: sql.Name, ContainerPort: number}},
 		}
 		err = errors.Join(err, c.CreatePod(ctx, pod), c.PodReady(ctx, changedSpace, pod.Name, fmt.Sprintf("10.7.0.%d", i+1)))
 	}
@@ -77,7 +78,7 @@ func TestAServiceThatBecameHeadlessHasAllEndpointsAlsoWhereOnlyOneSliceHasTheLab
 	a := newAsker()
 	defer a.close()
 	for name, plugins := range map[string]string{"kubernetes": stock, "k8s_endpoints": ours} {
-		m, err := a.ask(plugins, question{"changed." + changedSpace + ".svc." + zone, dns.TypeA, overUDP})
+		m, err := a.ask(plugins, differences.Question{Name: "changed." + changedSpace + ".svc." + zone, Type: dns.TypeA, Way: differences.OverUDP})
 		if err != nil {
 			t.Fatal(err)
 		}

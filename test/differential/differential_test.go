@@ -12,6 +12,8 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/k8s-endpoints/k8s_endpoints/cmd/compare/differences"
+
 	"github.com/miekg/dns"
 )
 
@@ -19,10 +21,10 @@ import (
 const maxShown = 20
 
 func TestEveryDifferenceFromKubernetesIsOnTheList(t *testing.T) {
-	all := questions(world.services)
+	all := questions(world.Services)
 	var r report
 	var group sync.WaitGroup
-	next := make(chan question)
+	next := make(chan differences.Question)
 	for range runtime.GOMAXPROCS(0) * 2 {
 		group.Go(func() {
 			a := newAsker()
@@ -32,8 +34,8 @@ func TestEveryDifferenceFromKubernetesIsOnTheList(t *testing.T) {
 				for _, p := range pairings {
 					v := judge(a, p, q)
 					r.add(v)
-					if v.hasRecords && q.way == overUDP {
-						r.add(judge(a, p, question{q.name, q.typ, overTCP}))
+					if v.hasRecords && q.Way == differences.OverUDP {
+						r.add(judge(a, p, differences.Question{Name: q.Name, Type: q.Type, Way: differences.OverTCP}))
 					}
 				}
 			}
@@ -53,13 +55,13 @@ func TestEveryDifferenceFromKubernetesIsOnTheList(t *testing.T) {
 		}
 		t.Error(failure)
 	}
-	for _, d := range differences {
-		questions := r.met[d.name]
+	for _, d := range differences.All {
+		questions := r.met[d.Name]
 		switch {
 		case len(questions) == 0:
-			t.Errorf("no answer shows the difference %q any more: take it off the list", d.name)
-		case !questions[d.example]:
-			t.Errorf("the example %q does not show the difference %q, but these do: %s", d.example, d.name, some(questions))
+			t.Errorf("no answer shows the difference %q any more: take it off the list", d.Name)
+		case !questions[d.Example]:
+			t.Errorf("the example %q does not show the difference %q, but these do: %s", d.Example, d.Name, some(questions))
 		}
 	}
 }
@@ -71,7 +73,7 @@ func some(questions map[string]bool) string {
 
 // A verdict is what became of one question in one setup.
 type verdict struct {
-	question question
+	question differences.Question
 	// failure is empty where all is well.
 	failure string
 	// differs tells that the two answers are not the same.
@@ -79,80 +81,60 @@ type verdict struct {
 	// hasRecords tells that one of the two is not merely negative.
 	hasRecords bool
 	// met are the names of the differences that the answer shows.
-	met []string
+	met []differences.Met
 }
 
 // judge asks both servers. The answer of ours must be that of the stock one,
 // changed by the differences.
-func judge(a *asker, p pairing, q question) verdict {
+func judge(a *asker, p pairing, q differences.Question) verdict {
 	x, err := hold(a, p, q)
 	if err != nil {
 		return verdict{question: q, failure: fmt.Sprintf("%s (%s): %v", q, p.setup, err)}
 	}
-	want, met := expect(x)
-	v := verdict{question: q, differs: show(x.stock) != show(x.ours), hasRecords: !negative(x.stock) || !negative(x.ours), met: met}
-	if got := show(x.ours); got != show(want) {
+	want, met := x.Expect()
+	v := verdict{question: q, differs: differences.Show(x.Stock) != differences.Show(x.Ours), hasRecords: !differences.IsNegative(x.Stock) || !differences.IsNegative(x.Ours), met: met}
+	if got := differences.Show(x.Ours); got != differences.Show(want) {
 		v.failure = fmt.Sprintf("%s (over %s, %s):\nk8s_endpoints answers\n%skubernetes answers\n%sand with the differences %q k8s_endpoints is to answer\n%s",
-			q, q.way, p.setup, got, show(x.stock), met, show(want))
+			q, q.Way, p.setup, got, differences.Show(x.Stock), named(met), differences.Show(want))
 	}
 	return v
 }
 
-// negative tells whether an answer only denies a name or a type.
-func negative(m *dns.Msg) bool {
-	return len(m.Answer) == 0 && (m.Rcode == dns.RcodeSuccess || m.Rcode == dns.RcodeNameError)
+func named(met []differences.Met) []string {
+	var names []string
+	for _, d := range met {
+		names = append(names, d.Name)
+	}
+	return names
 }
 
 // hold asks both servers a question.
-func hold(a *asker, p pairing, q question) (x *comparison, err error) {
-	x = &comparison{question: q, setup: p.setup}
-	if x.stock, err = a.ask(p.stock, q); err != nil {
+func hold(a *asker, p pairing, q differences.Question) (x *differences.Comparison, err error) {
+	x = &differences.Comparison{Question: q, Setup: p.setup, Cluster: world.Cluster}
+	if x.Stock, err = a.ask(p.stock, q); err != nil {
 		return nil, fmt.Errorf("kubernetes: %w", err)
 	}
-	if x.ours, err = a.ask(p.ours, q); err != nil {
+	if x.Ours, err = a.ask(p.ours, q); err != nil {
 		return nil, fmt.Errorf("k8s_endpoints: %w", err)
 	}
-	x.understand()
-	x.lookUp = func(name string) *dns.Msg {
-		m, err := a.ask(p.ours, question{name, q.typ, q.way})
+	x.LookUp = func(name string) *dns.Msg {
+		m, err := a.ask(p.ours, differences.Question{Name: name, Type: q.Type, Way: q.Way})
 		if err != nil {
 			// A message that equals no answer.
 			return &dns.Msg{MsgHdr: dns.MsgHdr{Rcode: dns.RcodeBadVers}}
 		}
 		return m
 	}
-	x.whole = func() *dns.Msg {
-		over, err := hold(a, p, question{q.name, q.typ, overTCP})
+	x.Whole = func() *dns.Msg {
+		over, err := hold(a, p, differences.Question{Name: q.Name, Type: q.Type, Way: differences.OverTCP})
 		if err != nil {
 			return new(dns.Msg)
 		}
-		m, _ := expect(over)
-		m.Extra = withoutOPT(m.Extra)
+		m, _ := over.Expect()
+		m.Extra = differences.WithoutOPT(m.Extra)
 		return m
 	}
 	return x, nil
-}
-
-// expect returns what ours is to answer, and the names of the differences that
-// this shows.
-func expect(x *comparison) (want *dns.Msg, met []string) {
-	want = x.stock.Copy()
-	shown := show(want)
-	for _, d := range differences {
-		if d.only != "" && d.only != x.setup {
-			continue
-		}
-		x.touched = false
-		d.change(x, want)
-		if !x.touched {
-			continue
-		}
-		if after := show(want); after != shown {
-			shown = after
-			met = append(met, d.name)
-		}
-	}
-	return want, met
 }
 
 // A report gathers verdicts.
@@ -179,10 +161,10 @@ func (r *report) add(v verdict) {
 	if r.met == nil {
 		r.met = make(map[string]map[string]bool)
 	}
-	for _, name := range v.met {
-		if r.met[name] == nil {
-			r.met[name] = make(map[string]bool)
+	for _, d := range v.met {
+		if r.met[d.Name] == nil {
+			r.met[d.Name] = make(map[string]bool)
 		}
-		r.met[name][v.question.String()] = true
+		r.met[d.Name][v.question.String()] = true
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/k8s-endpoints/k8s_endpoints/cmd/compare/differences"
 	"github.com/k8s-endpoints/k8s_endpoints/test/server"
 
 	"github.com/miekg/dns"
@@ -15,15 +16,15 @@ import (
 func TestDigReadsTheSameAnswers(t *testing.T) {
 	tests := []struct {
 		name string
-		question
+		differences.Question
 	}{
-		{"addresses of both families", question{"sts.test.svc." + zone, dns.TypeAAAA, overUDP}},
-		{"SRV records with additional addresses", question{"_sql._tcp.sts.test.svc." + zone, dns.TypeSRV, overTCP}},
-		{"several PTR records", question{"1.0.1.10.in-addr.arpa.", dns.TypePTR, overUDP}},
-		{"an alias and the address of its target", question{"outside.test.svc." + zone, dns.TypeA, overTCP}},
-		{"a target that does not exist", question{"missing.test.svc." + zone, dns.TypeA, overUDP}},
-		{"an Extended DNS Error", question{"failing.test.svc." + zone, dns.TypeA, overUDP}},
-		{"a negative answer", question{"nope.sts.test.svc." + zone, dns.TypeHTTPS, overUDP}},
+		{"addresses of both families", differences.Question{Name: "sts.test.svc." + zone, Type: dns.TypeAAAA, Way: differences.OverUDP}},
+		{"SRV records with additional addresses", differences.Question{Name: "_sql._tcp.sts.test.svc." + zone, Type: dns.TypeSRV, Way: differences.OverTCP}},
+		{"several PTR records", differences.Question{Name: "1.0.1.10.in-addr.arpa.", Type: dns.TypePTR, Way: differences.OverUDP}},
+		{"an alias and the address of its target", differences.Question{Name: "outside.test.svc." + zone, Type: dns.TypeA, Way: differences.OverTCP}},
+		{"a target that does not exist", differences.Question{Name: "missing.test.svc." + zone, Type: dns.TypeA, Way: differences.OverUDP}},
+		{"an Extended DNS Error", differences.Question{Name: "failing.test.svc." + zone, Type: dns.TypeA, Way: differences.OverUDP}},
+		{"a negative answer", differences.Question{Name: "nope.sts.test.svc." + zone, Type: dns.TypeHTTPS, Way: differences.OverUDP}},
 	}
 	a := newAsker()
 	defer a.close()
@@ -31,11 +32,11 @@ func TestDigReadsTheSameAnswers(t *testing.T) {
 		t.Run(tc.name, func(t *testing.T) {
 			for _, plugins := range []string{ours, stock} {
 				args := []string{"+bufsize=16384", "+nocookie", "+noadflag"}
-				if tc.way == overTCP {
+				if tc.Way == differences.OverTCP {
 					args = append(args, "+tcp")
 				}
-				got := world.servers[plugins].MustDig(t, tc.question.name, dns.TypeToString[tc.typ], args...)
-				m, err := a.ask(plugins, tc.question)
+				got := world.servers[plugins].MustDig(t, tc.Question.Name, dns.TypeToString[tc.Type], args...)
+				m, err := a.ask(plugins, tc.Question)
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -57,7 +58,7 @@ func asDig(m *dns.Msg) *server.Answer {
 		}
 		return lines
 	}
-	a.Answer, a.Authority, a.Additional = text(m.Answer), text(m.Ns), text(withoutOPT(m.Extra))
+	a.Answer, a.Authority, a.Additional = text(m.Answer), text(m.Ns), text(differences.WithoutOPT(m.Extra))
 	for flag, set := range map[string]bool{"qr": m.Response, "aa": m.Authoritative, "tc": m.Truncated, "rd": m.RecursionDesired} {
 		if set {
 			a.Flags = append(a.Flags, flag)

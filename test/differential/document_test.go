@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/k8s-endpoints/k8s_endpoints/cmd/compare/differences"
 )
 
 //go:generate go test -run TestTheDocumentIsTheList -update
@@ -17,7 +19,7 @@ var update = flag.Bool("update", false, "write docs/differences.md anew")
 var document = filepath.Join("..", "..", "docs", "differences.md")
 
 func TestTheDocumentIsTheList(t *testing.T) {
-	want := markdown(differences)
+	want := markdown(differences.All)
 	if *update {
 		if err := os.WriteFile(document, []byte(want), 0o644); err != nil {
 			t.Fatal(err)
@@ -28,7 +30,7 @@ func TestTheDocumentIsTheList(t *testing.T) {
 		t.Fatal(err)
 	}
 	if string(got) != want {
-		t.Errorf("%s is not what the list in differences_test.go says: run `go generate ./test/differential`", document)
+		t.Errorf("%s is not what the list in cmd/compare/differences says: run `go generate ./test/differential`", document)
 	}
 }
 
@@ -37,29 +39,29 @@ const introduction = `# Differences from *kubernetes*
 Asked the same question about the same cluster, *k8s_endpoints* and the stock *kubernetes* plugin of CoreDNS
 1.15.0 give the same answer (response code, flags, records, TTLs), except for what stands here. The test in
 ` + "`test/differential`" + ` asks both about headless and ExternalName Services of every kind, with a real control plane,
-and fails on any other difference, and on one that is no longer there. This file is made from its list: change
-that, and run ` + "`go generate ./test/differential`" + `.
+and fails on any other difference, and on one that is no longer there. This file is made from the list in
+` + "`cmd/compare/differences`: change that, and run `go generate ./test/differential`" + `.
 
 The order of records does not count, and neither do serial numbers. The examples are questions of the test.
 `
 
 // markdown writes the list as a table for all setups, and one for each setup
 // that has differences of its own.
-func markdown(list []difference) string {
+func markdown(list []differences.Difference) string {
 	var b strings.Builder
 	b.WriteString(introduction)
 	for _, section := range []struct {
 		title string
-		only  setup
+		only  differences.Setup
 	}{
 		{"In front of *kubernetes*, as recommended", ""},
-		{"With `endpoint_pod_names`, also", withPodNames},
-		{"Without `fallthrough`, also", alone},
+		{"With `endpoint_pod_names`, also", differences.WithPodNames},
+		{"Without `fallthrough`, also", differences.Alone},
 	} {
 		fmt.Fprintf(&b, "\n## %s\n\n| difference | reason | example |\n|---|---|---|\n", section.title)
 		for _, d := range list {
-			if d.only == section.only {
-				fmt.Fprintf(&b, "| %s | %s | `%s` |\n", d.name, d.reason, d.example)
+			if d.Only == section.only {
+				fmt.Fprintf(&b, "| %s | %s | `%s` |\n", d.Name, d.Reason, d.Example)
 			}
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/k8s-endpoints/k8s_endpoints/cmd/compare/differences"
 	"github.com/k8s-endpoints/k8s_endpoints/test/cluster"
 	"github.com/k8s-endpoints/k8s_endpoints/test/cluster/poll"
 
@@ -25,34 +26,34 @@ const (
 )
 
 var (
-	sql     = port{"sql", "tcp", 5432}
-	metrics = port{"metrics", "udp", 9100}
-	dnsTCP  = port{"dns-tcp", "tcp", 53}
-	dnsUDP  = port{"dns", "udp", 53}
-	bare    = port{"", "tcp", 8080}
+	sql     = differences.Port{Name: "sql", Protocol: "tcp", Number: 5432}
+	metrics = differences.Port{Name: "metrics", Protocol: "udp", Number: 9100}
+	dnsTCP  = differences.Port{Name: "dns-tcp", Protocol: "tcp", Number: 53}
+	dnsUDP  = differences.Port{Name: "dns", Protocol: "udp", Number: 53}
+	bare    = differences.Port{Protocol: "tcp", Number: 8080}
 )
 
 // pods are all Pods. Those of the app sts have a hostname under the Service sts.
 var pods = []struct {
 	name, app string
 	addresses []string
-	standing  standing
+	standing  differences.Standing
 }{
-	{"sts-0", "sts", []string{"10.1.0.1", "fd00:1::1"}, ready},
-	{"sts-1", "sts", []string{"10.1.0.2", "fd00:1::2"}, ready},
-	{"sts-2", "sts", []string{"10.1.0.3", "fd00:1::3"}, unready},
-	{"sts-3", "sts", []string{"10.1.0.4", "fd00:1::4"}, terminating},
-	{"plain-a", "plain", []string{"10.2.0.1"}, ready},
-	{"plain-b", "plain", []string{"10.2.0.2"}, ready},
-	{"plain-c", "plain", []string{"10.2.0.3"}, unready},
-	{"dotted.pod", "dotted", []string{"10.2.1.1"}, ready},
+	{"sts-0", "sts", []string{"10.1.0.1", "fd00:1::1"}, differences.Ready},
+	{"sts-1", "sts", []string{"10.1.0.2", "fd00:1::2"}, differences.Ready},
+	{"sts-2", "sts", []string{"10.1.0.3", "fd00:1::3"}, differences.Unready},
+	{"sts-3", "sts", []string{"10.1.0.4", "fd00:1::4"}, differences.Terminating},
+	{"plain-a", "plain", []string{"10.2.0.1"}, differences.Ready},
+	{"plain-b", "plain", []string{"10.2.0.2"}, differences.Ready},
+	{"plain-c", "plain", []string{"10.2.0.3"}, differences.Unready},
+	{"dotted.pod", "dotted", []string{"10.2.1.1"}, differences.Ready},
 }
 
 // A builder makes objects in the cluster, and notes what is known of them.
 type builder struct {
 	ctx      context.Context
 	cluster  *cluster.Cluster
-	services []*service
+	services []*differences.Service
 	err      error
 }
 
@@ -64,7 +65,7 @@ func (b *builder) do(err error) {
 
 // build makes all objects and returns when the controllers have made their
 // slices.
-func build(ctx context.Context, c *cluster.Cluster) ([]*service, error) {
+func build(ctx context.Context, c *cluster.Cluster) ([]*differences.Service, error) {
 	b := &builder{ctx: ctx, cluster: c}
 	for _, namespace := range []string{mainSpace, otherSpace, plainSpace, vacantSpace, changedSpace} {
 		b.do(c.CreateNamespace(ctx, namespace))
@@ -94,9 +95,9 @@ func (b *builder) pods() {
 		b.do(b.cluster.CreatePod(b.ctx, pod))
 		b.do(b.cluster.PodReady(b.ctx, mainSpace, p.name, p.addresses...))
 		switch p.standing {
-		case unready:
+		case differences.Unready:
 			b.do(b.cluster.PodUnready(b.ctx, mainSpace, p.name))
-		case terminating:
+		case differences.Terminating:
 			b.do(b.cluster.TerminatePod(b.ctx, mainSpace, p.name))
 		}
 	}
@@ -116,27 +117,27 @@ func (b *builder) selecting() {
 	b.selected(always, "sts", sql)
 }
 
-func (b *builder) headless(name, app string, ports ...port) *corev1.Service {
+func (b *builder) headless(name, app string, ports ...differences.Port) *corev1.Service {
 	return cluster.HeadlessService(mainSpace, name, map[string]string{"app": app}, servicePorts(ports)...)
 }
 
 // selected creates a Service that selects the Pods of an app.
-func (b *builder) selected(obj *corev1.Service, app string, ports ...port) *service {
-	s := &service{namespace: obj.Namespace, name: obj.Name}
+func (b *builder) selected(obj *corev1.Service, app string, ports ...differences.Port) *differences.Service {
+	s := &differences.Service{Namespace: obj.Namespace, Name: obj.Name}
 	for _, p := range pods {
 		if p.app != app {
 			continue
 		}
 		for _, address := range p.addresses {
-			e := endpoint{address: address, pod: p.name, ports: ports, standing: p.standing}
+			e := differences.Endpoint{Address: address, Pod: p.name, Ports: ports, Standing: p.standing}
 			if obj.Spec.PublishNotReadyAddresses {
-				e.standing = ready
+				e.Standing = differences.Ready
 			}
-			if p.app == "sts" && s.name == "sts" {
-				e.hostname = p.name
+			if p.app == "sts" && s.Name == "sts" {
+				e.Hostname = p.name
 			}
-			if e.is4() || obj.Spec.IPFamilyPolicy != nil {
-				s.endpoints = append(s.endpoints, e)
+			if is4(e) || obj.Spec.IPFamilyPolicy != nil {
+				s.Endpoints = append(s.Endpoints, e)
 			}
 		}
 	}
@@ -147,73 +148,73 @@ func (b *builder) selected(obj *corev1.Service, app string, ports ...port) *serv
 
 // handmade makes Services without a selector, and the slices of them.
 func (b *builder) handmade() {
-	one, two := port{"one", "tcp", 1001}, port{"two", "tcp", 1002}
+	one, two := differences.Port{Name: "one", Protocol: "tcp", Number: 1001}, differences.Port{Name: "two", Protocol: "tcp", Number: 1002}
 	s := b.without(mainSpace, "hand")
-	b.slice(s, "hand-a", []port{one}, endpoint{address: "10.3.0.1", hostname: "first"}, endpoint{address: "10.3.0.2"})
-	b.slice(s, "hand-b", []port{two}, endpoint{address: "10.3.0.2"}, endpoint{address: "10.3.0.3", standing: unready})
-	b.slice(s, "hand-c", nil, endpoint{address: "10.3.0.4"}, endpoint{address: "10.3.0.5", standing: terminating})
-	b.slice(s, "hand-d", []port{{"one", "tcp", 2001}}, endpoint{address: "fd00:3::1", hostname: "first"}, endpoint{address: "2001:db8::"})
+	b.slice(s, "hand-a", []differences.Port{one}, differences.Endpoint{Address: "10.3.0.1", Hostname: "first"}, differences.Endpoint{Address: "10.3.0.2"})
+	b.slice(s, "hand-b", []differences.Port{two}, differences.Endpoint{Address: "10.3.0.2"}, differences.Endpoint{Address: "10.3.0.3", Standing: differences.Unready})
+	b.slice(s, "hand-c", nil, differences.Endpoint{Address: "10.3.0.4"}, differences.Endpoint{Address: "10.3.0.5", Standing: differences.Terminating})
+	b.slice(s, "hand-d", []differences.Port{{Name: "one", Protocol: "tcp", Number: 2001}}, differences.Endpoint{Address: "fd00:3::1", Hostname: "first"}, differences.Endpoint{Address: "2001:db8::"})
 
 	s = b.without(mainSpace, "mixed")
-	b.slice(s, "mixed-a", []port{one, {"", "udp", 1009}, {"uno", "tcp", 1001}}, endpoint{address: "10.3.1.1"})
-	b.slice(s, "mixed-b", []port{{"", "tcp", 1010}}, endpoint{address: "10.3.1.1"}, endpoint{address: "10.3.1.2"})
+	b.slice(s, "mixed-a", []differences.Port{one, {Protocol: "udp", Number: 1009}, {Name: "uno", Protocol: "tcp", Number: 1001}}, differences.Endpoint{Address: "10.3.1.1"})
+	b.slice(s, "mixed-b", []differences.Port{{Protocol: "tcp", Number: 1010}}, differences.Endpoint{Address: "10.3.1.1"}, differences.Endpoint{Address: "10.3.1.2"})
 	s = b.without(mainSpace, "any-port")
-	b.slice(s, "any-port-a", []port{one, {"all", "tcp", 0}, {"every", "sctp", 0}}, endpoint{address: "10.3.2.1", hostname: "any-0"})
+	b.slice(s, "any-port-a", []differences.Port{one, {Name: "all", Protocol: "tcp", Number: 0}, {Name: "every", Protocol: "sctp", Number: 0}}, differences.Endpoint{Address: "10.3.2.1", Hostname: "any-0"})
 	s = b.without(otherSpace, "sts")
-	b.slice(s, "sts-a", []port{sql}, endpoint{address: "10.1.0.1", hostname: "shared"}, endpoint{address: "fd00:1::1"})
+	b.slice(s, "sts-a", []differences.Port{sql}, differences.Endpoint{Address: "10.1.0.1", Hostname: "shared"}, differences.Endpoint{Address: "fd00:1::1"})
 	s = b.without(mainSpace, "down")
-	b.slice(s, "down-a", []port{sql}, endpoint{address: "10.3.3.1", standing: unready}, endpoint{address: "10.3.3.2", standing: draining})
+	b.slice(s, "down-a", []differences.Port{sql}, differences.Endpoint{Address: "10.3.3.1", Standing: differences.Unready}, differences.Endpoint{Address: "10.3.3.2", Standing: differences.Draining})
 	b.without(mainSpace, "empty")
 
 	s = b.without(mainSpace, "big")
-	var many []endpoint
+	var many []differences.Endpoint
 	for i := range 60 {
-		many = append(many, endpoint{address: fmt.Sprintf("10.3.4.%d", i+1)})
+		many = append(many, differences.Endpoint{Address: fmt.Sprintf("10.3.4.%d", i+1)})
 	}
-	b.slice(s, "big-a", []port{one}, many...)
+	b.slice(s, "big-a", []differences.Port{one}, many...)
 	s = b.without(mainSpace, "medium")
-	b.slice(s, "medium-a", []port{one}, many[:7]...)
+	b.slice(s, "medium-a", []differences.Port{one}, many[:7]...)
 
 	s = b.without(mainSpace, "legacy")
-	b.legacy(s, sql, endpoint{address: "10.3.5.1", hostname: "old"}, endpoint{address: "10.3.5.2"}, endpoint{address: "10.3.5.3", standing: unready})
+	b.legacy(s, sql, differences.Endpoint{Address: "10.3.5.1", Hostname: "old"}, differences.Endpoint{Address: "10.3.5.2"}, differences.Endpoint{Address: "10.3.5.3", Standing: differences.Unready})
 	s = b.without(mainSpace, "fqdn")
 	b.fqdnSlice(s, "www.example.org")
 	s = b.without(mainSpace, "vip")
-	b.slice(s, "vip-a", []port{sql}, endpoint{address: webClusterIP})
+	b.slice(s, "vip-a", []differences.Port{sql}, differences.Endpoint{Address: webClusterIP})
 }
 
 // addressesTwice makes Services in whose slices an address stands twice, and
 // the newer slice says something else.
 func (b *builder) addressesTwice() {
 	s := b.without(mainSpace, "moved")
-	b.slice(s, "moved-a", []port{sql}, endpoint{address: "10.4.0.1", pod: "mover", standing: outdated}, endpoint{address: "10.4.0.2", pod: "stayer"})
-	b.slice(s, "moved-b", []port{sql}, endpoint{address: "10.4.0.1", pod: "mover", standing: unready})
+	b.slice(s, "moved-a", []differences.Port{sql}, differences.Endpoint{Address: "10.4.0.1", Pod: "mover", Standing: differences.Outdated}, differences.Endpoint{Address: "10.4.0.2", Pod: "stayer"})
+	b.slice(s, "moved-b", []differences.Port{sql}, differences.Endpoint{Address: "10.4.0.1", Pod: "mover", Standing: differences.Unready})
 	s = b.without(mainSpace, "reused")
-	b.slice(s, "reused-a", []port{sql}, endpoint{address: "10.4.1.1", hostname: "before", pod: "before", standing: replaced})
-	b.slice(s, "reused-b", []port{sql}, endpoint{address: "10.4.1.1", hostname: "after", pod: "after"})
+	b.slice(s, "reused-a", []differences.Port{sql}, differences.Endpoint{Address: "10.4.1.1", Hostname: "before", Pod: "before", Standing: differences.Replaced})
+	b.slice(s, "reused-b", []differences.Port{sql}, differences.Endpoint{Address: "10.4.1.1", Hostname: "after", Pod: "after"})
 }
 
 func (b *builder) clusterIPs() {
-	http := port{"http", "tcp", 80}
-	web := cluster.ClusterIPService(mainSpace, "web", map[string]string{"app": "plain"}, servicePorts([]port{http})...)
+	http := differences.Port{Name: "http", Protocol: "tcp", Number: 80}
+	web := cluster.ClusterIPService(mainSpace, "web", map[string]string{"app": "plain"}, servicePorts([]differences.Port{http})...)
 	web.Spec.ClusterIP = webClusterIP
 	s := b.selected(web, "plain", http)
-	s.kind, s.address, s.ports = clusterIP, webClusterIP, []port{http}
-	only := cluster.ClusterIPService(plainSpace, "only", nil, servicePorts([]port{http})...)
+	s.Kind, s.Address, s.Ports = differences.ClusterIP, webClusterIP, []differences.Port{http}
+	only := cluster.ClusterIPService(plainSpace, "only", nil, servicePorts([]differences.Port{http})...)
 	only.Spec.ClusterIP = "10.96.7.8"
 	b.do(b.cluster.CreateService(b.ctx, only))
-	s = &service{namespace: plainSpace, name: "only", kind: clusterIP, address: "10.96.7.8", ports: []port{http}}
+	s = &differences.Service{Namespace: plainSpace, Name: "only", Kind: differences.ClusterIP, Address: "10.96.7.8", Ports: []differences.Port{http}}
 	b.services = append(b.services, s)
-	b.slice(s, "only-a", []port{http}, endpoint{address: "10.5.0.1", hostname: "only-0"}, endpoint{address: "10.1.0.1"})
+	b.slice(s, "only-a", []differences.Port{http}, differences.Endpoint{Address: "10.5.0.1", Hostname: "only-0"}, differences.Endpoint{Address: "10.1.0.1"})
 }
 
 // strays makes slices that belong to no headless Service.
 func (b *builder) strays() {
-	s := &service{namespace: mainSpace, name: "nobody", kind: absent}
+	s := &differences.Service{Namespace: mainSpace, Name: "nobody", Kind: differences.Absent}
 	b.services = append(b.services, s)
-	b.slice(s, "nobody-a", []port{sql}, endpoint{address: "10.6.0.1", hostname: "no-0"})
+	b.slice(s, "nobody-a", []differences.Port{sql}, differences.Endpoint{Address: "10.6.0.1", Hostname: "no-0"})
 	s = b.external("left-over", "www.example.org.", 0)
-	b.slice(s, "left-over-a", []port{sql}, endpoint{address: "10.6.0.2", hostname: "left-0"})
+	b.slice(s, "left-over-a", []differences.Port{sql}, differences.Endpoint{Address: "10.6.0.2", Hostname: "left-0"})
 }
 
 func (b *builder) externalNames() {
@@ -237,45 +238,45 @@ func (b *builder) externalNames() {
 	} {
 		b.external(name, target, 0)
 	}
-	b.external("itself", inside("itself"), loop)
-	b.external("ring-a", inside("ring-b"), loop)
-	b.external("ring-b", inside("ring-a"), loop)
+	b.external("itself", inside("itself"), differences.Loop)
+	b.external("ring-a", inside("ring-b"), differences.Loop)
+	b.external("ring-b", inside("ring-a"), differences.Loop)
 	b.external("chain-0", inside("plain"), 0)
 	for i := range 9 {
 		b.external(fmt.Sprintf("chain-%d", i+1), inside(fmt.Sprintf("chain-%d", i)), i+1)
 	}
 	b.external("literal", "192.0.2.33", 0, sql, metrics)
-	b.external("ported", "www.example.org.", 0, sql, metrics, port{"sip", "sctp", 5060})
+	b.external("ported", "www.example.org.", 0, sql, metrics, differences.Port{Name: "sip", Protocol: "sctp", Number: 5060})
 	b.external("ported-inside", inside("sts"), 0, sql)
 	b.external("unnamed-external", "www.example.org.", 0, bare)
 }
 
-func (b *builder) external(name, target string, links int, ports ...port) *service {
-	s := &service{namespace: mainSpace, name: name, kind: externalName, target: target, links: links, ports: ports}
-	b.do(b.cluster.CreateService(b.ctx, cluster.ExternalNameService(s.namespace, name, strings.TrimSuffix(target, "."), servicePorts(ports)...)))
+func (b *builder) external(name, target string, links int, ports ...differences.Port) *differences.Service {
+	s := &differences.Service{Namespace: mainSpace, Name: name, Kind: differences.ExternalName, Target: target, Links: links, Ports: ports}
+	b.do(b.cluster.CreateService(b.ctx, cluster.ExternalNameService(s.Namespace, name, strings.TrimSuffix(target, "."), servicePorts(ports)...)))
 	b.services = append(b.services, s)
 	return s
 }
 
 // without makes a headless Service of both families without a selector.
-func (b *builder) without(namespace, name string) *service {
+func (b *builder) without(namespace, name string) *differences.Service {
 	obj := cluster.DualStack(cluster.HeadlessService(namespace, name, nil))
 	b.do(b.cluster.CreateService(b.ctx, obj))
-	s := &service{namespace: namespace, name: name}
+	s := &differences.Service{Namespace: namespace, Name: name}
 	b.services = append(b.services, s)
 	return s
 }
 
 // slice makes a slice for each family among the endpoints.
-func (b *builder) slice(s *service, name string, ports []port, endpoints ...endpoint) {
-	four := cluster.HandmadeSlice(s.namespace, name, s.name, slicePorts(ports))
-	six := cluster.HandmadeSlice(s.namespace, name+"-v6", s.name, slicePorts(ports))
+func (b *builder) slice(s *differences.Service, name string, ports []differences.Port, endpoints ...differences.Endpoint) {
+	four := cluster.HandmadeSlice(s.Namespace, name, s.Name, slicePorts(ports))
+	six := cluster.HandmadeSlice(s.Namespace, name+"-v6", s.Name, slicePorts(ports))
 	six.AddressType = discoveryv1.AddressTypeIPv6
 	for _, e := range endpoints {
-		e.ports = ports
-		s.endpoints = append(s.endpoints, e)
+		e.Ports = ports
+		s.Endpoints = append(s.Endpoints, e)
 		of := six
-		if e.is4() {
+		if is4(e) {
 			of = four
 		}
 		of.Endpoints = append(of.Endpoints, asObject(e))
@@ -287,23 +288,23 @@ func (b *builder) slice(s *service, name string, ports []port, endpoints ...endp
 	}
 }
 
-func (b *builder) fqdnSlice(s *service, name string) {
-	s.fqdn = name
-	obj := cluster.HandmadeSlice(s.namespace, s.name+"-a", s.name, slicePorts([]port{sql}))
+func (b *builder) fqdnSlice(s *differences.Service, name string) {
+	s.FQDN = name
+	obj := cluster.HandmadeSlice(s.Namespace, s.Name+"-a", s.Name, slicePorts([]differences.Port{sql}))
 	obj.AddressType = discoveryv1.AddressTypeFQDN
 	obj.Endpoints = []discoveryv1.Endpoint{{Addresses: []string{name}}}
 	b.do(b.cluster.CreateSlice(b.ctx, obj))
 }
 
 // legacy makes Endpoints, which the controllers mirror.
-func (b *builder) legacy(s *service, p port, endpoints ...endpoint) {
-	obj := cluster.LegacyEndpoints(s.namespace, s.name, []corev1.EndpointPort{{Name: p.name, Protocol: protocolOf(p), Port: p.number}})
+func (b *builder) legacy(s *differences.Service, p differences.Port, endpoints ...differences.Endpoint) {
+	obj := cluster.LegacyEndpoints(s.Namespace, s.Name, []corev1.EndpointPort{{Name: p.Name, Protocol: protocolOf(p), Port: p.Number}})
 	subset := &obj.Subsets[0]
 	for _, e := range endpoints {
-		e.ports = []port{p}
-		s.endpoints = append(s.endpoints, e)
-		address := corev1.EndpointAddress{IP: e.address, Hostname: e.hostname}
-		if e.standing == ready {
+		e.Ports = []differences.Port{p}
+		s.Endpoints = append(s.Endpoints, e)
+		address := corev1.EndpointAddress{IP: e.Address, Hostname: e.Hostname}
+		if e.Standing == differences.Ready {
 			subset.Addresses = append(subset.Addresses, address)
 		} else {
 			subset.NotReadyAddresses = append(subset.NotReadyAddresses, address)
@@ -312,39 +313,41 @@ func (b *builder) legacy(s *service, p port, endpoints ...endpoint) {
 	b.do(b.cluster.CreateEndpoints(b.ctx, obj))
 }
 
-func asObject(e endpoint) discoveryv1.Endpoint {
-	obj := discoveryv1.Endpoint{Addresses: []string{e.address}}
-	if e.hostname != "" {
-		obj.Hostname = &e.hostname
+func asObject(e differences.Endpoint) discoveryv1.Endpoint {
+	obj := discoveryv1.Endpoint{Addresses: []string{e.Address}}
+	if e.Hostname != "" {
+		obj.Hostname = &e.Hostname
 	}
-	if e.pod != "" {
-		obj.TargetRef = &corev1.ObjectReference{Kind: "Pod", Namespace: mainSpace, Name: e.pod, UID: types.UID(e.pod)}
+	if e.Pod != "" {
+		obj.TargetRef = &corev1.ObjectReference{Kind: "Pod", Namespace: mainSpace, Name: e.Pod, UID: types.UID(e.Pod)}
 	}
 	no, yes := false, true
-	switch e.standing {
-	case unready:
+	switch e.Standing {
+	case differences.Unready:
 		obj.Conditions.Ready = &no
-	case terminating, draining:
+	case differences.Terminating, differences.Draining:
 		obj.Conditions = discoveryv1.EndpointConditions{Ready: &no, Serving: &yes, Terminating: &yes}
 	}
 	return obj
 }
 
-func protocolOf(p port) corev1.Protocol { return corev1.Protocol(strings.ToUpper(p.protocol)) }
+func protocolOf(p differences.Port) corev1.Protocol {
+	return corev1.Protocol(strings.ToUpper(p.Protocol))
+}
 
-func servicePorts(ports []port) []corev1.ServicePort {
+func servicePorts(ports []differences.Port) []corev1.ServicePort {
 	var made []corev1.ServicePort
 	for _, p := range ports {
-		made = append(made, cluster.Port(p.name, protocolOf(p), p.number))
+		made = append(made, cluster.Port(p.Name, protocolOf(p), p.Number))
 	}
 	return made
 }
 
-func slicePorts(ports []port) []discoveryv1.EndpointPort {
+func slicePorts(ports []differences.Port) []discoveryv1.EndpointPort {
 	var made []discoveryv1.EndpointPort
 	for _, p := range ports {
-		obj := cluster.SlicePort(p.name, protocolOf(p), p.number)
-		if p.number == 0 {
+		obj := cluster.SlicePort(p.Name, protocolOf(p), p.Number)
+		if p.Number == 0 {
 			obj.Port = nil
 		}
 		made = append(made, obj)
@@ -352,11 +355,18 @@ func slicePorts(ports []port) []discoveryv1.EndpointPort {
 	return made
 }
 
+// inSlices tells whether a slice says that the endpoint is ready.
+func inSlices(e differences.Endpoint) bool {
+	return e.Standing != differences.Unready && e.Standing != differences.Terminating && e.Standing != differences.Draining
+}
+
+func is4(e differences.Endpoint) bool { return strings.Contains(e.Address, ".") }
+
 // settled returns nil when the slices in the cluster say what is known of all
 // Services.
 func (b *builder) settled(ctx context.Context) error {
 	for _, s := range b.services {
-		all, err := b.cluster.Slices(ctx, s.namespace, s.name)
+		all, err := b.cluster.Slices(ctx, s.Namespace, s.Name)
 		if err != nil {
 			return err
 		}
@@ -369,13 +379,13 @@ func (b *builder) settled(ctx context.Context) error {
 			}
 		}
 		var want []string
-		for _, e := range s.endpoints {
-			want = append(want, fmt.Sprint([]string{e.address}, e.inSlices()))
+		for _, e := range s.Endpoints {
+			want = append(want, fmt.Sprint([]string{e.Address}, inSlices(e)))
 		}
 		slices.Sort(got)
 		slices.Sort(want)
 		if !slices.Equal(got, want) {
-			return fmt.Errorf("%s/%s: the slices say %v, want %v", s.namespace, s.name, got, want)
+			return fmt.Errorf("%s/%s: the slices say %v, want %v", s.Namespace, s.Name, got, want)
 		}
 	}
 	return nil

@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/k8s-endpoints/k8s_endpoints/cmd/compare/differences"
+
 	"github.com/miekg/dns"
 )
 
@@ -14,42 +16,22 @@ var askedTypes = []uint16{
 	dns.TypeMX, dns.TypeNS, dns.TypeSOA, dns.TypeHTTPS, dns.TypeANY,
 }
 
-// A question is a name and a type, and how it is asked.
-type question struct {
-	name string
-	typ  uint16
-	way  way
-}
-
-func (q question) String() string {
-	return dns.TypeToString[q.typ] + " " + q.name
-}
-
-// A way is how a question is asked.
-type way string
-
-const (
-	overUDP  way = "UDP with a large buffer"
-	overTCP  way = "TCP"
-	smallUDP way = "UDP with 512 bytes"
-)
-
 // questions are all that the servers are asked. Those whose answer is not
 // negative are asked over TCP too.
-func questions(services []*service) []question {
-	var all []question
+func questions(services []*differences.Service) []differences.Question {
+	var all []differences.Question
 	for _, name := range names(services) {
 		for _, typ := range askedTypes {
-			all = append(all, question{name, typ, overUDP})
+			all = append(all, differences.Question{Name: name, Type: typ, Way: differences.OverUDP})
 		}
 	}
 	for _, s := range services {
-		if s.kind != headless || s.namespace != mainSpace {
+		if s.Kind != differences.Headless || s.Namespace != mainSpace {
 			continue
 		}
-		for _, name := range []string{s.fullName(), "_one._tcp." + s.fullName(), "_sql._tcp." + s.fullName()} {
+		for _, name := range []string{s.FullName(zone), "_one._tcp." + s.FullName(zone), "_sql._tcp." + s.FullName(zone)} {
 			for _, typ := range []uint16{dns.TypeA, dns.TypeAAAA, dns.TypeSRV} {
-				all = append(all, question{name, typ, smallUDP})
+				all = append(all, differences.Question{Name: name, Type: typ, Way: differences.SmallUDP})
 			}
 		}
 	}
@@ -58,7 +40,7 @@ func questions(services []*service) []question {
 
 // names returns every name that exists, and near misses of each, in a fixed
 // order.
-func names(services []*service) []string {
+func names(services []*differences.Service) []string {
 	all := make(map[string]bool)
 	add := func(names ...string) {
 		for _, name := range names {
@@ -67,11 +49,11 @@ func names(services []*service) []string {
 	}
 	for _, s := range services {
 		add(serviceNames(s)...)
-		for _, e := range s.endpoints {
-			add(reverseOf(e.address))
+		for _, e := range s.Endpoints {
+			add(differences.ReverseName(e.Address))
 		}
-		if s.address != "" {
-			add(reverseOf(s.address))
+		if s.Address != "" {
+			add(differences.ReverseName(s.Address))
 		}
 	}
 	add(zoneNames()...)
@@ -84,13 +66,13 @@ func names(services []*service) []string {
 var thorough = []string{"sts", "hand", "mixed", "any-port", "dotted", "fqdn", "reused", "web", "outside", "literal", "ported"}
 
 // serviceNames returns the names at and below a Service, and near misses.
-func serviceNames(s *service) []string {
-	full := s.fullName()
+func serviceNames(s *differences.Service) []string {
+	full := s.FullName(zone)
 	found := []string{full}
 	below := []string{"nope", "_nope._tcp", "_._tcp", "tcp"}
 	below = append(below, endpointNames(s)...)
 	below = append(below, portNames(s)...)
-	if slices.Contains(thorough, s.name) {
+	if slices.Contains(thorough, s.Name) {
 		below = append(below, nearMisses(s)...)
 		found = append(found, besideNames(s)...)
 	}
@@ -106,32 +88,32 @@ const maxNamed = 8
 
 // endpointNames returns the names of endpoints, in each form, whether they are
 // published or not.
-func endpointNames(s *service) []string {
+func endpointNames(s *differences.Service) []string {
 	var labels []string
-	for _, e := range s.endpoints[:min(len(s.endpoints), maxNamed)] {
-		labels = append(labels, e.dashed(), e.hostname, e.pod)
+	for _, e := range s.Endpoints[:min(len(s.Endpoints), maxNamed)] {
+		labels = append(labels, e.Dashed(), e.Hostname, e.Pod)
 	}
-	if s.fqdn != "" {
-		labels = append(labels, strings.ReplaceAll(s.fqdn, ".", "-"))
+	if s.FQDN != "" {
+		labels = append(labels, strings.ReplaceAll(s.FQDN, ".", "-"))
 	}
 	return slices.DeleteFunc(labels, func(label string) bool { return label == "" })
 }
 
 // portNames returns the names of ports and protocols, and the same without
 // underscores.
-func portNames(s *service) []string {
-	all := slices.Clone(s.ports)
-	for _, e := range s.endpoints {
-		all = append(all, e.ports...)
+func portNames(s *differences.Service) []string {
+	all := slices.Clone(s.Ports)
+	for _, e := range s.Endpoints {
+		all = append(all, e.Ports...)
 	}
-	if s.fqdn != "" {
+	if s.FQDN != "" {
 		all = append(all, sql)
 	}
 	var labels []string
 	for _, p := range all {
-		labels = append(labels, "_"+p.protocol)
-		if p.name != "" {
-			labels = append(labels, "_"+p.name+"._"+p.protocol, p.name+"."+p.protocol)
+		labels = append(labels, "_"+p.Protocol)
+		if p.Name != "" {
+			labels = append(labels, "_"+p.Name+"._"+p.Protocol, p.Name+"."+p.Protocol)
 		}
 	}
 	return labels
@@ -139,7 +121,7 @@ func portNames(s *service) []string {
 
 // nearMisses returns labels below a Service that are nearly those of a port or
 // of an endpoint.
-func nearMisses(s *service) []string {
+func nearMisses(s *differences.Service) []string {
 	labels := []string{
 		"*", "_", "_nope", "_tcp", "_udp", "_sctp", "sctp", "a.b", "a.b.c", "_._", "_._udp", "_._nope", `a\.b`, "10-99-0-1", "fd00--99",
 		"_a.b", "a._b", "a._tcp", "x._sql._tcp",
@@ -166,12 +148,12 @@ func nearMisses(s *service) []string {
 }
 
 // besideNames returns the name of a Service with capitals, and names beside it.
-func besideNames(s *service) []string {
-	full, beside := s.fullName(), s.name+"."+s.namespace+"."
+func besideNames(s *differences.Service) []string {
+	full, beside := s.FullName(zone), s.Name+"."+s.Namespace+"."
 	return []string{
-		strings.ToUpper(full), "_SQL._tcp." + strings.ToUpper(full), strings.ToUpper(s.name) + "." + s.namespace + ".svc." + zone, beside + "Svc.Cluster.Local.",
+		strings.ToUpper(full), "_SQL._tcp." + strings.ToUpper(full), strings.ToUpper(s.Name) + "." + s.Namespace + ".svc." + zone, beside + "Svc.Cluster.Local.",
 		beside + zone, beside + "pod." + zone, beside + "svc.svc." + zone, beside + "svc.nope." + zone,
-		s.name + ".nope.svc." + zone, s.name + "x." + s.namespace + ".svc." + zone, `a\.` + full,
+		s.Name + ".nope.svc." + zone, s.Name + "x." + s.Namespace + ".svc." + zone, `a\.` + full,
 	}
 }
 
@@ -201,14 +183,6 @@ func reverseNames() []string {
 		"in-addr.arpa.", "10.in-addr.arpa.", "1.10.in-addr.arpa.", "0.1.10.in-addr.arpa.", "99.0.1.10.in-addr.arpa.", "1.1.0.1.10.in-addr.arpa.",
 		"01.0.1.10.in-addr.arpa.", "256.0.1.10.in-addr.arpa.", "x.in-addr.arpa.", "dns-version.in-addr.arpa.", "1.0.1.10.IN-ADDR.arpa.", "ns.dns.in-addr.arpa.",
 		"ip6.arpa.", "d.f.ip6.arpa.", "1.0.0.0.0.d.f.ip6.arpa.", "g.ip6.arpa.", "dns-version.ip6.arpa.", "10.ip6.arpa.",
-		reverseOf("fd00:1::99"), "1." + reverseOf("fd00:1::1"), strings.ToUpper(reverseOf("fd00:1::1")),
+		differences.ReverseName("fd00:1::99"), "1." + differences.ReverseName("fd00:1::1"), strings.ToUpper(differences.ReverseName("fd00:1::1")),
 	}
-}
-
-func reverseOf(address string) string {
-	name, err := dns.ReverseAddr(address)
-	if err != nil {
-		panic(err)
-	}
-	return name
 }

@@ -6,30 +6,18 @@ import (
 	"flag"
 	"fmt"
 	"os"
-	"slices"
 	"testing"
 	"time"
 
+	"github.com/k8s-endpoints/k8s_endpoints/cmd/compare/differences"
 	"github.com/k8s-endpoints/k8s_endpoints/test/cluster"
 	"github.com/k8s-endpoints/k8s_endpoints/test/server"
 
 	"k8s.io/client-go/rest"
 )
 
-// A setup is a way to configure k8s_endpoints.
-type setup string
-
-const (
-	// inFront is what the README recommends, and what takes the place of the
-	// stock plugin: k8s_endpoints in front of kubernetes without endpoints. All
-	// names of the zone are compared then, also those that pass on.
-	inFront setup = "in front of *kubernetes*"
-	// withPodNames is the same, with endpoint_pod_names on both sides.
-	withPodNames setup = "with `endpoint_pod_names`"
-	// alone has no fallthrough: here k8s_endpoints must answer for all names of
-	// the zone, the zone's own included.
-	alone setup = "without `fallthrough`"
-)
+// zone is the forward zone of all servers.
+const zone = "cluster.local."
 
 // The plugins under test. There is no cache, so each answer is a plugin's own.
 const (
@@ -118,25 +106,21 @@ example.org:{{.DNS}} {
 
 // world is what all tests here share.
 var world struct {
-	services []*service
-	// byName has the Services by their full names.
-	byName map[string]*service
-	// publishers are the headless Services that publish the address of a reverse
-	// name.
-	publishers map[string][]*service
-	servers    map[string]*server.Server
+	*differences.Cluster
+	cluster *cluster.Cluster
+	servers map[string]*server.Server
 }
 
 // A pairing says which server of ours is held against which stock one.
 type pairing struct {
-	setup       setup
+	setup       differences.Setup
 	ours, stock string
 }
 
 var pairings = []pairing{
-	{inFront, ours, stock},
-	{alone, oursAlone, stock},
-	{withPodNames, oursWithPodNames, stockWithPodNames},
+	{differences.InFront, ours, stock},
+	{differences.Alone, oursAlone, stock},
+	{differences.WithPodNames, oursWithPodNames, stockWithPodNames},
 }
 
 // startLimit bounds all that goes before the first question, which takes some
@@ -180,10 +164,12 @@ func start(ctx context.Context) (stop func() error, err error) {
 		return stop, err
 	}
 	stops = append(stops, c.Stop)
-	if world.services, err = build(ctx, c); err != nil {
+	world.cluster = c
+	services, err := build(ctx, c)
+	if err != nil {
 		return stop, err
 	}
-	remember(world.services)
+	world.Cluster = differences.NewCluster(zone, services)
 	kubeconfig, err := c.Kubeconfig(cluster.AdminUser)
 	if err != nil {
 		return stop, err
@@ -198,17 +184,4 @@ func start(ctx context.Context) (stop func() error, err error) {
 		world.servers[plugins] = s
 	}
 	return stop, nil
-}
-
-// remember makes the indexes of the world.
-func remember(services []*service) {
-	world.byName, world.publishers = make(map[string]*service), make(map[string][]*service)
-	for _, s := range services {
-		world.byName[s.fullName()] = s
-		for _, e := range s.endpoints {
-			if name := reverseOf(e.address); s.kind == headless && e.published() && !slices.Contains(world.publishers[name], s) {
-				world.publishers[name] = append(world.publishers[name], s)
-			}
-		}
-	}
 }

@@ -1,0 +1,386 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"flag"
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/k8s-endpoints/k8s_endpoints/test/cluster"
+	"github.com/k8s-endpoints/k8s_endpoints/test/cluster/poll"
+	"github.com/k8s-endpoints/k8s_endpoints/test/server"
+
+	corev1 "k8s.io/api/core/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+)
+
+// world is what the tests share.
+var world struct {
+	cluster    *cluster.Cluster
+	kubeconfig string
+}
+
+func TestMain(m *testing.M) {
+	flag.Parse()
+	os.Exit(runAll(m))
+}
+
+func runAll(m *testing.M) int {
+	ctx := context.Background()
+	c, err := cluster.Start(ctx)
+	if err == nil {
+		world.cluster = c
+		world.kubeconfig, err = prepare(ctx, c)
+	}
+	code := 1
+	if err == nil {
+		code = m.Run()
+	}
+	if c != nil {
+		if stopped := c.Stop(); err == nil {
+			err = stopped
+		}
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	return code
+}
+
+// prepare makes objects, and gives the user who compares the rights that
+// docs/migration.md names.
+func prepare(ctx context.Context, c *cluster.Cluster) (kubeconfig string, err error) {
+	err = c.Grant(ctx, cluster.CoreDNSUser,
+		rbacv1.PolicyRule{APIGroups: []string{""}, Resources: []string{"services"}, Verbs: []string{"list", "watch"}},
+		rbacv1.PolicyRule{APIGroups: []string{"discovery.k8s.io"}, Resources: []string{"endpointslices"}, Verbs: []string{"list", "watch"}},
+	)
+	if err != nil {
+		return "", err
+	}
+	// It is what the command asks for first.
+	known := func(ctx context.Context) error {
+		_, err := c.Clients().CoreV1().Services("default").Get(ctx, "kubernetes", metav1.GetOptions{})
+		return err
+	}
+	if err := poll.Until(ctx, known); err != nil {
+		return "", err
+	}
+	return c.Kubeconfig(cluster.CoreDNSUser)
+}
+
+// kubeDNS is CoreDNS as kubeadm sets it up, but for the upstream servers.
+const kubeDNS = `.:{{.DNS}} {
+    bind 127.0.0.1
+    errors
+    ready 127.0.0.1:{{.Ready}}
+    kubernetes cluster.local in-addr.arpa ip6.arpa {
+        kubeconfig %s
+        pods insecure
+        fallthrough in-addr.arpa ip6.arpa
+        ttl 30
+    }
+    hosts {
+        192.0.2.80 www.example.org
+        192.0.2.81 www.example.org
+        fallthrough
+    }
+    template ANY ANY example.org {
+        rcode NXDOMAIN
+        authority "example.org. 60 IN SOA ns.example.org. hostmaster.example.org. 1 7200 1800 86400 30"
+    }
+    cache 30
+    loadbalance
+}
+`
+
+// startKubeDNS starts one that knows the cluster as it is now.
+func startKubeDNS(t *testing.T) string {
+	t.Helper()
+	admin, err := world.cluster.Kubeconfig(cluster.AdminUser)
+	must(t, err)
+	return server.New(t, fmt.Sprintf(kubeDNS, admin)).Address()
+}
+
+// A space has the Services of one test, which are gone after it.
+type space struct {
+	t    *testing.T
+	name string
+}
+
+func newSpace(t *testing.T) space { return space{t, world.cluster.Namespace(t)} }
+
+func (s space) full(service string) string { return service + "." + s.name + ".svc.cluster.local." }
+
+// headless makes a Service with a slice of its own.
+func (s space) headless(name string, port corev1.ServicePort, addresses ...string) {
+	s.t.Helper()
+	ctx := s.t.Context()
+	service := cluster.HeadlessService(s.name, name, nil, port)
+	must(s.t, world.cluster.CreateService(ctx, service))
+	for i := 0; i*1000 < len(addresses); i++ {
+		part := addresses[i*1000 : min(len(addresses), (i+1)*1000)]
+		slice := cluster.HandmadeSlice(s.name, fmt.Sprintf("%s-%d", name, i), name, nil, part...)
+		slice.Ports = append(slice.Ports, cluster.SlicePort(port.Name, port.Protocol, port.Port))
+		must(s.t, world.cluster.CreateSlice(ctx, slice))
+	}
+	s.t.Cleanup(func() { must(s.t, world.cluster.DeleteService(context.Background(), s.name, name)) })
+}
+
+func (s space) external(name, target string) {
+	s.t.Helper()
+	must(s.t, world.cluster.CreateService(s.t.Context(), cluster.ExternalNameService(s.name, name, target)))
+	s.t.Cleanup(func() { must(s.t, world.cluster.DeleteService(context.Background(), s.name, name)) })
+}
+
+var sql = cluster.Port("sql", corev1.ProtocolTCP, 5432)
+
+// An outcome is what the command says.
+type outcome struct {
+	status int
+	// said is what it printed beside the report.
+	said string
+	jsonReport
+}
+
+// ask runs the command with what all tests need.
+func ask(t *testing.T, kubeDNS string, args ...string) outcome {
+	t.Helper()
+	args = append([]string{
+		"-kubeconfig", world.kubeconfig, "-kube-dns", kubeDNS, "-settle", "0", "-rate", "10000", "-timeout", "20s", "-o", "json",
+	}, args...)
+	var out, said bytes.Buffer
+	got := outcome{status: run(t.Context(), args, &out, &said)}
+	got.said = said.String()
+	if out.Len() > 0 {
+		must(t, json.Unmarshal(out.Bytes(), &got.jsonReport))
+	}
+	if t.Failed() {
+		t.Log(out.String(), got.said)
+	}
+	return got
+}
+
+func (o outcome) want(t *testing.T, status int) {
+	t.Helper()
+	if o.status != status || o.Questions > 0 && o.Status != status {
+		t.Fatalf("got the status %d, want %d: %+v", o.status, status, o)
+	}
+}
+
+// shows fails the test where a difference is not in the report, for a question.
+func (o outcome) shows(t *testing.T, difference, question string, decide bool) {
+	t.Helper()
+	for _, d := range o.Differences {
+		if !strings.Contains(d.Difference, difference) || d.Decide != decide {
+			continue
+		}
+		for _, q := range d.Questions {
+			if q == question {
+				return
+			}
+		}
+	}
+	t.Errorf("the report has no difference %q (decide %t) for %q: %+v", difference, decide, question, o.Differences)
+}
+
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestOrdinaryServicesAreSafe(t *testing.T) {
+	s := newSpace(t)
+	s.headless("db", sql, "10.1.0.1", "10.1.0.2", "10.1.0.3")
+	s.headless("empty", sql)
+	s.external("www", "www.example.org")
+	s.external("missing", "missing.example.org")
+	s.external("inside", strings.TrimSuffix(s.full("db"), "."))
+	got := ask(t, startKubeDNS(t))
+	got.want(t, safe)
+	if got.Headless != 2 || got.External != 3 || got.Alike == 0 {
+		t.Errorf("got %d headless and %d ExternalName Services, %d questions answered alike; want 2, 3, and some", got.Headless, got.External, got.Alike)
+	}
+	got.shows(t, "Each SRV record has the weight 100", "SRV "+s.full("db"), false)
+	got.shows(t, "whose target does not exist answers NXDOMAIN", "A "+s.full("missing"), false)
+}
+
+func TestRecordsThatGoAwayNeedADecisionAndThenNone(t *testing.T) {
+	s := newSpace(t)
+	s.headless("unnamed", cluster.Port("", corev1.ProtocolTCP, 8080), "10.1.1.1")
+	address := startKubeDNS(t)
+	got := ask(t, address)
+	got.want(t, decide)
+	got.shows(t, "SRV records of a Service are those of its named ports", "SRV "+s.full("unnamed"), true)
+	if len(got.Unexplained) > 0 || got.Undecided != 1 {
+		t.Errorf("got %d answers to decide on and %v without a reason, want 1 and none", got.Undecided, got.Unexplained)
+	}
+	got = ask(t, address, "-accept", "SRV records of a Service")
+	got.want(t, safe)
+	got.shows(t, "SRV records of a Service are those of its named ports", "SRV "+s.full("unnamed"), false)
+}
+
+func TestQuestionsOfOnesOwnAreAskedToo(t *testing.T) {
+	s := newSpace(t)
+	s.headless("db", sql, "10.1.2.1")
+	file := filepath.Join(t.TempDir(), "questions")
+	name := "sql.tcp." + s.full("db")
+	must(t, os.WriteFile(file, []byte("# from the log\n\n"+name+" srv\n"), 0o600))
+	got := ask(t, startKubeDNS(t), "-questions", file)
+	got.want(t, decide)
+	got.shows(t, "need their underscores", "SRV "+name, true)
+}
+
+// Another server than this process, which has a Service that the cluster has
+// not, and lacks one.
+func TestADifferenceWithoutAReasonIsShownInFull(t *testing.T) {
+	s := newSpace(t)
+	s.headless("db", sql, "10.1.3.1")
+	dir := t.TempDir()
+	must(t, os.WriteFile(filepath.Join(dir, "db.yaml"), []byte(manifest(s.name)), 0o600))
+	other := server.New(t, fmt.Sprintf(`.:{{.DNS}} {
+    bind 127.0.0.1
+    k8s_endpoints cluster.local in-addr.arpa {
+        manifests %s
+    }
+}
+`, dir))
+	got := ask(t, startKubeDNS(t), "-ours", other.Address())
+	got.want(t, decide)
+	found := false
+	for _, one := range got.Unexplained {
+		if one.Question != "A "+s.full("db") {
+			continue
+		}
+		found = true
+		if !strings.Contains(strings.Join(one.KubeDNS, "\n"), "10.1.3.1") || !strings.Contains(strings.Join(one.Ours, "\n"), "10.9.9.9") {
+			t.Errorf("got %+v, want the address 10.1.3.1 of kube-dns and 10.9.9.9 of ours", one)
+		}
+	}
+	if !found {
+		t.Errorf("the address is not among the differences without a reason: %+v", got.Unexplained)
+	}
+}
+
+func manifest(namespace string) string {
+	return fmt.Sprintf(`apiVersion: v1
+kind: Service
+metadata: {namespace: %[1]s, name: db}
+spec: {clusterIP: None}
+---
+apiVersion: discovery.k8s.io/v1
+kind: EndpointSlice
+metadata: {namespace: %[1]s, name: db-0, labels: {kubernetes.io/service-name: db}}
+addressType: IPv4
+endpoints: [{addresses: [10.9.9.9]}]
+ports: [{name: sql, port: 5432}]
+`, namespace)
+}
+
+func TestAnswersThatDoNotFitOverTCPAreHeldAgainstTheCluster(t *testing.T) {
+	s := newSpace(t)
+	var addresses []string
+	for i := range 4500 {
+		addresses = append(addresses, fmt.Sprintf("10.2.%d.%d", i/250, i%250+1))
+	}
+	s.headless("big", cluster.Port("sql", corev1.ProtocolTCP, 5432), addresses...)
+	got := ask(t, startKubeDNS(t), "-endpoints", "3")
+	got.want(t, safe)
+	if len(got.Unexplained) > 0 {
+		t.Errorf("these have no reason: %v", got.Unexplained)
+	}
+}
+
+func TestOverTCPOnly(t *testing.T) {
+	s := newSpace(t)
+	s.headless("db", sql, "10.1.4.1")
+	s.external("www", "www.example.org")
+	ask(t, startKubeDNS(t), "-tcp").want(t, safe)
+}
+
+func TestAKubeDNSThatDoesNotAnswerIsSaid(t *testing.T) {
+	listener, err := net.ListenPacket("udp", "127.0.0.1:0")
+	must(t, err)
+	defer listener.Close()
+	got := ask(t, listener.LocalAddr().String(), "-timeout", "100ms")
+	got.want(t, cannotBe)
+	if !strings.Contains(got.said, "kube-dns does not answer") || !strings.Contains(got.said, "port-forward") {
+		t.Errorf("got %q, want what to do", got.said)
+	}
+}
+
+func TestAZoneThatIsNotTheClustersIsSaid(t *testing.T) {
+	got := ask(t, startKubeDNS(t), "-zone", "cluster.example.org")
+	got.want(t, cannotBe)
+	if !strings.Contains(got.said, "has no address for kubernetes.default.svc.cluster.example.org.") {
+		t.Errorf("got %q, want that the zone is another", got.said)
+	}
+}
+
+func TestMistakesInFlagsAreSaid(t *testing.T) {
+	tests := []struct {
+		name string
+		args []string
+		want string
+	}{
+		{"a form that is none", []string{"-o", "xml"}, "the form is text or json"},
+		{"an address without a port", []string{"-kube-dns", "10.96.0.10"}, "not of the form host:port"},
+		{"a rate of nothing", []string{"-rate", "0"}, "have to be above 0"},
+		{"a text in no difference", []string{"-accept", "misspelt"}, "no difference in docs/differences.md contains that"},
+		{"an argument", []string{"now"}, "unexpected argument"},
+		{"a kubeconfig file that is not there", []string{"-kubeconfig", "nowhere"}, "cannot use the kubeconfig file nowhere"},
+	}
+	for _, tc := range tests {
+		t.Run(tc.name, func(t *testing.T) {
+			var out, said bytes.Buffer
+			if got := run(t.Context(), tc.args, &out, &said); got != cannotBe || !strings.Contains(said.String(), tc.want) {
+				t.Errorf("got the status %d and %q, want %d and %q", got, said.String(), cannotBe, tc.want)
+			}
+		})
+	}
+}
+
+func TestKubeDNSIsFoundByItsLabel(t *testing.T) {
+	o := new(options)
+	if got, err := o.findKubeDNS(t.Context(), world.cluster.Clients()); err == nil || !strings.Contains(err.Error(), "give -kube-dns") {
+		t.Errorf("where there is none: got %q and %v, want an error that says what to give", got, err)
+	}
+	s := cluster.ClusterIPService("kube-system", "the-dns", nil, cluster.Port("dns", corev1.ProtocolUDP, 53))
+	s.Labels = map[string]string{"k8s-app": "kube-dns"}
+	s.Spec.ClusterIP = "10.96.0.10"
+	must(t, world.cluster.CreateService(t.Context(), s))
+	t.Cleanup(func() { must(t, world.cluster.DeleteService(context.Background(), "kube-system", "the-dns")) })
+	if got, err := o.findKubeDNS(t.Context(), world.cluster.Clients()); err != nil || got != "10.96.0.10:53" {
+		t.Errorf("got %q and %v, want 10.96.0.10:53", got, err)
+	}
+}
+
+func TestTheTextSaysTheSame(t *testing.T) {
+	s := newSpace(t)
+	s.headless("unnamed", cluster.Port("", corev1.ProtocolTCP, 8080), "10.1.5.1", "10.1.5.2")
+	var out, said bytes.Buffer
+	args := []string{"-kubeconfig", world.kubeconfig, "-kube-dns", startKubeDNS(t), "-settle", "0", "-rate", "10000"}
+	if got := run(t.Context(), args, &out, &said); got != decide {
+		t.Errorf("got the status %d, want %d", got, decide)
+	}
+	for _, want := range []string{
+		"1 headless and 0 ExternalName Services",
+		"SRV records of a Service are those of its named ports. (1)",
+		"SRV " + s.full("unnamed"),
+		"up to 30 s from kube-dns, 5 s from k8s_endpoints; of negative answers: 30 s and 1 s",
+		"Do not switch before somebody has decided",
+	} {
+		if !strings.Contains(out.String(), want) {
+			t.Errorf("the report does not contain %q:\n%s", want, out.String())
+		}
+	}
+}

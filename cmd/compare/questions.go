@@ -1,0 +1,118 @@
+package main
+
+import (
+	"bufio"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+
+	"github.com/k8s-endpoints/k8s_endpoints/cmd/compare/differences"
+
+	"github.com/miekg/dns"
+)
+
+// askAll returns what both servers are asked, each question once.
+func (o *options) askAll(c *differences.Cluster) ([]differences.Question, error) {
+	all := []differences.Question{o.question("kubernetes.default.svc."+o.zone, dns.TypeA), o.question("dns-version."+o.zone, dns.TypeTXT)}
+	for _, s := range c.Services {
+		switch s.Kind {
+		case differences.Headless:
+			all = append(all, o.askHeadless(s)...)
+		case differences.ExternalName:
+			all = append(all, o.askExternalName(s)...)
+		}
+	}
+	given, err := o.readQuestions()
+	all = append(all, given...)
+	known := make(map[differences.Question]bool)
+	return slices.DeleteFunc(all, func(q differences.Question) bool {
+		again := known[q]
+		known[q] = true
+		return again
+	}), err
+}
+
+func (o *options) question(name string, typ uint16) differences.Question {
+	way := differences.OverUDP
+	if o.tcp {
+		way = differences.OverTCP
+	}
+	return differences.Question{Name: name, Type: typ, Way: way}
+}
+
+func (o *options) askHeadless(s *differences.Service) []differences.Question {
+	full := s.FullName(o.zone)
+	asked := []differences.Question{o.question(full, dns.TypeA), o.question(full, dns.TypeAAAA), o.question(full, dns.TypeSRV)}
+	for i, e := range s.Endpoints {
+		for _, p := range e.Ports {
+			asked = append(asked, o.askPort(full, p)...)
+		}
+		if i >= o.endpoints {
+			continue
+		}
+		typ := dns.TypeAAAA
+		if strings.Contains(e.Address, ".") {
+			typ = dns.TypeA
+		}
+		asked = append(asked, o.question(e.Called(o.podNames)+"."+full, typ), o.question(differences.ReverseName(e.Address), dns.TypePTR))
+	}
+	return asked
+}
+
+func (o *options) askExternalName(s *differences.Service) []differences.Question {
+	full := s.FullName(o.zone)
+	asked := []differences.Question{o.question(full, dns.TypeA), o.question(full, dns.TypeAAAA), o.question(full, dns.TypeCNAME)}
+	for _, p := range s.Ports {
+		asked = append(asked, o.askPort(full, p)...)
+	}
+	return asked
+}
+
+func (o *options) askPort(full string, p differences.Port) []differences.Question {
+	if p.Name == "" {
+		return nil
+	}
+	return []differences.Question{o.question("_"+p.Name+"._"+p.Protocol+"."+full, dns.TypeSRV)}
+}
+
+// readQuestions reads the file of questions, where one is given.
+func (o *options) readQuestions() ([]differences.Question, error) {
+	if o.questions == "" {
+		return nil, nil
+	}
+	file, err := os.Open(o.questions)
+	if err != nil {
+		return nil, err
+	}
+	defer file.Close()
+	var asked []differences.Question
+	lines := bufio.NewScanner(file)
+	for n := 1; lines.Scan(); n++ {
+		text := strings.TrimSpace(lines.Text())
+		if text == "" || strings.HasPrefix(text, "#") {
+			continue
+		}
+		q, err := o.parseQuestion(text)
+		if err != nil {
+			return nil, fmt.Errorf("%s:%d: %w", o.questions, n, err)
+		}
+		asked = append(asked, q)
+	}
+	return asked, lines.Err()
+}
+
+func (o *options) parseQuestion(text string) (differences.Question, error) {
+	fields := strings.Fields(text)
+	if len(fields) != 2 {
+		return differences.Question{}, fmt.Errorf("%q is not a name and a type, such as \"db.default.svc.%s A\"", text, o.zone)
+	}
+	if _, ok := dns.IsDomainName(fields[0]); !ok {
+		return differences.Question{}, fmt.Errorf("%q is not a domain name", fields[0])
+	}
+	typ, ok := dns.StringToType[strings.ToUpper(fields[1])]
+	if !ok {
+		return differences.Question{}, fmt.Errorf("%q is not a type of records", fields[1])
+	}
+	return o.question(dns.Fqdn(fields[0]), typ), nil
+}
