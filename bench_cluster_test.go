@@ -2,6 +2,7 @@ package endpoints
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -180,9 +181,13 @@ func newStockPlugin(tb testing.TB, objects []runtime.Object) *kubernetes.Kuberne
 	if err := start(); err != nil {
 		tb.Fatal(err)
 	}
-	if !k.APIConn.HasSynced() {
-		tb.Fatal("the kubernetes plugin has not synced")
-	}
+	// Its start waits for 5 seconds only.
+	eventually(tb, func() error {
+		if !k.APIConn.HasSynced() {
+			return errors.New("the kubernetes plugin has not synced")
+		}
+		return nil
+	})
 	served.forget()
 	return k
 }
