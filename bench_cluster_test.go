@@ -1,7 +1,6 @@
 package endpoints
 
 import (
-	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -13,12 +12,10 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/coredns/caddy"
 	"github.com/coredns/coredns/plugin/kubernetes"
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/model"
-	"github.com/k8s-endpoints/k8s_endpoints/test/cluster/poll"
 
 	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
@@ -184,18 +181,13 @@ func newStockPlugin(tb testing.TB, objects []runtime.Object) *kubernetes.Kuberne
 	if err := start(); err != nil {
 		tb.Fatal(err)
 	}
-	// It starts after five seconds in any case, which a busy machine may need.
-	ctx, cancel := context.WithTimeout(tb.Context(), time.Minute)
-	defer cancel()
-	err = poll.Until(ctx, func(context.Context) error {
+	// Its start waits for 5 seconds only.
+	eventually(tb, func() error {
 		if !k.APIConn.HasSynced() {
 			return errors.New("the kubernetes plugin has not synced")
 		}
 		return nil
 	})
-	if err != nil {
-		tb.Fatal(err)
-	}
 	served.forget()
 	return k
 }

@@ -78,7 +78,7 @@ var (
 		Namespace: plugin.Namespace,
 		Subsystem: pluginName,
 		Name:      "stale_sources",
-		Help:      "Gauge of the sources whose answers come from a snapshot, because their first list is not complete.",
+		Help:      "Gauge of the sources whose answers come from a snapshot, or from before a reload, because their first list is not complete.",
 	})
 	// snapshotErrors counts the snapshots that were not written.
 	snapshotErrors = promauto.NewCounterVec(prometheus.CounterOpts{

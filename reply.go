@@ -96,9 +96,9 @@ func explain(q *query, m *dns.Msg, code uint16, text string) {
 	m.Extra = append(m.Extra, &e.OPT)
 }
 
-const staleNote = "from a snapshot, until the first list is complete"
+const staleNote = "as known before the start, until the first list is complete"
 
-// explainStale says that the answer is from a snapshot (RFC 8914, section 4.4),
+// explainStale says that the answer is of before the first list (RFC 8914, section 4.4),
 // behind what else there is to say: who reads one reason only reads the first.
 // What an alias leads to may have said it already.
 func explainStale(q *query, m *dns.Msg) {

@@ -71,7 +71,7 @@ func startAs(t *testing.T, sub *subscription) (*feed, *subscription, toldSource)
 // deadline is what a busy machine may need.
 const deadline = time.Minute
 
-func eventually(t *testing.T, condition func() error) {
+func eventually(t testing.TB, condition func() error) {
 	t.Helper()
 	for end := time.Now().Add(deadline); ; time.Sleep(time.Millisecond) {
 		err := condition()
