@@ -10,6 +10,9 @@ import (
 	"github.com/coredns/coredns/coremain"
 	_ "github.com/k8s-endpoints/k8s_endpoints"
 	"github.com/k8s-endpoints/k8s_endpoints/cmd/coredns/commit"
+
+	// An image may have no certificates of authorities: its base may be empty.
+	_ "golang.org/x/crypto/x509roots/fallback"
 )
 
 // version is the version of the plugin; a build may set another. `make image`
