@@ -4,6 +4,9 @@
 # make bench  measures this plugin against the stock one, in a quarter of an hour,
 #             and writes what it finds into README.md
 # make bench BENCH=-short    the same in three minutes, and only prints
+# make image  builds the container image for linux/amd64 and linux/arm64, with docker,
+#             podman or buildah, whichever works here
+# make image BASE=scratch ARCHS=arm64    the same on another base, for one of them
 # make lint   gofmt, go vet, staticcheck
 #
 # Each target installs what it needs: Debian packages through apt-get where the
@@ -20,7 +23,17 @@ else
 SOURCE := manifests testdata/demo
 endif
 
-.PHONY: all build run test controlplane test-race test-allocs test-fuzz bench lint clean dig dnsperf
+IMAGE := coredns-k8s_endpoints
+ARCHS := amd64 arm64
+# Empty is the base that Dockerfile names.
+BASE  :=
+# The first that works. docker without an engine does not; buildah needs none.
+BUILDER = $(or $(shell for each in docker podman buildah; do \
+	$$each info > /dev/null 2>&1 && echo $$each && break; done),buildah)
+
+.DELETE_ON_ERROR:
+.PRECIOUS: build/image/linux-%/coredns
+.PHONY: all build run image test controlplane test-race test-allocs test-fuzz bench lint clean builder buildah dig dnsperf
 all: build
 
 build:
@@ -46,7 +59,37 @@ endif
 	@echo
 	@exec build/coredns -conf build/Corefile
 
-test: dig controlplane test-race test-allocs test-fuzz
+VERSION = $(shell sed -n 's/^var version = "\(.*\)"$$/\1/p' cmd/coredns/main.go)
+# Of a folder that is no git work tree, nothing is known.
+COMMIT  = $(shell git describe --always --abbrev=40 --exclude '*' --dirty 2> /dev/null)
+EPOCH   = $(or $(shell git log -1 --format=%ct 2> /dev/null),0)
+CREATED = $(or $(shell TZ=UTC git log -1 --date=format-local:%Y-%m-%dT%H:%M:%SZ --format=%cd 2> /dev/null),1970-01-01T00:00:00Z)
+
+# One commit is one program with one release of Go, in whatever folder and
+# environment. The tag is CoreDNS's own: without it much that is never called is
+# linked.
+build/image/linux-%/coredns: FORCE
+	@mkdir -p $(@D)
+	GOFLAGS= CGO_ENABLED=0 GOOS=linux GOARCH=$* GOAMD64=v1 GOARM64=v8.0 GOEXPERIMENT= go build -trimpath -buildvcs=false \
+		-tags grpcnotrace -ldflags '-s -w -buildid= -X github.com/coredns/coredns/coremain.GitCommit=$(COMMIT)' \
+		-o $@ ./cmd/coredns
+
+build/image/linux-%.tar: build/image/linux-%/coredns
+	go run ./cmd/layer $< > $@
+
+# docker takes the time of the files from the environment, the others from an
+# argument.
+image: builder $(ARCHS:%=build/image/linux-%.tar)
+	@set -e; builder=$(BUILDER); set --; \
+	[ $$builder = docker ] || set -- --timestamp $(EPOCH); \
+	[ -z '$(BASE)' ] || set -- "$$@" --build-arg BASE=$(BASE); \
+	for arch in $(ARCHS); do \
+		echo "$$builder builds $(IMAGE):$(VERSION)-$$arch"; \
+		SOURCE_DATE_EPOCH=$(EPOCH) $$builder build --platform linux/$$arch "$$@" --build-arg VERSION=$(VERSION) \
+			--build-arg COMMIT=$(COMMIT) --build-arg CREATED=$(CREATED) --tag $(IMAGE):$(VERSION)-$$arch . ; \
+	done
+
+test: dig buildah controlplane test-race test-allocs test-fuzz
 
 # The end-to-end tests under test/ need a real etcd, kube-apiserver and
 # kube-controller-manager. Building them takes some minutes the first time; they
@@ -88,6 +131,12 @@ endef
 
 dig:
 	$(call installed,dig,bind9-dnsutils)
+
+builder:
+	$(call installed,$(BUILDER),$(BUILDER))
+
+buildah:
+	$(call installed,buildah,buildah)
 
 dnsperf:
 	$(call installed,dnsperf,dnsperf)
