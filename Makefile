@@ -135,8 +135,13 @@ dig:
 builder:
 	$(call installed,$(BUILDER),$(BUILDER))
 
+ifeq ($(shell id -u),0)
 buildah:
 	$(call installed,buildah,buildah)
+else
+buildah:
+	@echo 'not root: the image is not tested, which takes mounts, chroot and files with capabilities'
+endif
 
 dnsperf:
 	$(call installed,dnsperf,dnsperf)
