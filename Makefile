@@ -11,6 +11,9 @@
 # make test-matrix    the tests with a control plane, on each version of
 #             Kubernetes that is supported; builds those versions first
 # make man    writes the manual page anew, from README.md
+# make image  builds the container image for linux/amd64 and linux/arm64, with docker,
+#             podman or buildah, whichever works here
+# make image BASE=scratch ARCHS=arm64    the same on another base, for one of them
 # make lint   gofmt, go vet, staticcheck
 #
 # Each target installs what it needs: Debian packages through apt-get where the
@@ -30,7 +33,17 @@ else
 SOURCE := manifests testdata/demo
 endif
 
-.PHONY: all build run compare test controlplane test-race test-allocs test-fuzz test-matrix soak bench man lint clean dig dnsperf
+IMAGE := coredns-k8s_endpoints
+ARCHS := amd64 arm64
+# Empty is the base that Dockerfile names.
+BASE  :=
+# The first that works. docker without an engine does not; buildah needs none.
+BUILDER = $(or $(shell for each in docker podman buildah; do \
+	$$each info > /dev/null 2>&1 && echo $$each && break; done),buildah)
+
+.DELETE_ON_ERROR:
+.PRECIOUS: build/image/linux-%/coredns
+.PHONY: all build run compare image test controlplane test-race test-allocs test-fuzz test-matrix soak bench man lint clean builder buildah dig dnsperf
 all: build
 
 build:
@@ -61,7 +74,37 @@ compare:
 	go build -o build/compare ./cmd/compare
 	build/compare $(if $(filter command,$(origin KUBECONFIG)),-kubeconfig $(abspath $(KUBECONFIG))) $(COMPARE)
 
-test: dig controlplane test-race test-allocs test-fuzz
+VERSION = $(shell sed -n 's/^var version = "\(.*\)"$$/\1/p' cmd/coredns/main.go)
+# Of a folder that is no git work tree, nothing is known.
+COMMIT  = $(shell git describe --always --abbrev=40 --exclude '*' --dirty 2> /dev/null)
+EPOCH   = $(or $(shell git log -1 --format=%ct 2> /dev/null),0)
+CREATED = $(or $(shell TZ=UTC git log -1 --date=format-local:%Y-%m-%dT%H:%M:%SZ --format=%cd 2> /dev/null),1970-01-01T00:00:00Z)
+
+# One commit is one program with one release of Go, in whatever folder and
+# environment. The tag is CoreDNS's own: without it much that is never called is
+# linked.
+build/image/linux-%/coredns: FORCE
+	@mkdir -p $(@D)
+	GOFLAGS= CGO_ENABLED=0 GOOS=linux GOARCH=$* GOAMD64=v1 GOARM64=v8.0 GOEXPERIMENT= go build -trimpath -buildvcs=false \
+		-tags grpcnotrace -ldflags '-s -w -buildid= -X github.com/coredns/coredns/coremain.GitCommit=$(COMMIT)' \
+		-o $@ ./cmd/coredns
+
+build/image/linux-%.tar: build/image/linux-%/coredns
+	go run ./cmd/layer $< > $@
+
+# docker takes the time of the files from the environment, the others from an
+# argument.
+image: builder $(ARCHS:%=build/image/linux-%.tar)
+	@set -e; builder=$(BUILDER); set --; \
+	[ $$builder = docker ] || set -- --timestamp $(EPOCH); \
+	[ -z '$(BASE)' ] || set -- "$$@" --build-arg BASE=$(BASE); \
+	for arch in $(ARCHS); do \
+		echo "$$builder builds $(IMAGE):$(VERSION)-$$arch"; \
+		SOURCE_DATE_EPOCH=$(EPOCH) $$builder build --platform linux/$$arch "$$@" --build-arg VERSION=$(VERSION) \
+			--build-arg COMMIT=$(COMMIT) --build-arg CREATED=$(CREATED) --tag $(IMAGE):$(VERSION)-$$arch . ; \
+	done
+
+test: dig buildah controlplane test-race test-allocs test-fuzz
 
 # The end-to-end tests under test/ need a real etcd, kube-apiserver and
 # kube-controller-manager. Building them takes some minutes the first time; they
@@ -69,8 +112,13 @@ test: dig controlplane test-race test-allocs test-fuzz
 controlplane:
 	go run ./test/cluster/build
 
+# Of the programs that tests build and start, go test does not know the sources:
+# without -count it would take an old result for theirs. Those under a load run
+# one after the other, since each would measure the other one.
 test-race:
-	go test -race -timeout 40m ./...
+	go build -race ./...
+	go test -race -count=1 -timeout 20m . ./plugin/... ./man/...
+	go test -race -count=1 -p 1 -timeout 40m ./cmd/... ./test/...
 
 # Budgets of allocations hold without the race detector, which allocates.
 test-allocs:
@@ -124,6 +172,17 @@ endef
 
 dig:
 	$(call installed,dig,bind9-dnsutils)
+
+builder:
+	$(call installed,$(BUILDER),$(BUILDER))
+
+ifeq ($(shell id -u),0)
+buildah:
+	$(call installed,buildah,buildah)
+else
+buildah:
+	@echo 'not root: the image is not tested, which takes mounts, chroot and files with capabilities'
+endif
 
 dnsperf:
 	$(call installed,dnsperf,dnsperf)

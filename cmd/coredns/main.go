@@ -2,18 +2,21 @@
 package main
 
 import (
-	"runtime/debug"
 	"slices"
-
-	_ "github.com/k8s-endpoints/k8s_endpoints"
 
 	"github.com/coredns/caddy"
 	"github.com/coredns/coredns/core/dnsserver"
 	_ "github.com/coredns/coredns/core/plugin"
 	"github.com/coredns/coredns/coremain"
+	_ "github.com/k8s-endpoints/k8s_endpoints"
+	"github.com/k8s-endpoints/k8s_endpoints/cmd/coredns/commit"
+
+	// An image may have no certificates of authorities: its base may be empty.
+	_ "golang.org/x/crypto/x509roots/fallback"
 )
 
-// version is the version of the plugin; a build may set another.
+// version is the version of the plugin; a build may set another. `make image`
+// reads it here.
 var version = "0.1.0"
 
 // The plugin stands right before cache: its answers are as cheap as cached
@@ -26,21 +29,7 @@ func init() {
 func main() {
 	caddy.AppVersion = coremain.CoreVersion + " k8s_endpoints-" + version
 	if coremain.GitCommit == "" {
-		coremain.GitCommit = commit()
+		coremain.GitCommit = commit.Current()
 	}
 	coremain.Run()
-}
-
-// commit returns what the go command noted of the work tree it built from.
-func commit() string {
-	info, ok := debug.ReadBuildInfo()
-	if !ok {
-		return ""
-	}
-	for _, s := range info.Settings {
-		if s.Key == "vcs.revision" {
-			return s.Value
-		}
-	}
-	return ""
 }

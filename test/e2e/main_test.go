@@ -19,6 +19,7 @@ import (
 
 	"github.com/k8s-endpoints/k8s_endpoints/test/cluster"
 	"github.com/k8s-endpoints/k8s_endpoints/test/cluster/poll"
+	"github.com/k8s-endpoints/k8s_endpoints/test/readme"
 	"github.com/k8s-endpoints/k8s_endpoints/test/server"
 
 	rbacv1 "k8s.io/api/rbac/v1"
@@ -28,6 +29,11 @@ import (
 
 func TestMain(m *testing.M) {
 	flag.Parse()
+	var err error
+	if leastRights, err = readme.Rights(context.Background()); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
 	code := m.Run()
 	if err := stopShared(code != 0); err != nil {
 		fmt.Fprintln(os.Stderr, err)
@@ -98,10 +104,7 @@ func tail(log string) string {
 }
 
 // leastRights are those of README.md.
-var leastRights = []rbacv1.PolicyRule{
-	{APIGroups: []string{""}, Resources: []string{"services"}, Verbs: []string{"list", "watch"}},
-	{APIGroups: []string{"discovery.k8s.io"}, Resources: []string{"endpointslices"}, Verbs: []string{"list", "watch"}},
-}
+var leastRights []rbacv1.PolicyRule
 
 // Options that say nothing.
 var (

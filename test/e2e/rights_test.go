@@ -157,6 +157,36 @@ func TestTheLeastRightsAreEnough(t *testing.T) {
 	)
 	wantRequests(t, g, requests("")...)
 	wantQuiet(t, s)
+
+	// Lists after the first one ask for no more.
+	before := len(g.Passed())
+	g.expireAll()
+	late := p.external(t, "late", db)
+	wantSoon(t, s, question{name: late, qtype: "A", want: found(cname(late, db), at(db, p.v4(1))[0])})
+	wantRequests(t, g, requests("")...)
+	if len(g.Passed()) == before {
+		t.Error("nothing was listed anew")
+	}
+}
+
+// TestARightThatIsMissingIsMissed leaves out one of the rights, and then another.
+func TestARightThatIsMissingIsMissed(t *testing.T) {
+	for i, rule := range leastRights {
+		t.Run(rule.Resources[0], func(t *testing.T) {
+			p := newPlace(t)
+			p.runDB(t)
+			token := p.token(t)
+			p.bindEverywhere(t, slices.Delete(slices.Clone(leastRights), i, i+1))
+			s := server.New(t, unreadyCorefile(t, "kubeconfig "+openGate(t, p.Cluster).kubeconfig(token), "startup_timeout 100ms"))
+			until(t, func(context.Context) error {
+				if want := fmt.Sprintf("cannot watch resource %q", rule.Resources[0]); !strings.Contains(s.Log(), want) {
+					return fmt.Errorf("the log does not say %s: %s", want, s.Log())
+				}
+				return nil
+			})
+			wantNow(t, s, question{name: p.name("db"), qtype: "A", want: notReady})
+		})
+	}
 }
 
 func TestAClientCertificate(t *testing.T) {

@@ -1,0 +1,204 @@
+package image
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/k8s-endpoints/k8s_endpoints/test/cluster/gobuild"
+)
+
+// built is what the tests share, once one of them has asked for it.
+var built struct {
+	sync.Mutex
+	dir    string
+	images map[string]*image
+	err    error
+}
+
+// architectures are those that `make image` builds for.
+var architectures = []string{"amd64", "arm64"}
+
+// An image is one that `make image` has built, unpacked.
+type image struct {
+	config config
+	// root is the folder with its files.
+	root string
+	// layers are the paths of its layers.
+	layers []string
+	// size is that of its layers in a registry, in bytes.
+	size int64
+}
+
+// config is what the tests need of the image configuration of the OCI image
+// specification.
+type config struct {
+	Architecture, OS string
+	Config           struct {
+		User, WorkingDir string
+		Entrypoint       []string
+		ExposedPorts     map[string]struct{}
+		Labels           map[string]string
+	}
+}
+
+// imageFor returns the image for an architecture.
+func imageFor(t *testing.T, architecture string) *image {
+	t.Helper()
+	needRoot(t)
+	built.Lock()
+	defer built.Unlock()
+	if built.images == nil && built.err == nil {
+		built.err = build(t.Context())
+	}
+	must(t, built.err)
+	return built.images[architecture]
+}
+
+// needRoot skips a test where there is no root: a program with a capability,
+// another root and another user can only be had with it.
+func needRoot(t *testing.T) {
+	t.Helper()
+	if os.Geteuid() != 0 {
+		t.Skip("this test needs root, for mounts, chroot and files with a capability")
+	}
+}
+
+func build(ctx context.Context) (err error) {
+	if built.dir, err = os.MkdirTemp("", "k8s_endpoints-image-"); err != nil {
+		return err
+	}
+	// CoreDNS is not root, and has to come in.
+	if err := os.Chmod(built.dir, 0o755); err != nil {
+		return err
+	}
+	if err := os.WriteFile(path("storage.conf"), []byte(storage()), 0o600); err != nil {
+		return err
+	}
+	if err := command(ctx, "make", "image", "BUILDER=buildah", "BASE=scratch", "IMAGE=test",
+		"ARCHS="+strings.Join(architectures, " ")); err != nil {
+		return err
+	}
+	images := make(map[string]*image)
+	for _, architecture := range architectures {
+		if images[architecture], err = unpack(ctx, architecture); err != nil {
+			return err
+		}
+	}
+	built.images = images
+	return nil
+}
+
+func path(name string) string { return filepath.Join(built.dir, name) }
+
+// storage keeps the images of the test apart from those of the machine, and
+// needs no file system of its own.
+func storage() string {
+	return fmt.Sprintf("[storage]\ndriver = \"vfs\"\ngraphroot = %q\nrunroot = %q\n", path("storage"), path("run"))
+}
+
+func removeBuilt() error {
+	built.Lock()
+	defer built.Unlock()
+	if built.dir == "" {
+		return nil
+	}
+	return os.RemoveAll(built.dir)
+}
+
+// command runs a program in the folder of the module. An error has what it
+// printed.
+func command(ctx context.Context, name string, args ...string) error {
+	_, err := output(ctx, name, args...)
+	return err
+}
+
+func output(ctx context.Context, name string, args ...string) (string, error) {
+	root, err := gobuild.ModuleRoot(ctx)
+	if err != nil {
+		return "", err
+	}
+	cmd := exec.CommandContext(ctx, name, args...)
+	cmd.Dir = root
+	// What a `make` around the test was told is not for the one in it.
+	cmd.Env = append(os.Environ(), "MAKEFLAGS=", "MAKEOVERRIDES=", "CONTAINERS_STORAGE_CONF="+path("storage.conf"))
+	var complaints strings.Builder
+	cmd.Stderr = &complaints
+	out, err := cmd.Output()
+	if err != nil {
+		return "", fmt.Errorf("%s %s: %w\n%s%s", name, strings.Join(args, " "), err, out, complaints.String())
+	}
+	return string(out), nil
+}
+
+// unpack writes the image as the OCI image layout, and its layers into a folder,
+// with the capabilities of the files.
+func unpack(ctx context.Context, architecture string) (*image, error) {
+	layout := path("layout-" + architecture)
+	// The tag is the version and the architecture.
+	name, err := output(ctx, "buildah", "images", "--format", "{{.Name}}:{{.Tag}}", "--filter", "reference=*-"+architecture)
+	if err != nil {
+		return nil, err
+	}
+	if err := command(ctx, "buildah", "push", strings.TrimSpace(name), "oci:"+layout); err != nil {
+		return nil, err
+	}
+	i := &image{root: path("root-" + architecture)}
+	var index struct{ Manifests []descriptor }
+	var manifest struct {
+		Config descriptor
+		Layers []descriptor
+	}
+	if err := readJSON(filepath.Join(layout, "index.json"), &index); err != nil {
+		return nil, err
+	}
+	if len(index.Manifests) != 1 {
+		return nil, fmt.Errorf("%d manifests are in the layout, want one", len(index.Manifests))
+	}
+	err = errors.Join(
+		readJSON(index.Manifests[0].blob(layout), &manifest),
+		readJSON(manifest.Config.blob(layout), &i.config),
+		os.Mkdir(i.root, 0o755),
+	)
+	for _, layer := range manifest.Layers {
+		i.size += layer.Size
+		i.layers = append(i.layers, layer.blob(layout))
+		err = errors.Join(err, command(ctx, "tar", "--extract", "--gzip", "--file", layer.blob(layout), "--directory", i.root,
+			"--preserve-permissions", "--xattrs", "--xattrs-include=security.capability"))
+	}
+	return i, err
+}
+
+// A descriptor names a blob of the layout.
+type descriptor struct {
+	Digest string
+	Size   int64
+}
+
+func (d descriptor) blob(layout string) string {
+	return filepath.Join(layout, "blobs", strings.ReplaceAll(d.Digest, ":", string(filepath.Separator)))
+}
+
+func readJSON(file string, into any) error {
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return err
+	}
+	return json.Unmarshal(text, into)
+}
+
+func must(t *testing.T, errs ...error) {
+	t.Helper()
+	for _, err := range errs {
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+}

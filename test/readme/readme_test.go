@@ -1,0 +1,41 @@
+package readme
+
+import "testing"
+
+const text = "# A\n\n~~~ sh\nfirst\n~~~\n\n## B\n\n~~~ yaml\na: b\n~~~\n\n~~~ sh\nsecond\nthird\n~~~\n"
+
+func TestFenced(t *testing.T) {
+	tests := []struct {
+		name, words, info, want string
+	}{
+		{"the first of its kind", "# A", "sh", "first\n"},
+		{"one of another kind stands before it", "## B", "sh", "second\nthird\n"},
+		{"the words are missing", "## C", "sh", ""},
+		{"there is none of its kind", "## B", "txt", ""},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			got, err := fenced(text, test.words, test.info)
+			if got != test.want || (err == nil) != (test.want != "") {
+				t.Errorf("got %q, %v, want %q", got, err, test.want)
+			}
+		})
+	}
+}
+
+func TestTheRightsAreReadOnly(t *testing.T) {
+	rules, err := Rights(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(rules) == 0 {
+		t.Error("there are none")
+	}
+	for _, rule := range rules {
+		for _, verb := range rule.Verbs {
+			if verb != "list" && verb != "watch" {
+				t.Errorf("%v lets it %s", rule.Resources, verb)
+			}
+		}
+	}
+}
