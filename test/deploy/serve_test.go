@@ -1,0 +1,185 @@
+package deploy
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"net/http"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/k8s-endpoints/k8s_endpoints/test/cluster"
+	"github.com/k8s-endpoints/k8s_endpoints/test/cluster/gate"
+	"github.com/k8s-endpoints/k8s_endpoints/test/cluster/loopback"
+	"github.com/k8s-endpoints/k8s_endpoints/test/server"
+
+	authenticationv1 "k8s.io/api/authentication/v1"
+	corev1 "k8s.io/api/core/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+)
+
+// outside is what stands for the node's resolvers.
+const outside = `.:{{.DNS}} {
+    bind 127.0.0.1
+    template IN A example.org {
+        answer "{{ .Name }} 60 IN A 192.0.2.80"
+    }
+    template ANY ANY {
+        rcode NXDOMAIN
+    }
+}
+`
+
+// onLoopback returns a Corefile of a cluster as it can run here. It replaces what
+// a container has of its own: the ports, the resolvers of the node, the place of
+// the snapshot, and the mounted token, for which a kubeconfig stands. Everything
+// else is as it is deployed.
+func onLoopback(t *testing.T, corefile, kubeconfig string) string {
+	t.Helper()
+	health, err := loopback.Port()
+	must(t, err)
+	const zones = " cluster.local in-addr.arpa ip6.arpa {"
+	replaced := map[string]string{
+		".:53 {":                       ".:{{.DNS}} {\nbind 127.0.0.1",
+		"health {":                     fmt.Sprintf("health 127.0.0.1:%d {", health),
+		"ready":                        "ready 127.0.0.1:{{.Ready}}",
+		"prometheus :9153":             "prometheus 127.0.0.1:{{.Metrics}}",
+		"k8s_endpoints" + zones:        "k8s_endpoints" + zones + "\nkubeconfig " + kubeconfig,
+		"kubernetes" + zones:           "kubernetes" + zones + "\nkubeconfig " + kubeconfig,
+		"snapshot " + snapshotFile:     "snapshot " + filepath.Join(t.TempDir(), "snapshot"),
+		"forward . /etc/resolv.conf {": "forward . " + server.New(t, outside).Address() + " {",
+	}
+	var lines []string
+	for line := range strings.Lines(corefile) {
+		line = strings.TrimSpace(line)
+		if other, ok := replaced[line]; ok {
+			delete(replaced, line)
+			line = other
+		}
+		lines = append(lines, line)
+	}
+	if len(replaced) > 0 {
+		t.Fatalf("the Corefile lacks the lines %q:\n%s", slices.Sorted(maps.Keys(replaced)), corefile)
+	}
+	return strings.Join(lines, "\n") + "\n"
+}
+
+const snapshotFile = "/var/cache/coredns/k8s_endpoints"
+
+// serve runs the Corefile with the rights of the ServiceAccount, and checks that
+// it answers and is refused nothing.
+func serve(t *testing.T, all objects) {
+	t.Helper()
+	var account corev1.ServiceAccount
+	all.only(t, "ServiceAccount", &account)
+	g, err := gate.New(shared)
+	must(t, err)
+	t.Cleanup(g.Close)
+	kubeconfig := filepath.Join(t.TempDir(), "kubeconfig")
+	must(t, g.WriteKubeconfig(kubeconfig, tokenOf(t, &account)))
+	namespace := runServices(t)
+	s := server.New(t, onLoopback(t, corefileOf(t, all), kubeconfig))
+
+	soon := func(name, qtype, want string) {
+		t.Helper()
+		until(t, func(ctx context.Context) error { return asked(ctx, s, name, qtype, want) })
+	}
+	soon("db-0.db."+namespace+".svc.cluster.local.", "A", "10.244.1.1")
+	soon("db."+namespace+".svc.cluster.local.", "A", "10.244.1.1")
+	soon("1.1.244.10.in-addr.arpa.", "PTR", "db-0.db."+namespace+".svc.cluster.local.")
+	soon("web."+namespace+".svc.cluster.local.", "CNAME", "example.org.")
+	soon("kubernetes.default.svc.cluster.local.", "A", "10.96.0.1")
+	soon("example.org.", "A", "192.0.2.80")
+	wantTheRights(t, all, g.Passed())
+	for line := range strings.Lines(s.Log()) {
+		if strings.Contains(line, "[ERROR]") || strings.Contains(line, "forbidden") {
+			t.Errorf("the log says: %s", line)
+		}
+	}
+}
+
+// runServices runs a headless Service of one Pod, and an ExternalName one, and returns
+// their namespace.
+func runServices(t *testing.T) string {
+	t.Helper()
+	ctx, namespace, app := within(t), shared.Namespace(t), map[string]string{"app": "db"}
+	must(t,
+		shared.CreateService(ctx, cluster.HeadlessService(namespace, "db", app)),
+		shared.CreateService(ctx, cluster.ExternalNameService(namespace, "web", "example.org")),
+		shared.CreatePod(ctx, cluster.Pod{Namespace: namespace, Name: "db-0", Labels: app, Hostname: "db-0", Subdomain: "db"}),
+		shared.PodReady(ctx, namespace, "db-0", "10.244.1.1"),
+	)
+	return namespace
+}
+
+// asked returns nil where one of the records ends in what is wanted.
+func asked(ctx context.Context, s *server.Server, name, qtype, want string) error {
+	answer, err := s.Dig(ctx, name, qtype)
+	if err != nil {
+		return err
+	}
+	for _, record := range answer.Answer {
+		if strings.HasSuffix(record, " "+qtype+" "+want) {
+			return nil
+		}
+	}
+	return fmt.Errorf("%s %s: want %s, got\n%s", name, qtype, want, answer)
+}
+
+// tokenOf returns a token of the ServiceAccount, as the kubelet asks for one.
+func tokenOf(t *testing.T, account *corev1.ServiceAccount) string {
+	t.Helper()
+	accounts := shared.Clients().CoreV1().ServiceAccounts(account.Namespace)
+	request, err := accounts.CreateToken(within(t), account.Name, &authenticationv1.TokenRequest{}, metav1.CreateOptions{})
+	must(t, err)
+	return request.Status.Token
+}
+
+func corefileOf(t *testing.T, all objects) string {
+	t.Helper()
+	var config corev1.ConfigMap
+	all.only(t, "ConfigMap", &config)
+	if config.Data["Corefile"] == "" {
+		t.Fatal("the ConfigMap has no Corefile")
+	}
+	return config.Data["Corefile"]
+}
+
+// wantTheRights checks that what was asked of the API server was granted, and,
+// where the rights are ours, that nothing was granted in vain.
+func wantTheRights(t *testing.T, all objects, passed []gate.Request) {
+	t.Helper()
+	var role rbacv1.ClusterRole
+	all.only(t, "ClusterRole", &role)
+	used := make(map[string]bool)
+	for _, r := range passed {
+		if r.Method != http.MethodGet || r.Status != http.StatusOK {
+			t.Errorf("got the request %+v, want only ones that read and are granted", r)
+		}
+		resource, _, _ := strings.Cut(r.Stream, " ")
+		used[r.Verb()+" "+path.Base(resource)] = true
+	}
+	if role.Labels["helm.sh/chart"] != "" {
+		return
+	}
+	for _, rule := range role.Rules {
+		for _, resource := range rule.Resources {
+			// A watch may begin with the list, so the right to watch tells.
+			if !used["watch "+resource] {
+				t.Errorf("the right to watch %s was granted, and not used", resource)
+			}
+			delete(used, "watch "+resource)
+			delete(used, "list "+resource)
+			if !slices.Equal(rule.Verbs, []string{"list", "watch"}) {
+				t.Errorf("the rights on %s are %v, want those to list and to watch", resource, rule.Verbs)
+			}
+		}
+	}
+	if len(used) > 0 {
+		t.Errorf("used rights that were not granted: %v", used)
+	}
+}
