@@ -1,0 +1,170 @@
+package observe
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/k8s-endpoints/k8s_endpoints/test/cluster"
+	"github.com/k8s-endpoints/k8s_endpoints/test/cluster/gate"
+	"github.com/k8s-endpoints/k8s_endpoints/test/server"
+
+	corev1 "k8s.io/api/core/v1"
+	discoveryv1 "k8s.io/api/discovery/v1"
+)
+
+// corefile has all that makes metrics: an API server, manifests, and an external
+// name that fails.
+const corefile = `cluster.local:{{.DNS}} {
+    bind 127.0.0.1
+    ready 127.0.0.1:{{.Ready}}
+    prometheus 127.0.0.1:{{.Metrics}}
+    k8s_endpoints {
+        kubeconfig KUBECONFIG
+        damping observe
+        snapshot SNAPSHOT
+    }
+}
+files.test:{{.DNS}} {
+    bind 127.0.0.1
+    prometheus 127.0.0.1:{{.Metrics}}
+    k8s_endpoints {
+        manifests MANIFESTS
+    }
+}
+fails.test:{{.DNS}} {
+    bind 127.0.0.1
+    template ANY ANY {
+        rcode SERVFAIL
+    }
+}
+`
+
+var exported struct {
+	sync.Once
+	*exposition
+}
+
+// exportedByAll returns what a server exports that has seen all cases. Tests
+// share it.
+func exportedByAll(t *testing.T) *exposition {
+	t.Helper()
+	exported.Do(func() { exported.exposition = seeAll(t) })
+	if exported.exposition == nil {
+		t.Fatal("an earlier test could not make the server see all cases")
+	}
+	return exported.exposition
+}
+
+// stage is a server, what it sees, and what stands between it and the API
+// server.
+type stage struct {
+	*cluster.Cluster
+	gate      *gate.Gate
+	server    *server.Server
+	namespace string
+}
+
+func newStage(t *testing.T) *stage {
+	t.Helper()
+	c := cluster.New(t)
+	g, err := gate.New(c)
+	must(t, err)
+	t.Cleanup(g.Close)
+	kubeconfig, manifests := filepath.Join(t.TempDir(), "kubeconfig"), t.TempDir()
+	must(t,
+		g.WriteKubeconfig(kubeconfig, c.Config(cluster.AdminUser).BearerToken),
+		os.WriteFile(filepath.Join(manifests, "skipped.yaml"),
+			[]byte("apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: none\n"), 0o600),
+	)
+	s := server.New(t, strings.NewReplacer(
+		"KUBECONFIG", kubeconfig, "MANIFESTS", manifests, "SNAPSHOT", filepath.Join(t.TempDir(), "snapshot"),
+	).Replace(corefile))
+	return &stage{Cluster: c, gate: g, server: s, namespace: c.Namespace(t)}
+}
+
+// seeAll makes a server see all cases, and returns what it exports then.
+func seeAll(t *testing.T) *exposition {
+	t.Helper()
+	s := newStage(t)
+	s.seeObjects(t)
+	s.seeQuestions(t)
+	s.seeTrouble(t)
+	text, err := s.server.Metrics(t.Context())
+	must(t, err)
+	x := newExposition()
+	x.add(text)
+	return x
+}
+
+// until waits until a series that begins like that is exported.
+func (s *stage) until(t *testing.T, start string) {
+	t.Helper()
+	until(t, func(ctx context.Context) error {
+		text, err := s.server.Metrics(ctx)
+		if err == nil && !strings.Contains(text, "\n"+prefix+start) {
+			err = fmt.Errorf("%s%s is not exported", prefix, start)
+		}
+		return err
+	})
+}
+
+// many are more endpoints than an answer of 512 bytes can have.
+const many = 100
+
+// seeObjects has endpoints come, fail and leave, and one slice that is wrong.
+func (s *stage) seeObjects(t *testing.T) {
+	t.Helper()
+	ctx, app := within(t), map[string]string{"app": "db"}
+	var addresses []string
+	for i := range many {
+		addresses = append(addresses, fmt.Sprintf("10.244.2.%d", i+1))
+	}
+	ports := []discoveryv1.EndpointPort{cluster.SlicePort("sql", corev1.ProtocolTCP, 5432)}
+	bad := cluster.HandmadeSlice(s.namespace, "bad", "many", nil)
+	bad.AddressType, bad.Endpoints = discoveryv1.AddressTypeFQDN, []discoveryv1.Endpoint{{Addresses: []string{"web.example.org"}}}
+	must(t,
+		s.CreateService(ctx, cluster.HeadlessService(s.namespace, "db", app)),
+		s.CreateService(ctx, cluster.HeadlessService(s.namespace, "many", nil)),
+		s.CreateService(ctx, cluster.ExternalNameService(s.namespace, "outside", "web.fails.test")),
+		s.CreateSlice(ctx, cluster.HandmadeSlice(s.namespace, "many-1", "many", ports, addresses...)),
+		s.CreateSlice(ctx, bad),
+		s.CreatePod(ctx, cluster.Pod{Namespace: s.namespace, Name: "db-0", Labels: app}),
+		s.PodReady(ctx, s.namespace, "db-0", "10.244.1.1"),
+	)
+	s.until(t, `endpoints{tier="good"} 101`)
+	must(t, s.PodUnready(ctx, s.namespace, "db-0"))
+	s.until(t, `tier_changes_total{tier="none"} `)
+	s.until(t, "dns_programming_duration_seconds_bucket{")
+	s.until(t, "bad_objects_total{")
+	s.until(t, "skipped_objects_total{")
+	s.until(t, "snapshot_age_seconds{")
+}
+
+// seeQuestions asks for what is there, for what fails and for what does not fit.
+func (s *stage) seeQuestions(t *testing.T) {
+	t.Helper()
+	at := "." + s.namespace + ".svc.cluster.local."
+	s.server.MustDig(t, "many"+at, "A", "+ignore", "+bufsize=512")
+	until(t, func(ctx context.Context) error {
+		a, err := s.server.Dig(ctx, "outside"+at, "A")
+		if err == nil && a.Status != "SERVFAIL" {
+			err = fmt.Errorf("the external name that fails: got\n%s", a)
+		}
+		return err
+	})
+}
+
+// seeTrouble breaks the connections to the API server.
+func (s *stage) seeTrouble(t *testing.T) {
+	t.Helper()
+	must(t, s.gate.ExpireAll())
+	s.until(t, "relists_total{")
+	s.gate.Close()
+	s.until(t, "watch_errors_total{")
+	s.until(t, `stream_up{stream="services_headless"} 0`)
+}
