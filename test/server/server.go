@@ -254,6 +254,9 @@ func (s *Server) PID() int { return s.process.PID() }
 // Address returns where CoreDNS answers DNS queries, as host:port.
 func (s *Server) Address() string { return at(s.ports.dns) }
 
+// MetricsAddress returns where CoreDNS exports metrics, as host:port.
+func (s *Server) MetricsAddress() string { return at(s.ports.metrics) }
+
 // Log returns all that CoreDNS has printed.
 func (s *Server) Log() string {
 	if s.stopped {
