@@ -14,6 +14,7 @@
 # make image  builds the container image for linux/amd64 and linux/arm64, with docker,
 #             podman or buildah, whichever works here
 # make image BASE=scratch ARCHS=arm64    the same on another base, for one of them
+# make picture  records what the dashboard shows of a real server, in five minutes
 # make lint   gofmt, go vet, staticcheck
 #
 # Each target installs what it needs: Debian packages through apt-get where the
@@ -43,7 +44,7 @@ BUILDER = $(or $(shell for each in docker podman buildah; do \
 
 .DELETE_ON_ERROR:
 .PRECIOUS: build/image/linux-%/coredns
-.PHONY: all build run compare image test controlplane test-race test-allocs test-fuzz test-matrix soak bench man lint clean builder buildah dig dnsperf
+.PHONY: all build run compare image test controlplane test-race test-allocs test-fuzz test-matrix soak bench man lint clean builder buildah dig dnsperf prometheus picture
 all: build
 
 build:
@@ -104,7 +105,7 @@ image: builder $(ARCHS:%=build/image/linux-%.tar)
 			--build-arg COMMIT=$(COMMIT) --build-arg CREATED=$(CREATED) --tag $(IMAGE):$(VERSION)-$$arch . ; \
 	done
 
-test: dig buildah controlplane test-race test-allocs test-fuzz
+test: dig buildah prometheus controlplane test-race test-allocs test-fuzz
 
 # The end-to-end tests under test/ need a real etcd, kube-apiserver and
 # kube-controller-manager. Building them takes some minutes the first time; they
@@ -187,6 +188,22 @@ endif
 dnsperf:
 	$(call installed,dnsperf,dnsperf)
 	$(call installed,taskset,util-linux)
+
+# promtool tests the alerts. The Debian package is only unpacked: installed, it
+# would start a server.
+prometheus:
+	@[ -x build/prometheus/usr/bin/promtool ] || command -v promtool prometheus > /dev/null || { \
+		echo 'promtool is missing: unpacking the Debian package prometheus into build/'; \
+		mkdir -p build/prometheus && cd build/prometheus && \
+		{ apt-get download -qq prometheus 2> /dev/null || { \
+			[ "$$(id -u)" = 0 ] || { echo 'that needs root once: run "apt-get update" first'; exit 1; }; \
+			apt-get update -qq && apt-get download -qq prometheus; }; } && \
+		dpkg-deb -x prometheus_*.deb . && rm prometheus_*.deb; }
+
+picture: prometheus controlplane
+	@mkdir -p build
+	go run ./test/observe/picture "$$(PATH="$$PWD/build/prometheus/usr/bin:$$PATH" command -v prometheus)" build/series.json
+	cd test/observe/plot && go run . ../../../build/series.json ../../../docs/dashboard.svg
 
 clean:
 	rm -rf build
