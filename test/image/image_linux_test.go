@@ -15,7 +15,7 @@ import (
 )
 
 func TestTheImageSaysHowToRunIt(t *testing.T) {
-	for _, architecture := range architectures {
+	for _, architecture := range architectures() {
 		t.Run(architecture, func(t *testing.T) {
 			got := imageFor(t, architecture).config
 			if got.OS != "linux" || got.Architecture != architecture {
@@ -38,7 +38,7 @@ func TestTheImageSaysHowToRunIt(t *testing.T) {
 }
 
 func TestTheImageHoldsAStaticProgramAndNothingElse(t *testing.T) {
-	for _, architecture := range architectures {
+	for _, architecture := range architectures() {
 		t.Run(architecture, func(t *testing.T) {
 			i := imageFor(t, architecture)
 			// A test before this one may have left folders to mount volumes on.
@@ -99,7 +99,7 @@ func wantCapability(t *testing.T, program string) {
 }
 
 func TestTheProgramBringsCertificatesAlong(t *testing.T) {
-	for _, architecture := range architectures {
+	for _, architecture := range architectures() {
 		info, err := buildinfo.ReadFile(filepath.Join(imageFor(t, architecture).root, "coredns"))
 		must(t, err)
 		found := false
@@ -116,7 +116,7 @@ func TestTheLabelsAreThoseOfTheOCIImageSpecification(t *testing.T) {
 	head, err := output(t.Context(), "git", "rev-parse", "HEAD")
 	must(t, err)
 	commit := regexp.QuoteMeta(strings.TrimSpace(head)) + `(-dirty)?`
-	labels := imageFor(t, architectures[0]).config.Config.Labels
+	labels := imageFor(t, architectures()[0]).config.Config.Labels
 	for label, want := range map[string]string{
 		"title":       `CoreDNS with k8s_endpoints`,
 		"description": `.+`,
