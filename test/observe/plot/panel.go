@@ -40,17 +40,20 @@ func (r *recording) drawing(of *panel) (*plot.Plot, error) {
 	p.Add(grid)
 	highest := 0.0
 	for i, line := range of.Lines {
-		xys := r.since(line.Points, of.Unit)
-		drawn, err := plotter.NewLine(xys)
-		if err != nil {
-			return nil, err
-		}
-		drawn.Color, drawn.Width = colours[i%len(colours)], vg.Points(1.2)
-		drawn.Dashes = dashes[i/len(colours)%len(dashes)]
-		p.Add(drawn)
-		p.Legend.Add(line.Legend, drawn)
-		for _, xy := range xys {
-			highest = max(highest, xy.Y)
+		for j, xys := range r.since(line.Points, of.Unit) {
+			drawn, err := plotter.NewLine(xys)
+			if err != nil {
+				return nil, err
+			}
+			drawn.Color, drawn.Width = colours[i%len(colours)], vg.Points(1.2)
+			drawn.Dashes = dashes[i/len(colours)%len(dashes)]
+			p.Add(drawn)
+			if j == 0 {
+				p.Legend.Add(line.Legend, drawn)
+			}
+			for _, xy := range xys {
+				highest = max(highest, xy.Y)
+			}
 		}
 	}
 	if highest > 0 {
@@ -63,17 +66,25 @@ func (r *recording) drawing(of *panel) (*plot.Plot, error) {
 // mebibyte is what bytes are counted in, so that the ticks are round.
 const mebibyte = 1 << 20
 
-// since counts the seconds from the start.
-func (r *recording) since(points [][2]float64, unit string) plotter.XYs {
+// gap is how many seconds without a point break a line: nothing happened then
+// that could be drawn.
+const gap = 5
+
+// since counts the seconds from the start. It returns a part for each stretch
+// without a gap.
+func (r *recording) since(points [][2]float64, unit string) (parts []plotter.XYs) {
 	start := float64(r.Start.UnixNano()) / float64(time.Second)
-	var xys plotter.XYs
-	for _, point := range points {
+	for i, point := range points {
 		if unit == "bytes" {
 			point[1] /= mebibyte
 		}
-		xys = append(xys, plotter.XY{X: point[0] - start, Y: point[1]})
+		if i == 0 || point[0]-points[i-1][0] > gap {
+			parts = append(parts, nil)
+		}
+		last := len(parts) - 1
+		parts[last] = append(parts[last], plotter.XY{X: point[0] - start, Y: point[1]})
 	}
-	return xys
+	return parts
 }
 
 // mark draws when something was done to the cluster.
