@@ -192,7 +192,7 @@ dnsperf:
 # promtool tests the alerts. The Debian package is only unpacked: installed, it
 # would start a server.
 prometheus:
-	@[ -x build/prometheus/usr/bin/promtool ] || command -v promtool prometheus > /dev/null || { \
+	@[ -x build/prometheus/usr/bin/promtool ] || { command -v promtool && command -v prometheus; } > /dev/null || { \
 		echo 'promtool is missing: unpacking the Debian package prometheus into build/'; \
 		mkdir -p build/prometheus && cd build/prometheus && \
 		{ apt-get download -qq prometheus 2> /dev/null || { \
