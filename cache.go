@@ -143,6 +143,9 @@ func (c *cache) wakeUp() {
 func (c *cache) applyService(object *model.Service, removed bool) {
 	s := c.service(object.ServiceKey)
 	countService(s.object, -1)
+	if s.object == nil && c.now().Sub(s.triggered) > longestLead {
+		s.triggered = time.Time{}
+	}
 	s.object = object
 	if removed {
 		s.object = nil
@@ -424,9 +427,16 @@ func (c *cache) job(key model.ServiceKey) job {
 	j.options = s.options
 	j.slices = slices.Clone(s.slices)
 	j.changes, s.changes = s.changes, nil
-	j.triggered, s.triggered = s.triggered, time.Time{}
+	if s.object != nil {
+		j.triggered, s.triggered = s.triggered, time.Time{}
+	}
 	return j
 }
+
+// longestLead is how long before its Service a slice may come, by another stream,
+// for the change that led to it to count as one to be published. Slices of
+// Services that are not served may have waited for days.
+const longestLead = time.Minute
 
 // close takes what the cache holds out of the metrics. Nobody applies changes
 // any more, and run has ended.

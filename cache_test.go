@@ -233,18 +233,51 @@ func sum(a, b [6]float64) [6]float64 {
 	return a
 }
 
-func TestProgrammingLatencyIsOfChangesAfterTheFirstState(t *testing.T) {
-	observed := func() uint64 {
-		var m dto.Metric
-		h, err := programmingDuration.GetMetricWithLabelValues("headless_with_selector")
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := h.(interface{ Write(*dto.Metric) error }).Write(&m); err != nil {
-			t.Fatal(err)
-		}
-		return m.GetHistogram().GetSampleCount()
+// observedLatencies counts those of Services with a selector.
+func observedLatencies(t *testing.T) uint64 {
+	t.Helper()
+	var m dto.Metric
+	h, err := programmingDuration.GetMetricWithLabelValues("headless_with_selector")
+	if err != nil {
+		t.Fatal(err)
 	}
+	if err := h.(interface{ Write(*dto.Metric) error }).Write(&m); err != nil {
+		t.Fatal(err)
+	}
+	return m.GetHistogram().GetSampleCount()
+}
+
+// Two streams bring them, in any order.
+func TestProgrammingLatencyOfASliceThatComesBeforeItsService(t *testing.T) {
+	for name, c := range map[string]struct {
+		before time.Duration
+		want   uint64
+	}{
+		"just before":              {time.Second, 1},
+		"long before, not as such": {time.Hour, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			cache := newTestCache()
+			cache.Synced()
+			slice := readySlice("default", "db", "db-1", "10.0.0.1")
+			slice.Slice.Triggered = time.Now().Add(-c.before)
+			before := observedLatencies(t)
+			cache.Apply([]model.Change{slice})
+			cache.publish()
+			service := headlessService("default", "db")
+			service.Service.HasSelector = true
+			cache.Apply([]model.Change{service})
+			cache.publish()
+			cache.publish()
+			if got := observedLatencies(t) - before; got != c.want {
+				t.Errorf("observed %d times, want %d", got, c.want)
+			}
+		})
+	}
+}
+
+func TestProgrammingLatencyIsOfChangesAfterTheFirstState(t *testing.T) {
+	observed := func() uint64 { return observedLatencies(t) }
 	c := newTestCache()
 	service := headlessService("default", "db")
 	service.Service.HasSelector = true
