@@ -248,6 +248,7 @@ func (s *service) trigger(at time.Time) {
 func (c *cache) run(ctx context.Context) {
 	timer := time.NewTimer(0)
 	defer timer.Stop()
+	var rested time.Time
 	for {
 		select {
 		case <-ctx.Done():
@@ -255,9 +256,10 @@ func (c *cache) run(ctx context.Context) {
 		case <-c.wake:
 		case <-timer.C:
 		}
+		waitUntil(ctx, rested)
 		began := time.Now()
 		c.publish()
-		rest(ctx, time.Since(began))
+		rested = restAfter(began, time.Now())
 		if next, ok := c.nextDue(); ok {
 			timer.Reset(time.Until(next))
 		}
@@ -275,10 +277,19 @@ const (
 	shortestRest = 100 * time.Microsecond
 )
 
-// rest waits after a turn that took some time.
-func rest(ctx context.Context, took time.Duration) {
-	pause := min(restPerTurn*took, longestRest)
+// restAfter returns when the turn after one may begin. Nobody waits for that time
+// without a change: waking an idle process for nothing costs more than a turn.
+func restAfter(began, ended time.Time) time.Time {
+	pause := min(restPerTurn*ended.Sub(began), longestRest)
 	if pause < shortestRest {
+		return time.Time{}
+	}
+	return ended.Add(pause)
+}
+
+func waitUntil(ctx context.Context, at time.Time) {
+	pause := time.Until(at)
+	if pause <= 0 {
 		return
 	}
 	timer := time.NewTimer(pause)
