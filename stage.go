@@ -10,10 +10,10 @@ import (
 )
 
 // stage stands between a source and the cache that it fills. While the cache
-// serves a snapshot, or what a feed before it knew, it holds back what the source tells until that is the
-// whole first state: what is known of a Service comes over several streams, and
-// half of it would be worse than the snapshot. Then the cache is told the
-// difference.
+// serves a snapshot, or what a feed before it knew, it holds back what the source
+// tells until that is the whole first state: what is known of a Service comes
+// over several streams, and half of it would be worse than what is old. Then the
+// cache is told the difference.
 type stage struct {
 	cache *cache
 	// changes counts what the cache was told by the source.

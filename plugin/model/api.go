@@ -14,12 +14,12 @@ import (
 	discoveryv1 "k8s.io/api/discovery/v1"
 )
 
-// Labels of more than 63 bytes and names of more than 253 cannot be asked for
-// (RFC 1035, section 2.3.4).
-const (
-	maxLabel = 63
-	maxName  = 253
-)
+// MaxName is the length of the longest name of an object, in bytes: no longer
+// one can be asked for (RFC 1035, section 2.3.4).
+const MaxName = 253
+
+// maxLabel is that of the longest label (RFC 1035, section 2.3.4).
+const maxLabel = 63
 
 // maxAnnotations is how much an API server lets the annotations of an object
 // have together, in bytes.
@@ -115,8 +115,8 @@ func target(externalName string) (string, netip.Addr, error) {
 		return "", addr.Unmap(), nil
 	}
 	name := strings.TrimSuffix(externalName, ".")
-	if len(name) > maxName {
-		return "", netip.Addr{}, fmt.Errorf("spec.externalName has %d bytes; a domain name has at most %d", len(name), maxName)
+	if len(name) > MaxName {
+		return "", netip.Addr{}, fmt.Errorf("spec.externalName has %d bytes; a domain name has at most %d", len(name), MaxName)
 	}
 	for label := range strings.SplitSeq(name, ".") {
 		if !isTargetLabel(label) {
@@ -177,8 +177,8 @@ func NewSlice(obj *discoveryv1.EndpointSlice) (*Slice, error) {
 	if err != nil {
 		return nil, err
 	}
-	if len(obj.Name) > maxName {
-		return nil, fmt.Errorf("metadata.name has %d bytes; a name has at most %d", len(obj.Name), maxName)
+	if len(obj.Name) > MaxName {
+		return nil, fmt.Errorf("metadata.name has %d bytes; a name has at most %d", len(obj.Name), MaxName)
 	}
 	s := &Slice{
 		SliceKey:  SliceKey{Namespace: owner.Namespace, Name: obj.Name},

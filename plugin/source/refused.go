@@ -65,11 +65,18 @@ func (r *Refusals) Forget(kind, namespace, name string) {
 	r.full = r.full && len(r.known) > maxRefusals/2
 }
 
+// Shorten returns text, or where it has more than most bytes what fits into
+// them and " ...".
+func Shorten(text string, most int) string {
+	if len(text) <= most {
+		return text
+	}
+	return strings.ToValidUTF8(text[:most], "") + " ..."
+}
+
 // shown returns text as it may stand in a line of the log.
 func shown(text string, most int) string {
-	if len(text) > most {
-		text = strings.ToValidUTF8(text[:most], "") + " ..."
-	}
+	text = Shorten(text, most)
 	if strings.ContainsFunc(text, func(r rune) bool { return !unicode.IsPrint(r) }) {
 		return strconv.Quote(text)
 	}

@@ -5,7 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
-	"strings"
+
+	"github.com/k8s-endpoints/k8s_endpoints/plugin/source"
 
 	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
@@ -28,7 +29,10 @@ func (l *loader) load(f *file) error {
 	}
 	objects, err := l.parse(f.path, data)
 	if err != nil {
-		return shortened(err)
+		if text := err.Error(); len(text) > maxMessage {
+			return errors.New(source.Shorten(text, maxMessage))
+		}
+		return err
 	}
 	f.adopt(objects)
 	return nil
@@ -37,14 +41,6 @@ func (l *loader) load(f *file) error {
 // maxMessage bounds the text of an error, in bytes: it may repeat a key of the
 // file, which may be long.
 const maxMessage = 2000
-
-func shortened(err error) error {
-	text := err.Error()
-	if len(text) <= maxMessage {
-		return err
-	}
-	return errors.New(strings.ToValidUTF8(text[:maxMessage], "") + " ...")
-}
 
 // parse returns the objects in the content of a file that are of a kind we
 // need.

@@ -51,8 +51,8 @@ func newObject(kind string, meta *metav1.ObjectMeta) object {
 	switch {
 	case meta.Name == "":
 		o.refused = errors.New("metadata.name is missing")
-	case len(meta.Name) > maxName || strings.ContainsFunc(meta.Name, isNoName):
-		o.refused = fmt.Errorf("metadata.name %.80q is not 1 to %d letters, digits, hyphens and dots", meta.Name, maxName)
+	case len(meta.Name) > model.MaxName || strings.ContainsFunc(meta.Name, isNoName):
+		o.refused = fmt.Errorf("metadata.name %.80q is not 1 to %d letters, digits, hyphens and dots", meta.Name, model.MaxName)
 	}
 	if strings.ContainsFunc(meta.Namespace, isNoName) {
 		o.refused = fmt.Errorf("metadata.namespace %.80q is not letters, digits, hyphens and dots", meta.Namespace)
@@ -63,9 +63,6 @@ func newObject(kind string, meta *metav1.ObjectMeta) object {
 	}
 	return o
 }
-
-// maxName is the length of the longest name of an object, in bytes.
-const maxName = 253
 
 // isNoName tells what no name of an object has. Capitals may pass, as in the
 // model.
