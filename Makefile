@@ -203,7 +203,7 @@ prometheus:
 picture: prometheus controlplane
 	@mkdir -p build
 	go run ./test/observe/picture "$$(PATH="$$PWD/build/prometheus/usr/bin:$$PATH" command -v prometheus)" build/series.json
-	cd test/observe/plot && go run . ../../../build/series.json ../../../docs/dashboard.svg
+	cd test/plot && go run ./dashboard ../../build/series.json ../../docs/dashboard.svg
 
 clean:
 	rm -rf build

@@ -43,7 +43,7 @@ func show(ctx context.Context, file string) error {
 	return os.WriteFile(readme, []byte(with), 0o644)
 }
 
-// draw runs the command plot, which is in a module of its own.
+// draw runs the command performance, which is in a module of its own.
 func draw(ctx context.Context, file, plot string) error {
 	root, err := gobuild.ModuleRoot(ctx)
 	if err != nil {
@@ -54,8 +54,8 @@ func draw(ctx context.Context, file, plot string) error {
 			return err
 		}
 	}
-	cmd := exec.CommandContext(ctx, "go", "run", ".", file, plot)
-	cmd.Dir = filepath.Join(root, "test", "bench", "plot")
+	cmd := exec.CommandContext(ctx, "go", "run", "./performance", file, plot)
+	cmd.Dir = filepath.Join(root, "test", "plot")
 	cmd.Env = append(os.Environ(), "GOWORK=off")
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return fmt.Errorf("%s, in %s: %w\n%s", strings.Join(cmd.Args, " "), cmd.Dir, err, out)

@@ -1,6 +1,6 @@
-// The picture of the dashboard. A module of its own, so that the plugin does not
+// The plots of the benchmarks and of the dashboard. A module of its own, so that the plugin does not
 // require a library for plots.
-module github.com/k8s-endpoints/k8s_endpoints/test/observe/plot
+module github.com/k8s-endpoints/k8s_endpoints/test/plot
 
 go 1.26.0
 

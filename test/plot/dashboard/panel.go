@@ -6,22 +6,15 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/k8s-endpoints/k8s_endpoints/test/plot/picture"
+
 	"gonum.org/v1/plot"
 	"gonum.org/v1/plot/plotter"
 	"gonum.org/v1/plot/vg"
 )
 
-var background = color.White
-
-// The colours are told apart by colour-blind people too (Okabe and Ito).
 var colours = []color.Color{
-	color.RGBA{R: 0x00, G: 0x72, B: 0xb2, A: 0xff},
-	color.RGBA{R: 0xd5, G: 0x5e, B: 0x00, A: 0xff},
-	color.RGBA{R: 0x00, G: 0x9e, B: 0x73, A: 0xff},
-	color.RGBA{R: 0xcc, G: 0x79, B: 0xa7, A: 0xff},
-	color.RGBA{R: 0xe6, G: 0x9f, B: 0x00, A: 0xff},
-	color.RGBA{R: 0x56, G: 0xb4, B: 0xe9, A: 0xff},
-	color.RGBA{R: 0x55, G: 0x55, B: 0x55, A: 0xff},
+	picture.Blue, picture.Red, picture.Green, picture.Pink, picture.Orange, picture.Sky, picture.Grey,
 }
 
 // dashes tell lines apart that have one colour.
@@ -36,7 +29,7 @@ func (r *recording) drawing(of *panel) (*plot.Plot, error) {
 	p.Legend.Top, p.Legend.Left = true, true
 	p.Legend.TextStyle.Font.Size, p.Legend.ThumbnailWidth = vg.Points(6.5), vg.Points(12)
 	grid := plotter.NewGrid()
-	grid.Vertical.Color, grid.Horizontal.Color = nil, color.Gray{Y: 0xdd}
+	grid.Vertical.Color, grid.Horizontal.Color = nil, picture.Grid
 	p.Add(grid)
 	highest := 0.0
 	for i, line := range of.Lines {

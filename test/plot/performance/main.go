@@ -1,21 +1,20 @@
-// Command plot draws queries per second over endpoints, from the figures that
-// the benchmarks have measured:
+// Command performance draws queries per second over endpoints, from the figures
+// that the benchmarks have measured:
 //
-//	plot FIGURES.json PLOT.svg
+//	performance FIGURES.json PICTURE.svg
 package main
 
 import (
-	"bytes"
 	"encoding/json"
 	"fmt"
 	"image/color"
-	"os"
+	"io"
 	"slices"
 	"strconv"
-	"strings"
+
+	"github.com/k8s-endpoints/k8s_endpoints/test/plot/picture"
 
 	"gonum.org/v1/plot"
-	"gonum.org/v1/plot/font"
 	"gonum.org/v1/plot/plotter"
 	"gonum.org/v1/plot/vg"
 	"gonum.org/v1/plot/vg/draw"
@@ -31,46 +30,17 @@ type queries struct {
 }
 
 func main() {
-	if len(os.Args) != 3 {
-		fmt.Fprintln(os.Stderr, "usage: plot FIGURES.json PLOT.svg")
-		os.Exit(2)
-	}
-	if err := run(os.Args[1], os.Args[2]); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		os.Exit(1)
-	}
-}
-
-func run(figures, svg string) error {
-	text, err := os.ReadFile(figures)
-	if err != nil {
-		return err
-	}
-	var report struct{ Queries []queries }
-	if err := json.Unmarshal(text, &report); err != nil {
-		return fmt.Errorf("%s: %w", figures, err)
-	}
-	p, err := drawing(report.Queries)
-	if err != nil {
-		return fmt.Errorf("%s: %w", figures, err)
-	}
-	return save(p, svg)
-}
-
-// save names more fonts than the library does: those of the same widths where
-// the first one is missing.
-func save(p *plot.Plot, file string) error {
-	image, err := p.WriterTo(18*vg.Centimeter, 10*vg.Centimeter, "svg")
-	if err != nil {
-		return err
-	}
-	var svg bytes.Buffer
-	if _, err := image.WriteTo(&svg); err != nil {
-		return err
-	}
-	const family = "font-family:Liberation Sans"
-	text := strings.ReplaceAll(svg.String(), family+";", family+",Arial,Helvetica,sans-serif;")
-	return os.WriteFile(file, []byte(text), 0o644)
+	picture.Main(func(text []byte) (io.WriterTo, error) {
+		var report struct{ Queries []queries }
+		if err := json.Unmarshal(text, &report); err != nil {
+			return nil, err
+		}
+		p, err := drawing(report.Queries)
+		if err != nil {
+			return nil, err
+		}
+		return p.WriterTo(18*vg.Centimeter, 10*vg.Centimeter, "svg")
+	})
 }
 
 // line is what one server is drawn with.
@@ -81,19 +51,17 @@ type line struct {
 	dashes []vg.Length
 }
 
-// The colours are told apart by colour-blind people too (Okabe and Ito), and the
-// shapes by all. The background stays white, also on a dark page.
+// The shapes are told apart by all.
 var lines = []line{
-	{"ceiling", color.RGBA{R: 0x55, G: 0x55, B: 0x55, A: 0xff}, draw.TriangleGlyph{}, []vg.Length{vg.Points(5), vg.Points(3)}},
-	{"k8s_endpoints", color.RGBA{R: 0x00, G: 0x72, B: 0xb2, A: 0xff}, draw.CircleGlyph{}, nil},
-	{"kubernetes", color.RGBA{R: 0xd5, G: 0x5e, B: 0x00, A: 0xff}, draw.SquareGlyph{}, nil},
+	{"ceiling", picture.Grey, draw.TriangleGlyph{}, []vg.Length{vg.Points(5), vg.Points(3)}},
+	{"k8s_endpoints", picture.Blue, draw.CircleGlyph{}, nil},
+	{"kubernetes", picture.Red, draw.SquareGlyph{}, nil},
 }
 
 // client is the size of the answers that are drawn, in bytes.
 const client = 1232
 
 func drawing(all []queries) (*plot.Plot, error) {
-	plot.DefaultFont = font.Font{Typeface: "Liberation", Variant: "Sans"}
 	p := plot.New()
 	p.X.Label.Text = "endpoints of the headless Service"
 	p.Y.Label.Text = fmt.Sprintf("A queries per second, one core, %s-byte client", number(client))
@@ -104,7 +72,7 @@ func drawing(all []queries) (*plot.Plot, error) {
 	p.Legend.Left = true
 	p.Legend.Padding = vg.Points(2)
 	grid := plotter.NewGrid()
-	grid.Vertical.Color, grid.Horizontal.Color = color.Gray{Y: 0xdd}, color.Gray{Y: 0xdd}
+	grid.Vertical.Color, grid.Horizontal.Color = picture.Grid, picture.Grid
 	p.Add(grid)
 	var ticks plot.ConstantTicks
 	for _, l := range lines {
