@@ -94,7 +94,7 @@ build/image/linux-%.tar: build/image/linux-%/coredns
 	go run ./cmd/layer $< > $@
 
 # docker takes the time of the files from the environment, the others from an
-# argument.
+# argument. Its old builder does not know the platform, and builds its own only.
 image: builder $(ARCHS:%=build/image/linux-%.tar)
 	@set -e; builder=$(BUILDER); set --; \
 	[ $$builder = docker ] || set -- --timestamp $(EPOCH); \
@@ -102,7 +102,8 @@ image: builder $(ARCHS:%=build/image/linux-%.tar)
 	for arch in $(ARCHS); do \
 		echo "$$builder builds $(IMAGE):$(VERSION)-$$arch"; \
 		SOURCE_DATE_EPOCH=$(EPOCH) $$builder build --platform linux/$$arch "$$@" --build-arg VERSION=$(VERSION) \
-			--build-arg COMMIT=$(COMMIT) --build-arg CREATED=$(CREATED) --tag $(IMAGE):$(VERSION)-$$arch . ; \
+			--build-arg COMMIT=$(COMMIT) --build-arg CREATED=$(CREATED) \
+			--build-arg TARGETOS=linux --build-arg TARGETARCH=$$arch --tag $(IMAGE):$(VERSION)-$$arch . ; \
 	done
 
 test: dig buildah prometheus controlplane test-race test-allocs test-fuzz
