@@ -8,7 +8,6 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -31,22 +30,14 @@ type sample struct {
 
 // samples returns all metrics of the plugin.
 func samples(ctx context.Context, s *server.Server) (map[string]float64, error) {
-	text, err := s.Metrics(ctx)
-	if err != nil {
-		return nil, err
-	}
+	exported, err := s.Samples(ctx)
 	all := make(map[string]float64)
-	for line := range strings.Lines(text) {
-		series, ok := strings.CutPrefix(strings.TrimSpace(line), prefix)
-		if !ok {
-			continue
-		}
-		at := strings.LastIndexByte(series, ' ')
-		if all[series[:at]], err = strconv.ParseFloat(series[at+1:], 64); err != nil {
-			return nil, err
+	for series, value := range exported {
+		if ours, ok := strings.CutPrefix(series, prefix); ok {
+			all[ours] = value
 		}
 	}
-	return all, nil
+	return all, err
 }
 
 // wantMetrics waits until the metrics have the values.

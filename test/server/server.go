@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -275,6 +276,27 @@ func (s *Server) WriteCorefile(corefile string) error {
 // Prometheus.
 func (s *Server) Metrics(ctx context.Context) (string, error) {
 	return get(ctx, fmt.Sprintf("http://%s/metrics", at(s.ports.metrics)))
+}
+
+// Samples returns the value of each series that CoreDNS exports. A series is
+// written as it is exported, with its labels.
+func (s *Server) Samples(ctx context.Context) (map[string]float64, error) {
+	text, err := s.Metrics(ctx)
+	if err != nil {
+		return nil, err
+	}
+	all := make(map[string]float64)
+	for line := range strings.Lines(text) {
+		line = strings.TrimSpace(line)
+		at := strings.LastIndexByte(line, ' ')
+		if at < 0 || line[0] == '#' {
+			continue
+		}
+		if all[line[:at]], err = strconv.ParseFloat(line[at+1:], 64); err != nil {
+			return nil, err
+		}
+	}
+	return all, nil
 }
 
 func (s *Server) path(name string) string { return filepath.Join(s.dir, name) }

@@ -85,6 +85,13 @@ func TestMetricsCountWhatDigAsked(t *testing.T) {
 	if !strings.Contains(text, want) {
 		t.Errorf("%s is missing in:\n%s", want, text)
 	}
+	samples, err := s.Samples(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if series := strings.TrimSuffix(want, " 1"); samples[series] != 1 {
+		t.Errorf("%s is %v in %v", series, samples[series], samples)
+	}
 }
 
 func TestASignalReloadsTheCorefile(t *testing.T) {

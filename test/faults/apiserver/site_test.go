@@ -252,35 +252,25 @@ func (s *site) settle(state int64) {
 
 // up returns how many streams are watched, and of how many.
 func (s *site) up(ctx context.Context) (up, all int, err error) {
-	metrics, err := s.server.Metrics(ctx)
-	if err != nil {
-		return 0, 0, err
-	}
-	for line := range strings.Lines(metrics) {
-		if strings.HasPrefix(line, "coredns_k8s_endpoints_stream_up{") {
+	samples, err := s.server.Samples(ctx)
+	for series, value := range samples {
+		if strings.HasPrefix(series, "coredns_k8s_endpoints_stream_up{") {
 			all++
-			if strings.HasSuffix(strings.TrimSpace(line), " 1") {
-				up++
-			}
+			up += int(value)
 		}
 	}
-	return up, all, nil
+	return up, all, err
 }
 
 // counted returns a counter, of all streams together.
 func (s *site) counted(name string) (n int) {
 	s.t.Helper()
-	metrics, err := s.server.Metrics(within(s.t))
+	samples, err := s.server.Samples(within(s.t))
 	must(s.t, err)
-	for line := range strings.Lines(metrics) {
-		if !strings.HasPrefix(line, "coredns_k8s_endpoints_"+name+"{") {
-			continue
+	for series, value := range samples {
+		if strings.HasPrefix(series, "coredns_k8s_endpoints_"+name+"{") {
+			n += int(value)
 		}
-		var more int
-		_, count, _ := strings.Cut(line, "} ")
-		_, err := fmt.Sscan(count, &more)
-		must(s.t, err)
-		n += more
 	}
 	return n
 }

@@ -166,18 +166,8 @@ func (w *world) falls(s *server.Server, before usage) (now usage) {
 }
 
 func measured(ctx context.Context, s *server.Server) (u usage, err error) {
-	text, err := s.Metrics(ctx)
-	if err != nil {
-		return u, err
-	}
-	for line := range strings.Lines(text) {
-		if value, ok := strings.CutPrefix(line, "go_goroutines "); ok {
-			u.goroutines, err = strconv.Atoi(strings.TrimSpace(value))
-		}
-		if value, ok := strings.CutPrefix(line, "process_open_fds "); ok && err == nil {
-			u.files, err = strconv.Atoi(strings.TrimSpace(value))
-		}
-	}
+	samples, err := s.Samples(ctx)
+	u = usage{goroutines: int(samples["go_goroutines"]), files: int(samples["process_open_fds"])}
 	if err == nil && (u.goroutines == 0 || u.files == 0) {
 		err = errors.New("the process does not tell its goroutines and open files")
 	}
@@ -228,8 +218,8 @@ func TestReloadsWhileTheAPIServerHangs(t *testing.T) {
 	}
 	must(t, w.ResumeAPIServer())
 	until(t, func(ctx context.Context) error {
-		text, err := s.Metrics(ctx)
-		if err == nil && !strings.Contains(text, "coredns_k8s_endpoints_stale_sources 0\n") {
+		samples, err := s.Samples(ctx)
+		if stale, ok := samples["coredns_k8s_endpoints_stale_sources"]; err == nil && (!ok || stale != 0) {
 			err = errors.New("the first list is not complete")
 		}
 		return err
