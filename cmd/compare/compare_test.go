@@ -14,12 +14,15 @@ import (
 
 	"github.com/k8s-endpoints/k8s_endpoints/test/cluster"
 	"github.com/k8s-endpoints/k8s_endpoints/test/cluster/poll"
+	"github.com/k8s-endpoints/k8s_endpoints/test/cluster/polltest"
 	"github.com/k8s-endpoints/k8s_endpoints/test/server"
 
 	corev1 "k8s.io/api/core/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
+
+var must = polltest.Must
 
 // world is what the tests share.
 var world struct {
@@ -189,13 +192,6 @@ func (o outcome) shows(t *testing.T, difference, question string, decide bool) {
 		}
 	}
 	t.Errorf("the report has no difference %q (decide %t) for %q: %+v", difference, decide, question, o.Differences)
-}
-
-func must(t *testing.T, err error) {
-	t.Helper()
-	if err != nil {
-		t.Fatal(err)
-	}
 }
 
 func TestOrdinaryServicesAreSafe(t *testing.T) {

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/k8s-endpoints/k8s_endpoints/test/cluster/poll"
+	"github.com/k8s-endpoints/k8s_endpoints/test/cluster/polltest"
 
 	rbacv1 "k8s.io/api/rbac/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -16,6 +17,8 @@ import (
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/tools/clientcmd"
 )
+
+var must = polltest.Must
 
 // shared is the control plane of all tests here that do not stop it.
 var shared *Cluster
@@ -52,16 +55,6 @@ func until(t *testing.T, condition func(context.Context) error) {
 	t.Helper()
 	if err := poll.Until(within(t), condition); err != nil {
 		t.Fatal(err)
-	}
-}
-
-// must fails the test on the first error of steps that were all taken.
-func must(t *testing.T, errs ...error) {
-	t.Helper()
-	for _, err := range errs {
-		if err != nil {
-			t.Fatal(err)
-		}
 	}
 }
 

@@ -10,10 +10,15 @@ import (
 	"fmt"
 	"os"
 	"testing"
-	"time"
 
 	"github.com/k8s-endpoints/k8s_endpoints/test/cluster"
-	"github.com/k8s-endpoints/k8s_endpoints/test/cluster/poll"
+	"github.com/k8s-endpoints/k8s_endpoints/test/cluster/polltest"
+)
+
+var (
+	must   = polltest.Must
+	within = polltest.Within
+	until  = polltest.Until
 )
 
 // shared is the control plane of all tests.
@@ -36,31 +41,4 @@ func run(m *testing.M) int {
 		}
 	}()
 	return m.Run()
-}
-
-// limit is what a busy machine may need for what usually takes seconds at most.
-const limit = time.Minute
-
-func within(t *testing.T) context.Context {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), limit)
-	t.Cleanup(cancel)
-	return ctx
-}
-
-func until(t *testing.T, condition func(context.Context) error) {
-	t.Helper()
-	if err := poll.Until(within(t), condition); err != nil {
-		t.Fatal(err)
-	}
-}
-
-// must fails the test on the first error of steps that were all taken.
-func must(t *testing.T, errs ...error) {
-	t.Helper()
-	for _, err := range errs {
-		if err != nil {
-			t.Fatal(err)
-		}
-	}
 }

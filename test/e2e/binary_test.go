@@ -2,7 +2,6 @@ package e2e
 
 import (
 	"fmt"
-	"os"
 	"os/exec"
 	"regexp"
 	"runtime"
@@ -13,6 +12,7 @@ import (
 
 	"github.com/k8s-endpoints/k8s_endpoints/test/cluster"
 	"github.com/k8s-endpoints/k8s_endpoints/test/cluster/loopback"
+	"github.com/k8s-endpoints/k8s_endpoints/test/readme"
 	"github.com/k8s-endpoints/k8s_endpoints/test/server"
 )
 
@@ -50,13 +50,8 @@ func TestTheBinaryNamesBothVersions(t *testing.T) {
 // ports, addresses and kubeconfig files of a test.
 func readmesCorefile(t *testing.T, c *cluster.Cluster) string {
 	t.Helper()
-	readme, err := os.ReadFile("../../README.md")
+	corefile, err := readme.Fenced(t.Context(), "In a cluster, in front of *kubernetes*:\n", "txt")
 	must(t, err)
-	_, rest, _ := strings.Cut(string(readme), "In a cluster, in front of *kubernetes*:\n\n~~~ txt\n")
-	corefile, _, ok := strings.Cut(rest, "~~~\n")
-	if !ok {
-		t.Fatal("README.md has no Corefile for a cluster")
-	}
 	admin, err := c.Kubeconfig(cluster.AdminUser)
 	must(t, err)
 	coredns, err := c.Kubeconfig(cluster.CoreDNSUser)

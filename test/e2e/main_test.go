@@ -15,16 +15,21 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
-	"time"
 
 	"github.com/k8s-endpoints/k8s_endpoints/test/cluster"
-	"github.com/k8s-endpoints/k8s_endpoints/test/cluster/poll"
+	"github.com/k8s-endpoints/k8s_endpoints/test/cluster/polltest"
 	"github.com/k8s-endpoints/k8s_endpoints/test/readme"
 	"github.com/k8s-endpoints/k8s_endpoints/test/server"
 
 	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
+)
+
+var (
+	must   = polltest.Must
+	within = polltest.Within
+	until  = polltest.Until
 )
 
 func TestMain(m *testing.M) {
@@ -115,33 +120,6 @@ var (
 )
 
 const mergePatch = types.MergePatchType
-
-// limit is what a busy machine may need for what usually takes milliseconds.
-const limit = time.Minute
-
-func within(t *testing.T) context.Context {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), limit)
-	t.Cleanup(cancel)
-	return ctx
-}
-
-func until(t *testing.T, condition func(context.Context) error) {
-	t.Helper()
-	if err := poll.Until(within(t), condition); err != nil {
-		t.Fatal(err)
-	}
-}
-
-// must fails the test on the first error of steps that were all taken.
-func must(t *testing.T, errs ...error) {
-	t.Helper()
-	for _, err := range errs {
-		if err != nil {
-			t.Fatal(err)
-		}
-	}
-}
 
 // A place is where a test puts its objects: a namespace of the shared cluster,
 // and addresses that no other test publishes.

@@ -13,6 +13,7 @@ import (
 
 	"github.com/k8s-endpoints/k8s_endpoints/test/cluster"
 	"github.com/k8s-endpoints/k8s_endpoints/test/cluster/poll"
+	"github.com/k8s-endpoints/k8s_endpoints/test/cluster/polltest"
 	"github.com/k8s-endpoints/k8s_endpoints/test/server"
 
 	"github.com/miekg/dns"
@@ -20,6 +21,8 @@ import (
 	discoveryv1 "k8s.io/api/discovery/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
+
+var must = polltest.Must
 
 const (
 	// pods is how many Pods the StatefulSet has.
@@ -89,13 +92,6 @@ func TestARollingRestartLosesNothing(t *testing.T) {
 	}
 	if total.asked < 1000 {
 		t.Errorf("only %d answers were checked", total.asked)
-	}
-}
-
-func must(t *testing.T, err error) {
-	t.Helper()
-	if err != nil {
-		t.Fatal(err)
 	}
 }
 

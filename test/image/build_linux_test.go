@@ -15,7 +15,10 @@ import (
 	"testing"
 
 	"github.com/k8s-endpoints/k8s_endpoints/test/cluster/gobuild"
+	"github.com/k8s-endpoints/k8s_endpoints/test/cluster/polltest"
 )
+
+var must = polltest.Must
 
 // built is what the tests share, once one of them has asked for it.
 var built struct {
@@ -202,13 +205,4 @@ func readJSON(file string, into any) error {
 		return err
 	}
 	return json.Unmarshal(text, into)
-}
-
-func must(t *testing.T, errs ...error) {
-	t.Helper()
-	for _, err := range errs {
-		if err != nil {
-			t.Fatal(err)
-		}
-	}
 }

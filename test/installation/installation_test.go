@@ -20,9 +20,12 @@ import (
 	"github.com/k8s-endpoints/k8s_endpoints/test/cluster/gobuild"
 	"github.com/k8s-endpoints/k8s_endpoints/test/cluster/loopback"
 	"github.com/k8s-endpoints/k8s_endpoints/test/cluster/poll"
+	"github.com/k8s-endpoints/k8s_endpoints/test/cluster/polltest"
 	"github.com/k8s-endpoints/k8s_endpoints/test/cluster/process"
 	"github.com/k8s-endpoints/k8s_endpoints/test/readme"
 )
+
+var must = polltest.Must
 
 const (
 	module  = "github.com/k8s-endpoints/k8s_endpoints"
@@ -179,13 +182,4 @@ func wantDemo(t *testing.T, program, root string) {
 		}
 		return nil
 	}))
-}
-
-func must(t *testing.T, errs ...error) {
-	t.Helper()
-	for _, err := range errs {
-		if err != nil {
-			t.Fatal(err)
-		}
-	}
 }

@@ -9,7 +9,6 @@ package apiserver
 
 import (
 	"context"
-	"errors"
 	"flag"
 	"fmt"
 	"os"
@@ -19,7 +18,10 @@ import (
 
 	"github.com/k8s-endpoints/k8s_endpoints/test/cluster"
 	"github.com/k8s-endpoints/k8s_endpoints/test/cluster/poll"
+	"github.com/k8s-endpoints/k8s_endpoints/test/cluster/polltest"
 )
+
+var must = polltest.Must
 
 var (
 	soak = flag.Duration("soak", 0, "how long to repeat the faults at random; 0 is each once")
@@ -92,12 +94,5 @@ func until(t *testing.T, what string, condition func(context.Context) error) {
 	defer cancel()
 	if err := poll.Until(ctx, condition); err != nil {
 		t.Fatalf("%s: %v", what, err)
-	}
-}
-
-func must(t *testing.T, errs ...error) {
-	t.Helper()
-	if err := errors.Join(errs...); err != nil {
-		t.Fatal(err)
 	}
 }

@@ -19,11 +19,14 @@ import (
 	"time"
 
 	"github.com/k8s-endpoints/k8s_endpoints/test/cluster/poll"
+	"github.com/k8s-endpoints/k8s_endpoints/test/cluster/polltest"
 	"github.com/k8s-endpoints/k8s_endpoints/test/load"
 	"github.com/k8s-endpoints/k8s_endpoints/test/server"
 
 	"github.com/miekg/dns"
 )
+
+var must = polltest.Must
 
 var soak = flag.Duration("soak", 0, "how long random objects and queries go on; 0 is a short form")
 
@@ -32,13 +35,6 @@ const deadline = 2 * time.Minute
 
 // longZone makes names of endpoints longer than names can be.
 var longZone = strings.Repeat(strings.Repeat("z", 49)+".", 4)
-
-func must(t testing.TB, err error) {
-	t.Helper()
-	if err != nil {
-		t.Fatal(err)
-	}
-}
 
 // serving is a CoreDNS that serves a directory of manifests.
 type serving struct {
@@ -67,23 +63,14 @@ func serve(t *testing.T) serving {
 // metric returns the sum of the series of a metric whose labels hold a text, 0
 // where there are none.
 func (s serving) metric(ctx context.Context, name, labels string) (float64, error) {
-	text, err := s.Metrics(ctx)
-	if err != nil {
-		return 0, err
-	}
+	samples, err := s.Samples(ctx)
 	sum := 0.0
-	for line := range strings.Lines(text) {
-		rest, ok := strings.CutPrefix(strings.TrimSpace(line), name)
-		if !ok || rest == "" || rest[0] != ' ' && rest[0] != '{' || !strings.Contains(rest, labels) {
-			continue
+	for series, value := range samples {
+		if of, rest, _ := strings.Cut(series, "{"); of == name && strings.Contains(rest, labels) {
+			sum += value
 		}
-		value, err := strconv.ParseFloat(rest[strings.LastIndexByte(rest, ' ')+1:], 64)
-		if err != nil {
-			return 0, err
-		}
-		sum += value
 	}
-	return sum, nil
+	return sum, err
 }
 
 // until waits until nothing is wrong any more.

@@ -20,11 +20,17 @@ import (
 
 	"github.com/k8s-endpoints/k8s_endpoints/test/cluster"
 	"github.com/k8s-endpoints/k8s_endpoints/test/cluster/gate"
-	"github.com/k8s-endpoints/k8s_endpoints/test/cluster/poll"
+	"github.com/k8s-endpoints/k8s_endpoints/test/cluster/polltest"
 	"github.com/k8s-endpoints/k8s_endpoints/test/load"
 	"github.com/k8s-endpoints/k8s_endpoints/test/server"
 
 	corev1 "k8s.io/api/core/v1"
+)
+
+var (
+	must   = polltest.Must
+	within = polltest.Within
+	until  = polltest.Until
 )
 
 const (
@@ -53,27 +59,6 @@ func TestMain(m *testing.M) {
 		}
 	}
 	os.Exit(code)
-}
-
-func must(t testing.TB, errs ...error) {
-	t.Helper()
-	for _, err := range errs {
-		if err != nil {
-			t.Fatal(err)
-		}
-	}
-}
-
-func within(t testing.TB) context.Context {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), limit)
-	t.Cleanup(cancel)
-	return ctx
-}
-
-func until(t testing.TB, condition func(context.Context) error) {
-	t.Helper()
-	must(t, poll.Until(within(t), condition))
 }
 
 // A world is what CoreDNS serves in a test: three namespaces, behind a gate
