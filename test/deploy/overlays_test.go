@@ -6,6 +6,7 @@ import (
 	"os"
 	"regexp"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -67,6 +68,38 @@ func TestInPlaceOfKubeDNS(t *testing.T) {
 			t.Errorf("the %s %s of the old server was changed", kind, o.GetName())
 		}
 	}
+}
+
+// What k8s_endpoints does not answer is answered as before: the Corefile has all
+// that kubeadm's has. Only reload is not needed, since a change is a rollout.
+func TestTheCorefileHasWhatKubeadmsHas(t *testing.T) {
+	text, err := os.ReadFile("testdata/kubeadm.yaml")
+	must(t, err)
+	ours := directives(corefileOf(t, kustomize(t, "kube-dns")))
+	for _, theirs := range directives(corefileOf(t, parse(t, text))) {
+		if theirs != ".:53 > reload" && !slices.Contains(ours, theirs) {
+			t.Errorf("the Corefile lacks %q", theirs)
+		}
+	}
+}
+
+// directives are the lines of a Corefile, each with those that begin the blocks
+// around it.
+func directives(corefile string) (all []string) {
+	var blocks []string
+	for line := range strings.Lines(corefile) {
+		line = strings.Join(strings.Fields(line), " ")
+		if line == "}" {
+			blocks = blocks[:len(blocks)-1]
+			continue
+		}
+		name, isBlock := strings.CutSuffix(line, " {")
+		all = append(all, strings.Join(append(slices.Clone(blocks), name), " > "))
+		if isBlock {
+			blocks = append(blocks, name)
+		}
+	}
+	return all
 }
 
 // wantInPlace checks that Pods go on to find the server, and that what others
