@@ -360,6 +360,12 @@ func TestKubeDNSIsFoundByItsLabel(t *testing.T) {
 	}
 }
 
+func TestKubeDNSMayHaveAHostName(t *testing.T) {
+	_, port, err := net.SplitHostPort(startKubeDNS(t))
+	must(t, err)
+	ask(t, net.JoinHostPort("localhost", port)).want(t, safe)
+}
+
 func TestTheTextSaysTheSame(t *testing.T) {
 	s := newSpace(t)
 	s.headless("unnamed", cluster.Port("", corev1.ProtocolTCP, 8080), "10.1.5.1", "10.1.5.2")

@@ -65,7 +65,7 @@ const (
 // findKubeDNS returns the address of the cluster's DNS.
 func (o *options) findKubeDNS(ctx context.Context, clients kubernetes.Interface) (string, error) {
 	if o.kubeDNS != "" {
-		return o.kubeDNS, nil
+		return resolve(o.kubeDNS)
 	}
 	list, err := clients.CoreV1().Services(systemSpace).List(ctx, metav1.ListOptions{LabelSelector: kubeDNSLabel})
 	if err != nil {
@@ -77,6 +77,16 @@ func (o *options) findKubeDNS(ctx context.Context, clients kubernetes.Interface)
 		}
 	}
 	return "", fmt.Errorf("no Service in %s has the label %s, a cluster IP and the port 53; give -kube-dns HOST:PORT", systemSpace, kubeDNSLabel)
+}
+
+// resolve returns the address with an IP for the host name that it may have, of
+// which the plugin forward knows nothing.
+func resolve(address string) (string, error) {
+	found, err := net.ResolveTCPAddr("tcp", address)
+	if err != nil {
+		return "", fmt.Errorf("-kube-dns %s: %w", address, err)
+	}
+	return found.String(), nil
 }
 
 func servesDNS(s *corev1.Service) bool {
