@@ -7,6 +7,7 @@ import (
 	"io"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/k8s-endpoints/k8s_endpoints/cmd/compare/differences"
@@ -50,15 +51,22 @@ func (o *options) rounds(ctx context.Context, s *servers, clients kubernetes.Int
 	fmt.Fprintf(progress, "asking %d questions, at most %g in a second\n", len(questions), o.rate)
 	began := time.Now()
 	r := newReport(o, s, cluster)
-	again := r.take(o.round(ctx, s, cluster, questions), isInTheWay)
-	if len(again) > 0 && ctx.Err() == nil {
+	results, err := o.round(ctx, s, cluster, questions)
+	if err != nil {
+		return nil, err
+	}
+	again := r.take(results, isInTheWay)
+	if len(again) > 0 {
 		fmt.Fprintf(progress, "asking %d questions again in %v\n", len(again), o.settle)
 		wait(ctx, o.settle)
 		if cluster, err = read(ctx, clients, o.zone); err != nil {
 			return nil, err
 		}
 		r.again = len(again)
-		r.take(o.round(ctx, s, cluster, again), nil)
+		if results, err = o.round(ctx, s, cluster, again); err != nil {
+			return nil, err
+		}
+		r.take(results, nil)
 	}
 	r.took = time.Since(began)
 	return r, ctx.Err()
@@ -73,25 +81,42 @@ func wait(ctx context.Context, d time.Duration) {
 	}
 }
 
-// round asks questions of both servers.
-func (o *options) round(ctx context.Context, s *servers, c *differences.Cluster, questions []differences.Question) []*result {
+// maxUnanswered is how many questions in a row may have no answer before the
+// servers are checked again: each takes three timeouts.
+const maxUnanswered = 20
+
+// round asks questions of both servers. It gives up where one of them does not
+// answer any more.
+func (o *options) round(ctx context.Context, s *servers, c *differences.Cluster, questions []differences.Question) ([]*result, error) {
+	ctx, giveUp := context.WithCancelCause(ctx)
+	defer giveUp(nil)
 	results := make([]*result, len(questions))
 	var group sync.WaitGroup
+	var unanswered atomic.Int64
 	next := make(chan int)
 	for range o.concurrency {
 		group.Go(func() {
 			for i := range next {
 				j := &judge{ctx: ctx, options: o, servers: s, cluster: c}
-				results[i] = j.judge(questions[i])
+				if results[i] = j.judge(questions[i]); results[i].err == nil {
+					unanswered.Store(0)
+				} else if unanswered.Add(1)%maxUnanswered == 0 {
+					if err := s.check(ctx, o); err != nil {
+						giveUp(err)
+					}
+				}
 			}
 		})
 	}
 	for i := range questions {
-		next <- i
+		select {
+		case next <- i:
+		case <-ctx.Done():
+		}
 	}
 	close(next)
 	group.Wait()
-	return results
+	return results, context.Cause(ctx)
 }
 
 // A result is what became of a question.

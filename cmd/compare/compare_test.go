@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/k8s-endpoints/k8s_endpoints/test/cluster"
@@ -17,6 +18,7 @@ import (
 	"github.com/k8s-endpoints/k8s_endpoints/test/cluster/polltest"
 	"github.com/k8s-endpoints/k8s_endpoints/test/server"
 
+	"github.com/miekg/dns"
 	corev1 "k8s.io/api/core/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -311,6 +313,61 @@ func TestAKubeDNSThatDoesNotAnswerIsSaid(t *testing.T) {
 	got.want(t, cannotBe)
 	if !strings.Contains(got.said, "kube-dns does not answer") || !strings.Contains(got.said, "port-forward") {
 		t.Errorf("got %q, want what to do", got.said)
+	}
+}
+
+// fallsSilent is a server that answers what every cluster has, until it is asked
+// for something else.
+func fallsSilent(t *testing.T) string {
+	t.Helper()
+	listener, err := net.ListenPacket("udp", "127.0.0.1:0")
+	must(t, err)
+	var silent atomic.Bool
+	one := &dns.Server{PacketConn: listener, Handler: dns.HandlerFunc(func(w dns.ResponseWriter, asked *dns.Msg) {
+		if !strings.HasPrefix(asked.Question[0].Name, "kubernetes.default.") {
+			silent.Store(true)
+		}
+		if silent.Load() {
+			return
+		}
+		m := new(dns.Msg).SetReply(asked)
+		m.Answer = []dns.RR{&dns.A{
+			Hdr: dns.RR_Header{Name: asked.Question[0].Name, Rrtype: dns.TypeA, Class: dns.ClassINET}, A: net.IPv4(10, 96, 0, 1),
+		}}
+		// Who asked may be gone.
+		_ = w.WriteMsg(m)
+	})}
+	over := make(chan error, 1)
+	go func() { over <- one.ActivateAndServe() }()
+	t.Cleanup(func() {
+		must(t, listener.Close())
+		<-over
+	})
+	return listener.LocalAddr().String()
+}
+
+func TestAServerThatFallsSilentEndsIt(t *testing.T) {
+	s := newSpace(t)
+	var addresses []string
+	for i := range 200 {
+		addresses = append(addresses, fmt.Sprintf("10.3.0.%d", i+1))
+	}
+	s.headless("db", sql, addresses...)
+	got := ask(t, fallsSilent(t), "-timeout", "300ms", "-endpoints", "200")
+	got.want(t, cannotBe)
+	if got.Questions > 0 || !strings.Contains(got.said, "kube-dns does not answer") {
+		t.Errorf("got a report of %d questions and %q, want none, and who does not answer", got.Questions, got.said)
+	}
+}
+
+func TestOursThatDoesNotAnswerIsSaid(t *testing.T) {
+	listener, err := net.ListenPacket("udp", "127.0.0.1:0")
+	must(t, err)
+	defer listener.Close()
+	got := ask(t, startKubeDNS(t), "-ours", listener.LocalAddr().String(), "-timeout", "500ms")
+	got.want(t, cannotBe)
+	if got.Questions > 0 || !strings.Contains(got.said, "k8s_endpoints does not answer") {
+		t.Errorf("got a report of %d questions and %q, want none, and who does not answer", got.Questions, got.said)
 	}
 }
 

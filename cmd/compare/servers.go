@@ -163,7 +163,7 @@ func quoted(word string) string {
 	return fmt.Sprintf("%q", word)
 }
 
-// check asks for what every cluster has.
+// check asks both for what every cluster has.
 func (s *servers) check(ctx context.Context, o *options) error {
 	q := o.question("kubernetes.default.svc."+o.zone, dns.TypeA)
 	m, err := s.kubeDNS.ask(ctx, q)
@@ -175,5 +175,11 @@ func (s *servers) check(ctx context.Context, o *options) error {
 	if err == nil && len(m.Answer) == 0 && len(aaaa.Answer) == 0 {
 		return fmt.Errorf("kube-dns at %s has no address for %s; -zone has to be the zone of the cluster", s.kubeDNS.udp, q.Name)
 	}
-	return err
+	if err != nil {
+		return err
+	}
+	if _, err := s.forOurs(true).ask(ctx, q); err != nil {
+		return fmt.Errorf("k8s_endpoints does not answer: %w", err)
+	}
+	return nil
 }
