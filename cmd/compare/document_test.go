@@ -18,7 +18,7 @@ func TestTheFlagsOfTheMigrationPageAreThere(t *testing.T) {
 		flags, ok := strings.CutPrefix(line, "build/compare ")
 		if !ok {
 			_, flags, ok = strings.Cut(line, "COMPARE='")
-			flags = strings.TrimSuffix(flags, "'")
+			flags, _, _ = strings.Cut(flags, "'")
 		}
 		if !ok {
 			continue
