@@ -284,6 +284,25 @@ ports: [{name: sql, port: 5432}]
 `, namespace)
 }
 
+// A cluster may rewrite what it likes.
+func TestAnAnswerOfAnotherTypeIsNoReasonToFall(t *testing.T) {
+	s := newSpace(t)
+	s.headless("db", cluster.Port("", corev1.ProtocolTCP, 8080), "10.1.6.1")
+	aliases := `    template IN SRV svc.cluster.local {
+        answer "{{ .Name }} 60 IN CNAME elsewhere.example.org."
+    }
+    cache 30
+`
+	admin, err := world.cluster.Kubeconfig(cluster.AdminUser)
+	must(t, err)
+	other := server.New(t, strings.Replace(fmt.Sprintf(kubeDNS, admin), "    cache 30\n", aliases, 1))
+	got := ask(t, other.Address())
+	got.want(t, decide)
+	if len(got.Unexplained) != 1 || got.Unexplained[0].Question != "SRV "+s.full("db") {
+		t.Errorf("got %+v without a reason, want the alias of db", got.Unexplained)
+	}
+}
+
 func TestAnswersThatDoNotFitOverTCPAreHeldAgainstTheCluster(t *testing.T) {
 	s := newSpace(t)
 	var addresses []string

@@ -527,7 +527,9 @@ func (x *Comparison) addDrainingPorts(m *dns.Msg, condition func(Port) bool) {
 	answer, extra := slices.Clone(m.Answer), WithoutOPT(m.Extra)
 	for _, rr := range answer {
 		// The other family has ready endpoints, whose share is now another.
-		rr.(*dns.SRV).Weight = 100
+		if srv, ok := rr.(*dns.SRV); ok {
+			srv.Weight = 100
+		}
 	}
 	for _, e := range x.service.has(Draining) {
 		target := e.Called(x.podNames()) + "." + x.tail
@@ -622,8 +624,8 @@ func dropUnnamedPorts(x *Comparison, m *dns.Msg) {
 		return
 	}
 	left := x.keep(m, func(rr dns.RR) bool {
-		srv := rr.(*dns.SRV)
-		return slices.ContainsFunc(x.service.Endpoints, func(e Endpoint) bool {
+		srv, ok := rr.(*dns.SRV)
+		return !ok || slices.ContainsFunc(x.service.Endpoints, func(e Endpoint) bool {
 			isTarget := strings.HasPrefix(srv.Target, e.Called(x.podNames())+".") || strings.HasPrefix(srv.Target, e.Pod+".")
 			return isTarget && slices.ContainsFunc(e.Ports, func(p Port) bool { return p.Name != "" && p.Number == int32(srv.Port) })
 		})
