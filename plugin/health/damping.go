@@ -60,9 +60,13 @@ func (p *Past) flap(d Damping, now time.Time) bool {
 	return true
 }
 
-// forgotten tells whether the penalty does not matter any more.
+// forgotten tells whether the penalty does not matter any more. It does while the
+// Pod is damped: the half-life may have become shorter since that began.
 func (p *Past) forgotten(d Damping, now time.Time) bool {
-	return p.Penalty == 0 || d.Mode == DampingOff || decayed(p.Penalty, now.Sub(p.At), d.HalfLife) < forgetBelow
+	if p.Penalty == 0 || d.Mode == DampingOff {
+		return true
+	}
+	return !now.Before(p.Until) && decayed(p.Penalty, now.Sub(p.At), d.HalfLife) < forgetBelow
 }
 
 // History remembers the Pods of one Service, of both address families. It holds

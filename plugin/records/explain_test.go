@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/k8s-endpoints/k8s_endpoints/plugin/health"
 )
 
 func TestAnExplanationIsBounded(t *testing.T) {
@@ -33,5 +35,28 @@ func TestAnExplanationIsBounded(t *testing.T) {
 	}
 	if got := lines[len(lines)-1]; !strings.HasPrefix(got, "and 99") || !strings.HasSuffix(got, " more endpoints") {
 		t.Errorf("the last line is %q", got)
+	}
+}
+
+// An annotation may change the half-life of what is damped. No slice changes then.
+func TestADampedPodIsExplainedAfterItsHalfLifeHasBecomeShorter(t *testing.T) {
+	damping := func(halfLife time.Duration) Options {
+		return Options{Explain: true, Policy: health.Policy{Damping: health.Damping{Mode: health.DampingOn, HalfLife: halfLife}}}
+	}
+	c := newCourse(damping(health.DefaultHalfLife))
+	c.report(pods(1, 5, ready)...)
+	for range 3 {
+		c.report(append(pods(2, 4, ready), pod(1, down))...)
+		c.pass(5 * time.Second)
+		c.report(pods(1, 5, ready)...)
+	}
+	c.expect(t, "after three flaps", "4 good, 1 damped")
+	c.pass(time.Minute)
+	c.options = damping(10 * time.Second)
+	for range 2 {
+		lines := explained(t, c.turn())
+		if !slices.ContainsFunc(lines, func(line string) bool { return strings.Contains(line, "it flapped, and is damped until ") }) {
+			t.Errorf("got %q", lines)
+		}
 	}
 }
