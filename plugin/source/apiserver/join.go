@@ -235,6 +235,8 @@ func (j *join) take(s *stream, o *object, force bool) {
 	j.extras.held(s, o.key)
 	delete(s.table.leaving, o.key)
 	switch {
+	case o.unchanged && o.version != rec.version:
+		// Another stream has taken up another state since: that stays.
 	case !known || force || o.version > rec.version:
 		rec.version, rec.filtered = o.version, s.filtered()
 		// What was outside for a moment may have been of another type there.

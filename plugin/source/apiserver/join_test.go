@@ -583,6 +583,21 @@ func TestARelistReadsOnlyWhatHasChanged(t *testing.T) {
 	sc.end()
 }
 
+// While a list is read that shows a store which was put back, another stream may
+// have gone on with that store.
+func TestARelistLeavesAloneWhatAnotherStreamHasTakenMeanwhile(t *testing.T) {
+	sc := newScene(t)
+	sc.listNothing()
+	sc.list(sc.main, 5, slice("s", "a", 2), slice("t", "a", 3))
+	sc.must(sc.main.Bookmark("50"))
+	small, err := sc.main.Transformer()(sc.given(slice("s", "a", 2)))
+	sc.must(err)
+	sc.add(sc.other, handMade("s", "a", 6))
+	sc.must(sc.main.Replace([]any{small, sc.given(slice("t", "a", 1))}, "5"))
+	sc.want("slice n/s of a at 6, slice n/t of a at 1")
+	sc.end()
+}
+
 func inNamespaceOf(s *discoveryv1.EndpointSlice, namespace string) *discoveryv1.EndpointSlice {
 	s.Namespace = namespace
 	return s

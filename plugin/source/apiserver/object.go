@@ -26,8 +26,11 @@ type object struct {
 	// matches is false for an object that does not belong to the stream that it
 	// came in: a delete without the word.
 	matches bool
+	// unchanged is true for what a list shows in the version that its stream holds:
+	// only the name of that is read.
+	unchanged bool
 	// One of these is set where matches is true, save for a Namespace, and for
-	// what a list shows unchanged.
+	// what is unchanged.
 	service *model.Service
 	slice   *model.Slice
 	refused error

@@ -154,7 +154,7 @@ func (s *stream) Transformer() cache.TransformFunc {
 func (s *stream) listedObject(obj any) *object {
 	if api, ok := obj.(metav1.Object); ok {
 		if o := newObject(api); s.join.holds(s, o) {
-			o.matches = true
+			o.matches, o.unchanged = true, true
 			return o
 		}
 	}
