@@ -1,11 +1,13 @@
 package apiserver
 
 import (
+	"errors"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus/testutil"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
 func TestAgeOfTheLastEvent(t *testing.T) {
@@ -63,6 +65,36 @@ func TestFirstListIsNoRelist(t *testing.T) {
 	sc.list(sc.main, 3)
 	if n := count() - before; n != 1 {
 		t.Errorf("the second list counts as %v relists", n)
+	}
+}
+
+func TestAStreamIsUpOnlyWhereItIsWatched(t *testing.T) {
+	failure := errors.New("forbidden")
+	list := func(r *requests) { _, _ = r.ListWithContext(t.Context(), metav1.ListOptions{}) }
+	replace := func(r *requests) { _ = r.stream.Replace(nil, "7") }
+	watch := func(r *requests) { _, _ = r.WatchWithContext(t.Context(), metav1.ListOptions{}) }
+	for _, row := range []struct {
+		name    string
+		answers answers
+		events  []func(r *requests)
+		up      bool
+	}{
+		{"before its list", answers{}, nil, false},
+		{"a list and a watch", answers{}, []func(*requests){list, replace, watch}, true},
+		{"a list and a watch that is refused", answers{plain: failure}, []func(*requests){list, replace, watch}, false},
+		{"a list and a watch that is closed before the answer", answers{empty: true}, []func(*requests){list, replace, watch}, false},
+		{"a list again after a watch that is refused", answers{plain: failure}, []func(*requests){list, replace, watch, list, replace}, false},
+	} {
+		sc := newScene(t)
+		r := newRequests(sc.headless, row.answers.listWatch(), noWait)
+		for _, do := range row.events {
+			do(r)
+		}
+		streams := newStreamCollector()
+		streams.enter(sc.headless)
+		if got := streams.worst()[servicesHeadless].up; got != row.up {
+			t.Errorf("%s: it is up: %v, want %v", row.name, got, row.up)
+		}
 	}
 }
 

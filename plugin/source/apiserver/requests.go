@@ -158,6 +158,7 @@ func (r *requests) ended(after time.Duration) {
 }
 
 func (r *requests) failed(err error) {
+	r.stream.lost()
 	// An expired resource version is no failure: a list follows.
 	if apierrors.IsResourceExpired(err) || apierrors.IsGone(err) {
 		return

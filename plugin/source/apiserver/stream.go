@@ -39,8 +39,8 @@ type stream struct {
 	newest uint64
 	listed bool
 	closed bool
-	// away means that the watch is over and the next one not open yet, regained
-	// when one last was opened after another.
+	// away means that the watch is over and the next one not open yet, or that the
+	// first one failed; regained is when one last was opened after that.
 	away     bool
 	regained time.Time
 }
@@ -186,8 +186,8 @@ func (s *stream) restored() {
 	s.connection.restored()
 }
 
-// lost notes that a watch is over: what happens is not seen until the next one
-// is open.
+// lost notes that a watch is over, or could not be opened: what happens is not seen
+// until the next one is open.
 func (s *stream) lost() { s.join.lose(s) }
 
 // silent notes that a watch was given up because nothing came. That is logged
