@@ -197,6 +197,9 @@ func TestRequestsWaitAfterTrouble(t *testing.T) {
 		{"at first nothing is waited for", func(*requests) {}, false},
 		{"a failure is waited after", func(r *requests) { r.failed(errors.New("forbidden")) }, true},
 		{"an expired version is not", func(r *requests) { r.failed(errExpired) }, false},
+		{"one that expired again right after the list is", func(r *requests) { r.failed(errExpired); r.failed(errExpired) }, true},
+		{"one that expired again after a watch is not",
+			func(r *requests) { r.failed(errExpired); r.ended(steadyTime); r.failed(errExpired) }, false},
 		{"a watch that lasted is not", func(r *requests) { r.ended(steadyTime) }, false},
 		{"a watch that did not last is", func(r *requests) { r.ended(steadyTime - 1) }, true},
 	}

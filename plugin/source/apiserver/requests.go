@@ -35,9 +35,10 @@ type requests struct {
 	retry, pace wait.Backoff
 
 	// mu guards the rest. troubled tells that the last request failed or its watch
-	// did not last, settled that a watch has lasted.
-	mu                sync.Mutex
-	troubled, settled bool
+	// did not last, settled that a watch has lasted, and expired that the resource
+	// version had when a watch was last to be opened.
+	mu                         sync.Mutex
+	troubled, settled, expired bool
 }
 
 var _ cache.ListerWatcherWithContext = (*requests)(nil)
@@ -146,6 +147,7 @@ func (r *requests) ended(after time.Duration) {
 	r.stream.lost()
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	r.expired = false
 	if after >= steadyTime {
 		r.settled = true
 		r.stream.connection.settled()
@@ -159,13 +161,17 @@ func (r *requests) ended(after time.Duration) {
 
 func (r *requests) failed(err error) {
 	r.stream.lost()
-	// An expired resource version is no failure: a list follows.
-	if apierrors.IsResourceExpired(err) || apierrors.IsGone(err) {
+	expired := apierrors.IsResourceExpired(err) || apierrors.IsGone(err)
+	r.mu.Lock()
+	first := expired && !r.expired
+	r.expired = expired
+	r.troubled = r.troubled || !first
+	r.mu.Unlock()
+	// An expired resource version is no failure: a list follows, at once. That of
+	// the list must not have expired too.
+	if first {
 		return
 	}
-	r.mu.Lock()
-	r.troubled = true
-	r.mu.Unlock()
 	watchErrors.WithLabelValues(r.stream.query.name).Inc()
 	r.stream.connection.failed(withoutURL(err))
 }

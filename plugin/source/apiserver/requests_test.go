@@ -73,6 +73,8 @@ func TestConnectionIsLostAndRestored(t *testing.T) {
 			answers{streaming: apierrors.NewBadRequest("what")}, false, []func(*requests){streamingList}, false},
 		{"an expired resource version is no loss",
 			answers{plain: apierrors.NewResourceExpired("too old")}, false, []func(*requests){plainWatch}, false},
+		{"one that expired again right after the list is",
+			answers{plain: apierrors.NewResourceExpired("too old")}, false, []func(*requests){plainWatch, plainList, replace, plainWatch}, true},
 		{"a connection that is closed before the answer is a loss",
 			answers{empty: true}, false, []func(*requests){plainWatch}, true},
 		{"a streaming list that is closed before the answer does not restore it",
