@@ -255,6 +255,7 @@ func (h *handler) reverse(q *query) *dns.Msg {
 	if len(m.Answer) == 0 && !m.Truncated {
 		return nil
 	}
+	shareTTL(m.Answer)
 	return m
 }
 

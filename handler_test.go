@@ -348,6 +348,33 @@ func TestAServicesOwnLimits(t *testing.T) {
 	}
 }
 
+// The records of one name and type have one TTL (RFC 2181, section 5.2).
+func TestServicesThatShareAnAddressShareTheLeastTTL(t *testing.T) {
+	for _, row := range []struct {
+		name     string
+		db, twin string
+		want     uint32
+	}{
+		{"neither says anything", "", "", 5},
+		{"one wants less", "3", "", 3},
+		{"one wants more", "30", "", 5},
+		{"both say something", "30", "10", 10},
+	} {
+		s := testStanza()
+		s.settings.annotations = annotationNames
+		changes := testChanges()
+		for at, ttl := range map[int]string{0: row.db, 2: row.twin} {
+			if ttl != "" {
+				changes[at].Service.Annotations = map[string]string{"ttl": ttl}
+			}
+		}
+		m := serve(t, testHandler(s, changes), new(dns.Msg).SetQuestion("1.0.0.10.in-addr.arpa.", dns.TypePTR))
+		if len(m.Answer) != 2 || m.Answer[0].Header().Ttl != row.want || m.Answer[1].Header().Ttl != row.want {
+			t.Errorf("%s: got %v, want the TTL %d", row.name, m.Answer, row.want)
+		}
+	}
+}
+
 func TestReadyIsToldByTheCache(t *testing.T) {
 	h := newHandler(testStanza())
 	if h.Ready() {

@@ -145,3 +145,15 @@ func under(labels, zone string) string {
 func header(owner string, rrtype uint16, ttl uint32) dns.RR_Header {
 	return dns.RR_Header{Name: owner, Rrtype: rrtype, Class: dns.ClassINET, Ttl: ttl}
 }
+
+// shareTTL gives records of one name and type the least of their TTLs: all have to
+// have the same (RFC 2181, section 5.2).
+func shareTTL(rrs []dns.RR) {
+	least := uint32(maxTTL)
+	for _, rr := range rrs {
+		least = min(least, rr.Header().Ttl)
+	}
+	for _, rr := range rrs {
+		rr.Header().Ttl = least
+	}
+}
