@@ -20,6 +20,8 @@ func TestManifestsThatWouldTakeTooMuchAreRefused(t *testing.T) {
 			"a.yaml:1: a document of more than 2000000 values; make several of it, or write it as JSON"},
 		{"a YAML document of too many short lines, the second one", "a.yaml", append([]byte("# first\n---\n"), bytes.Repeat([]byte("-\n"), maxValues)...),
 			"a.yaml:2: a document of more than 2000000 values; make several of it, or write it as JSON"},
+		{"a YAML document of too many keys that look like the end of one", "a.yaml", bytes.Repeat([]byte("---a: b\n"), half+1),
+			"a.yaml:1: a document of more than 2000000 values; make several of it, or write it as JSON"},
 		{"a JSON object of too many values", "a.json",
 			fmt.Appendf(nil, `{"apiVersion":"discovery.k8s.io/v1","kind":"EndpointSlice","endpoints":[%s{}]}`, bytes.Repeat([]byte("{},"), half)),
 			"a.json:1: an object of more than 2000000 values"},

@@ -62,7 +62,7 @@ func crowdedDocument(data []byte) (line int) {
 	start, values, n := 1, 0, 0
 	for text := range bytes.Lines(data) {
 		n++
-		if bytes.HasPrefix(text, []byte("---")) {
+		if isMark(text) {
 			start, values = n, 0
 		}
 		if values += countValues(text) + 1; values > maxValues {
@@ -70,6 +70,12 @@ func crowdedDocument(data []byte) (line int) {
 		}
 	}
 	return 0
+}
+
+// isMark tells whether a document begins with a line: "---a" is text.
+func isMark(line []byte) bool {
+	rest, ok := bytes.CutPrefix(line, []byte("---"))
+	return ok && (len(rest) == 0 || bytes.IndexByte([]byte(" \t\r\n"), rest[0]) >= 0)
 }
 
 // countValues returns about how many values begin in a text besides the first,
