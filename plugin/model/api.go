@@ -127,8 +127,11 @@ func target(externalName string) (string, netip.Addr, error) {
 	return name + ".", netip.Addr{}, nil
 }
 
+// servicePorts takes each name once: an answer has one record of it, whatever a
+// manifest says.
 func servicePorts(ports []corev1.ServicePort) ([]Port, error) {
 	var named []Port
+	known := make(map[string]bool)
 	for _, p := range ports {
 		if p.Name == "" {
 			continue
@@ -137,6 +140,10 @@ func servicePorts(ports []corev1.ServicePort) ([]Port, error) {
 		if err != nil {
 			return nil, err
 		}
+		if known[port.Name] {
+			return nil, fmt.Errorf("two ports have the name %q", port.Name)
+		}
+		known[port.Name] = true
 		named = append(named, port)
 	}
 	return named, nil

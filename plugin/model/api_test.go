@@ -80,9 +80,9 @@ func TestNewServiceRefusesWhatAnAPIServerWould(t *testing.T) {
 	named := func(namespace, name string) *corev1.Service {
 		return &corev1.Service{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name}, Spec: corev1.ServiceSpec{ClusterIP: "None"}}
 	}
-	portOf := func(p corev1.ServicePort) *corev1.Service {
+	portOf := func(all ...corev1.ServicePort) *corev1.Service {
 		s := external("example.org")
-		s.Spec.Ports = []corev1.ServicePort{p}
+		s.Spec.Ports = all
 		return s
 	}
 	port := portOf(corev1.ServicePort{Name: "sql", Port: 70000})
@@ -105,6 +105,7 @@ func TestNewServiceRefusesWhatAnAPIServerWould(t *testing.T) {
 		{"a port number beyond 65535", port, "port number 70000 is not in 1 to 65535"},
 		{"a port number of 0", portOf(corev1.ServicePort{Name: "sql"}), "port number 0 is not in 1 to 65535"},
 		{"a port name that is no label", portOf(corev1.ServicePort{Name: "_sql", Port: 1}), `port name "_sql" is not a DNS label`},
+		{"two ports of one name", portOf(corev1.ServicePort{Name: "sql", Port: 1}, corev1.ServicePort{Name: "SQL", Protocol: "UDP", Port: 2}), `two ports have the name "sql"`},
 		{"a label with an escaped byte", named("default", "a\\000b"), `the Service name "a\\000b" is not a DNS label`},
 		{"a name of a megabyte is not repeated whole", named("default", strings.Repeat("a", 1<<20)), `aaaa" is not a DNS label`},
 		{"an external name of a megabyte", external(strings.Repeat("a.", 1<<19)), "has 1048575 bytes; a domain name has at most 253"},

@@ -3,6 +3,7 @@ package model
 import (
 	"fmt"
 	"reflect"
+	"strings"
 	"testing"
 	"time"
 
@@ -44,13 +45,14 @@ func drawServiceObject(t *rapid.T) *corev1.Service {
 	obj.Spec.ExternalName = rapid.SampledFrom([]string{
 		"example.org", "Example.org.", "_a._b.example.org", "192.0.2.1", "192.0.2.1.", "2001:db8::1", "::ffff:192.0.2.1",
 	}).Draw(t, "external name")
-	for range rapid.IntRange(0, 3).Draw(t, "ports") {
-		obj.Spec.Ports = append(obj.Spec.Ports, corev1.ServicePort{
+	ports := rapid.Custom(func(t *rapid.T) corev1.ServicePort {
+		return corev1.ServicePort{
 			Name:     rapid.OneOf(rapid.Just(""), drawnLabels).Draw(t, "port"),
 			Protocol: drawnProtocols.Draw(t, "protocol"),
 			Port:     drawnPorts.Draw(t, "number"),
-		})
-	}
+		}
+	})
+	obj.Spec.Ports = rapid.SliceOfNDistinct(ports, 0, 3, func(p corev1.ServicePort) string { return strings.ToLower(p.Name) }).Draw(t, "ports")
 	return obj
 }
 
