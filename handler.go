@@ -63,8 +63,14 @@ func (h *handler) ServeDNS(ctx context.Context, w dns.ResponseWriter, r *dns.Msg
 	if m == nil {
 		return plugin.NextOrFailure(pluginName, h.next, ctx, w, r)
 	}
-	h.counters.count(ctx, r.Question[0].Qtype, m)
-	if err := w.WriteMsg(m); err != nil {
+	qtype := r.Question[0].Qtype
+	h.counters.count(ctx, qtype, m)
+	err := w.WriteMsg(m)
+	// What does not fit is in the end the server's to tell.
+	if m.Truncated {
+		h.counters.countTruncated(ctx, qtype)
+	}
+	if err != nil {
 		return dns.RcodeServerFailure, err
 	}
 	return dns.RcodeSuccess, nil

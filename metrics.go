@@ -255,12 +255,11 @@ func (c *counters) count(ctx context.Context, qtype uint16, m *dns.Msg) {
 		first.Inc()
 		s.answers[t][r].Store(&first)
 	}
-	if m.Truncated {
-		s.countTruncated(t)
-	}
 }
 
-func (s *serverCounters) countTruncated(t int) {
+func (c *counters) countTruncated(ctx context.Context, qtype uint16) {
+	s := c.of(metrics.WithServer(ctx))
+	t := typeIndex(qtype)
 	if counter := s.truncated[t].Load(); counter != nil {
 		(*counter).Inc()
 		return

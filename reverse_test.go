@@ -4,12 +4,14 @@ import (
 	"fmt"
 	"testing"
 
+	"github.com/coredns/coredns/plugin/pkg/dnstest"
 	"github.com/coredns/coredns/plugin/test"
 	"github.com/coredns/coredns/request"
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/model"
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/records"
 
 	"github.com/miekg/dns"
+	"github.com/prometheus/client_golang/prometheus/testutil"
 )
 
 func TestAnAddressThatManyServicesShare(t *testing.T) {
@@ -45,6 +47,40 @@ func TestAnAddressThatManyServicesShare(t *testing.T) {
 		}
 		if len(first) < 2 {
 			t.Errorf("%d bytes, TCP %v: always the same come first", c.size, c.tcp)
+		}
+	}
+}
+
+// Names that differ in more than their first label take more than the least that
+// was reckoned with: then it is the server that finds that not all fit.
+func TestWhatTheServerLeavesOutCountsAsTruncated(t *testing.T) {
+	var changes []model.Change
+	for i := range 20 {
+		namespace := fmt.Sprintf("a-namespace-of-some-length-%d", i)
+		changes = append(changes, headlessService(namespace, "db"), readySlice(namespace, "db", "db-1", "10.0.0.1"))
+	}
+	h := testHandler(testStanza(), changes)
+	counted := func(do func()) float64 {
+		counter := truncatedTotal.WithLabelValues("", "PTR")
+		before := testutil.ToFloat64(counter)
+		do()
+		return testutil.ToFloat64(counter) - before
+	}
+	for _, row := range []struct {
+		size uint16
+		want float64
+	}{{512, 1}, {700, 1}, {4096, 0}} {
+		r := new(dns.Msg).SetQuestion("1.0.0.10.in-addr.arpa.", dns.TypePTR).SetEdns0(row.size, false)
+		var m *dns.Msg
+		n := counted(func() {
+			w := dnstest.NewRecorder(&test.ResponseWriter{})
+			if _, err := h.ServeDNS(t.Context(), request.NewScrubWriter(r, w), r); err != nil {
+				t.Fatal(err)
+			}
+			m = w.Msg
+		})
+		if n != row.want || m.Truncated != (row.want > 0) {
+			t.Errorf("%d bytes: %d records, truncated %v, counted %v times", row.size, len(m.Answer), m.Truncated, n)
 		}
 	}
 }
