@@ -111,6 +111,7 @@ func (c *cache) serves(namespace string) bool {
 // Apply implements source.Receiver.
 func (c *cache) Apply(changes []model.Change) {
 	c.mu.Lock()
+	namespaces := make(map[string]struct{})
 	for _, change := range changes {
 		switch {
 		case change.Service != nil:
@@ -119,8 +120,10 @@ func (c *cache) Apply(changes []model.Change) {
 			c.applySlice(change.Slice, change.Removed)
 		default:
 			c.applyNamespace(change.Namespace, change.Removed)
+			namespaces[change.Namespace] = struct{}{}
 		}
 	}
+	c.changedIn(namespaces)
 	c.mu.Unlock()
 	c.wakeUp()
 }
@@ -192,8 +195,16 @@ func (c *cache) applyNamespace(namespace string, removed bool) {
 		c.exposed[namespace] = true
 	}
 	objects.WithLabelValues("namespace").Add(float64(len(c.exposed) - before))
+}
+
+// changedIn takes note of the Services in namespaces that changed, all at once: a
+// first list, and a snapshot, may have thousands of both.
+func (c *cache) changedIn(namespaces map[string]struct{}) {
+	if len(namespaces) == 0 {
+		return
+	}
 	for key := range c.services {
-		if key.Namespace == namespace {
+		if _, changed := namespaces[key.Namespace]; changed {
 			c.dirty[key] = struct{}{}
 		}
 	}

@@ -150,6 +150,19 @@ func TestOnlySelectedNamespacesAreExposed(t *testing.T) {
 	}
 }
 
+func TestNamespacesThatChangeTogether(t *testing.T) {
+	c := newCache(settings{}, true)
+	c.Apply([]model.Change{headlessService("a", "db"), headlessService("b", "db"), headlessService("c", "db"), {Namespace: "a"}, {Namespace: "c"}})
+	c.publish()
+	c.Apply([]model.Change{{Namespace: "a", Removed: true}, headlessService("b", "web"), {Namespace: "b"}, {Namespace: "a"}, {Namespace: "c", Removed: true}})
+	c.publish()
+	for key, want := range map[string]bool{"db.a": true, "db.b": true, "web.b": true, "db.c": false} {
+		if served := c.set(key) != nil; served != want {
+			t.Errorf("%s is served: %v, want %v", key, served, want)
+		}
+	}
+}
+
 func TestSyncedComesAfterTheStateIsPublished(t *testing.T) {
 	c := newTestCache()
 	c.Apply([]model.Change{headlessService("default", "db"), readySlice("default", "db", "db-1", "10.0.0.1")})
