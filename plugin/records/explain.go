@@ -30,7 +30,7 @@ func (s *Set) note(q *Question, outcome Outcome) string {
 	case ofService && q.Type == dns.TypeAAAA && outcome != NoName:
 		return s.noteAddresses(q, family6)
 	case ofService && outcome == NoName, q.Type == dns.TypeSRV && (ofService || q.Name.Kind == name.Port):
-		if text := s.noteFamily(s.populated()); text != "" {
+		if text := s.noteFamily(s.betterFamily()); text != "" {
 			return text
 		}
 	}
@@ -74,12 +74,24 @@ func noteExternal(service *model.Service, q *Question, outcome Outcome) string {
 	return ""
 }
 
-// populated is the family that has endpoints, IPv4 where both have.
-func (s *Set) populated() int {
-	if s.counts[family4] == [health.Tiers]int32{} {
+// betterFamily is the family that has the better endpoints, IPv4 where they are
+// alike.
+func (s *Set) betterFamily() int {
+	if s.bestTier(family6) < s.bestTier(family4) {
 		return family6
 	}
 	return family4
+}
+
+// bestTier is the best tier that a family has endpoints in, beyond all tiers where
+// it has none.
+func (s *Set) bestTier(family int) int {
+	for tier, n := range s.counts[family] {
+		if n > 0 {
+			return tier
+		}
+	}
+	return health.Tiers
 }
 
 // noteFamily says what is wrong with the endpoints of a family.

@@ -855,6 +855,29 @@ func TestNotes(t *testing.T) {
 	}
 }
 
+// SRV records are of both families.
+func TestANoteOfSRVRecordsIsOfTheBetterFamily(t *testing.T) {
+	for _, row := range []struct {
+		name      string
+		four, six model.Conditions
+		want      string
+	}{
+		{"one starts, the other is good", down, ready, ""},
+		{"one is good, the other starts", ready, down, ""},
+		{"one drains, the other is good", draining, ready, ""},
+		{"one starts, the other drains", down, draining, "draining endpoints only"},
+		{"both drain", draining, draining, "draining endpoints only"},
+	} {
+		c := newCourse(Options{})
+		set := c.turn(c.state("four", []model.Port{sql}, pod(1, row.four)), c.state("six", []model.Port{sql}, pod6(2, row.six)))
+		for _, text := range []string{"db.default.svc.cluster.local.", "_sql._tcp.db.default.svc.cluster.local."} {
+			if a, note := noted(set, text, dns.TypeSRV); a.Outcome != Found || note != row.want {
+				t.Errorf("%s: %s: %d records and the note %q, want %q", row.name, text, len(a.Records), note, row.want)
+			}
+		}
+	}
+}
+
 // What a client gets less than it could expect, it is told why.
 func TestEveryNegativeAnswerHasANote(t *testing.T) {
 	conditions := rapid.SampledFrom([]model.Conditions{ready, down, draining, dying})
