@@ -249,6 +249,11 @@ func sum(a, b [6]float64) [6]float64 {
 // observedLatencies counts those of Services with a selector.
 func observedLatencies(t *testing.T) uint64 {
 	t.Helper()
+	return latencies(t).GetSampleCount()
+}
+
+func latencies(t *testing.T) *dto.Histogram {
+	t.Helper()
 	var m dto.Metric
 	h, err := programmingDuration.GetMetricWithLabelValues("headless_with_selector")
 	if err != nil {
@@ -257,7 +262,20 @@ func observedLatencies(t *testing.T) uint64 {
 	if err := h.(interface{ Write(*dto.Metric) error }).Write(&m); err != nil {
 		t.Fatal(err)
 	}
-	return m.GetHistogram().GetSampleCount()
+	return m.GetHistogram()
+}
+
+// The clock of who noted the change may be ahead. A histogram whose sum goes down
+// looks like a restart.
+func TestNoLatencyIsBelowZero(t *testing.T) {
+	service := headlessService("default", "db")
+	service.Service.HasSelector = true
+	before := latencies(t)
+	observeLatency([]job{{object: service.Service, triggered: time.Now().Add(time.Hour)}})
+	after := latencies(t)
+	if after.GetSampleCount() != before.GetSampleCount()+1 || after.GetSampleSum() != before.GetSampleSum() {
+		t.Errorf("from %d with the sum %v to %d with %v", before.GetSampleCount(), before.GetSampleSum(), after.GetSampleCount(), after.GetSampleSum())
+	}
 }
 
 // Two streams bring them, in any order.

@@ -187,7 +187,8 @@ func observeLatency(jobs []job) {
 		if j.object.HasSelector {
 			kind = "headless_with_selector"
 		}
-		programmingDuration.WithLabelValues(kind).Observe(time.Since(j.triggered).Seconds())
+		// The clock of who noted the change may be ahead of ours.
+		programmingDuration.WithLabelValues(kind).Observe(max(0, time.Since(j.triggered).Seconds()))
 	}
 }
 
