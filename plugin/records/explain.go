@@ -3,6 +3,7 @@ package records
 import (
 	"fmt"
 	"net/netip"
+	"slices"
 	"strings"
 	"time"
 
@@ -77,21 +78,23 @@ func noteExternal(service *model.Service, q *Question, outcome Outcome) string {
 // betterFamily is the family that has the better endpoints, IPv4 where they are
 // alike.
 func (s *Set) betterFamily() int {
-	if s.bestTier(family6) < s.bestTier(family4) {
+	if s.rank(family6) < s.rank(family4) {
 		return family6
 	}
 	return family4
 }
 
-// bestTier is the best tier that a family has endpoints in, beyond all tiers where
-// it has none.
-func (s *Set) bestTier(family int) int {
-	for tier, n := range s.counts[family] {
-		if n > 0 {
-			return tier
-		}
+// rank is the best tier that a family has endpoints in, behind all those of a
+// family in the Service name where none of them is.
+func (s *Set) rank(family int) int {
+	rank := slices.IndexFunc(s.counts[family][:], func(n int32) bool { return n > 0 })
+	if rank < 0 {
+		rank = health.Tiers
 	}
-	return health.Tiers
+	if s.name[family].n == 0 {
+		rank += health.Tiers + 1
+	}
+	return rank
 }
 
 // noteFamily says what is wrong with the endpoints of a family.

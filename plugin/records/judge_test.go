@@ -878,6 +878,15 @@ func TestANoteOfSRVRecordsIsOfTheBetterFamily(t *testing.T) {
 	}
 }
 
+func TestANoteOfSRVRecordsIsOfTheFamilyThatHasAny(t *testing.T) {
+	c := newCourse(Options{Policy: health.Policy{FailOpen: 50, Fallback: health.FallbackNone}})
+	c.turn(c.state("four", []model.Port{sql}, pod(1, draining)), c.state("six", []model.Port{sql}, pod6(2, ready)))
+	a, note := noted(c.turn(c.state("six", []model.Port{sql}, pod6(2, down))), "db.default.svc.cluster.local.", dns.TypeSRV)
+	if a.Outcome != Found || note != "fail open: 0 of 1 serving" {
+		t.Errorf("%d records and the note %q", len(a.Records), note)
+	}
+}
+
 // What a client gets less than it could expect, it is told why.
 func TestEveryNegativeAnswerHasANote(t *testing.T) {
 	conditions := rapid.SampledFrom([]model.Conditions{ready, down, draining, dying})
