@@ -347,13 +347,18 @@ func (c *cache) publish() {
 	}
 	c.swap(&b)
 	observeLatency(jobs)
-	if complete && !c.synced.Load() {
+	if !complete {
+		return
+	}
+	first := !c.synced.Load()
+	if first {
 		c.modified.Store(time.Now().Unix())
 		c.synced.Store(true)
-		close(c.ready)
 	}
-	if complete {
-		c.nowCurrent()
+	// Before who waits for the first state goes on: a reload may be next.
+	c.nowCurrent()
+	if first {
+		close(c.ready)
 	}
 }
 
