@@ -36,6 +36,8 @@ type Cluster struct {
 	ports         ports
 	tokens        map[User]string
 	clients       kubernetes.Interface
+	// moreControllers are those of this Cluster alone.
+	moreControllers []string
 
 	etcd *process.Process
 
@@ -52,25 +54,29 @@ var errPortTaken = errors.New("another process took the port")
 // starts it, and returns when the API server is ready, the namespace default
 // is there, and the controllers work. An error carries the end of the log of
 // the process that failed. The caller calls Stop.
-func Start(ctx context.Context) (*Cluster, error) {
+//
+// Only the controllers that most tests need run, and those named here, such as
+// deployment-controller, by the names that kube-controller-manager gives them.
+func Start(ctx context.Context, moreControllers ...string) (*Cluster, error) {
 	programs, err := Binaries(ctx)
 	if err != nil {
 		return nil, err
 	}
 	for range startAttempts {
 		var c *Cluster
-		if c, err = startOnce(ctx, programs); !errors.Is(err, errPortTaken) {
+		if c, err = startOnce(ctx, programs, moreControllers...); !errors.Is(err, errPortTaken) {
 			return c, err
 		}
 	}
 	return nil, err
 }
 
-// New starts a Cluster for one test. It is stopped when the test ends; the
-// logs of a test that failed show the end of those of the control plane.
-func New(t testing.TB) *Cluster {
+// New starts a Cluster for one test, as Start does. It is stopped when the test
+// ends; the logs of a test that failed show the end of those of the control
+// plane.
+func New(t testing.TB, moreControllers ...string) *Cluster {
 	t.Helper()
-	c, err := Start(t.Context())
+	c, err := Start(t.Context(), moreControllers...)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -85,14 +91,14 @@ func New(t testing.TB) *Cluster {
 	return c
 }
 
-func startOnce(ctx context.Context, programs string) (_ *Cluster, err error) {
+func startOnce(ctx context.Context, programs string, moreControllers ...string) (_ *Cluster, err error) {
 	ctx, cancel := context.WithTimeout(ctx, startLimit)
 	defer cancel()
 	dir, err := os.MkdirTemp("", "k8s_endpoints-cluster-")
 	if err != nil {
 		return nil, err
 	}
-	c := &Cluster{dir: dir, programs: programs, tokens: newTokens()}
+	c := &Cluster{dir: dir, programs: programs, tokens: newTokens(), moreControllers: moreControllers}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, c.Stop())

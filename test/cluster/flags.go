@@ -2,6 +2,7 @@ package cluster
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/k8s-endpoints/k8s_endpoints/test/cluster/loopback"
@@ -64,7 +65,7 @@ func (c *Cluster) apiServerFlags() []string {
 func (c *Cluster) controllersFlags(kubeconfig string) []string {
 	return []string{
 		"--kubeconfig=" + kubeconfig,
-		"--controllers=" + strings.Join(controllers, ","),
+		"--controllers=" + strings.Join(slices.Concat(controllers, c.moreControllers), ","),
 		"--leader-elect=false",
 		"--secure-port=0",
 		"--kube-api-qps=1000",
