@@ -40,6 +40,13 @@ func parse(t *testing.T, manifest []byte) (all objects) {
 	}
 }
 
+func readManifest(t *testing.T, file string) objects {
+	t.Helper()
+	text, err := os.ReadFile(file)
+	must(t, err)
+	return parse(t, text)
+}
+
 // only decodes the one object of a kind into o.
 func (all objects) only(t *testing.T, kind string, o any) {
 	t.Helper()
