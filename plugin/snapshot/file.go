@@ -7,6 +7,7 @@ import (
 	"iter"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/model"
@@ -26,23 +27,39 @@ func CheckPath(path string) error {
 	if !info.IsDir() {
 		return fmt.Errorf("%s is not a directory", dir)
 	}
-	probe, err := os.CreateTemp(dir, temporary(path))
+	probe, err := createTemporary(path)
 	if err != nil {
 		return fmt.Errorf("cannot write to the directory %s: %w", dir, err)
 	}
 	return errors.Join(probe.Close(), os.Remove(probe.Name()))
 }
 
-// temporary is the pattern of the names of files that are to become path.
-func temporary(path string) string { return "." + filepath.Base(path) + ".*.tmp" }
+// temporarySuffix ends the names of files that are to become a snapshot.
+const temporarySuffix = ".tmp"
+
+// temporaryPrefix begins the names of files that are to become path.
+func temporaryPrefix(path string) string { return "." + filepath.Base(path) + "." }
+
+// createTemporary makes a file that is to become path. The last star is the one
+// that counts, so path may have some.
+func createTemporary(path string) (*os.File, error) {
+	return os.CreateTemp(filepath.Dir(path), temporaryPrefix(path)+"*"+temporarySuffix)
+}
+
+// isTemporary tells whether createTemporary gives such a name for path. With a
+// dot in place of the star, the file is to become another one, such as path.old.
+func isTemporary(name, path string) bool {
+	rest, ours := strings.CutPrefix(name, temporaryPrefix(path))
+	random, temporary := strings.CutSuffix(rest, temporarySuffix)
+	return ours && temporary && random != "" && !strings.Contains(random, ".")
+}
 
 // Save writes a file that only its owner can read, and puts it at path in one
 // step: there is the old content or the new one, also after a crash. Where it
 // fails, the old file stays.
 func Save(path string, h Header, objects iter.Seq[model.Change]) (err error) {
-	dir := filepath.Dir(path)
 	removeLeft(path)
-	f, err := os.CreateTemp(dir, temporary(path))
+	f, err := createTemporary(path)
 	if err != nil {
 		return err
 	}
@@ -64,7 +81,7 @@ func Save(path string, h Header, objects iter.Seq[model.Change]) (err error) {
 	if err := os.Rename(f.Name(), path); err != nil {
 		return err
 	}
-	return syncDir(dir)
+	return syncDir(filepath.Dir(path))
 }
 
 // syncDir makes the new name in the directory outlive a crash of the machine.
@@ -82,10 +99,14 @@ const leftFor = time.Hour
 
 // removeLeft removes what processes left that ended while they wrote.
 func removeLeft(path string) {
-	left, _ := filepath.Glob(filepath.Join(filepath.Dir(path), temporary(path)))
-	for _, name := range left {
-		if info, err := os.Lstat(name); err == nil && time.Since(info.ModTime()) > leftFor {
-			_ = os.Remove(name)
+	dir := filepath.Dir(path)
+	entries, _ := os.ReadDir(dir)
+	for _, entry := range entries {
+		if !isTemporary(entry.Name(), path) {
+			continue
+		}
+		if info, err := entry.Info(); err == nil && time.Since(info.ModTime()) > leftFor {
+			_ = os.Remove(filepath.Join(dir, entry.Name()))
 		}
 	}
 }

@@ -59,6 +59,41 @@ func TestSaveReplacesTheFileForItsOwnerOnly(t *testing.T) {
 	}
 }
 
+func TestSaveRemovesWhatWasLeftOfItsOwnFileOnly(t *testing.T) {
+	for _, c := range []struct {
+		name, dir, file string
+		left, others    []string
+	}{
+		{"a plain name", "d", "objects", []string{".objects.1.tmp"}, []string{".object.1.tmp", ".objects.new.1.tmp", ".objects.tmp", "objects.1.tmp"}},
+		{"brackets in the name", "d", "a[b]", []string{".a[b].1.tmp"}, []string{".ab.1.tmp"}},
+		{"a star in the name", "d", "a*", []string{".a*.1.tmp"}, []string{".ab.1.tmp"}},
+		{"a bracket that is not closed", "d", "a[", []string{".a[.1.tmp"}, nil},
+		{"brackets in the directory", "d[e]", "objects", []string{".objects.1.tmp"}, nil},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			dir := filepath.Join(t.TempDir(), c.dir)
+			if err := os.Mkdir(dir, 0o700); err != nil {
+				t.Fatal(err)
+			}
+			old := time.Now().Add(-2 * leftFor)
+			for _, name := range slices.Concat(c.left, c.others) {
+				name = filepath.Join(dir, name)
+				if err := errors.Join(os.WriteFile(name, nil, 0o600), os.Chtimes(name, old, old)); err != nil {
+					t.Fatal(err)
+				}
+			}
+			path := filepath.Join(dir, c.file)
+			if err := errors.Join(CheckPath(path), Save(path, header, slices.Values(someObjects()))); err != nil {
+				t.Fatal(err)
+			}
+			want := slices.Sorted(slices.Values(append(c.others, c.file)))
+			if got := listed(t, dir); !slices.Equal(got, want) {
+				t.Errorf("the directory has %q, want %q", got, want)
+			}
+		})
+	}
+}
+
 func TestSaveThatFailsLeavesTheOldFile(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, "objects")
