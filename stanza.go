@@ -15,13 +15,13 @@ import (
 	"github.com/coredns/coredns/plugin"
 	"github.com/coredns/coredns/plugin/pkg/fall"
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/health"
-	"github.com/k8s-endpoints/k8s_endpoints/plugin/model"
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/name"
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/records"
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/snapshot"
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/source/apiserver"
 
 	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/apimachinery/pkg/util/validation"
 )
 
 const (
@@ -307,8 +307,8 @@ func parseNamespaces(s *stanza, c *caddy.Controller) error {
 		return c.ArgErr()
 	}
 	for _, arg := range args {
-		if err := model.CheckNamespace(arg); err != nil {
-			return c.Errf("namespaces: %v", err)
+		if len(validation.IsDNS1123Label(arg)) > 0 {
+			return c.Errf("namespaces: %q is not the name of a namespace: want 1 to 63 lower-case letters, digits and inner hyphens, such as kube-system", arg)
 		}
 	}
 	slices.Sort(args)
