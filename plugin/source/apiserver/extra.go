@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/model"
+
+	corev1 "k8s.io/api/core/v1"
 )
 
 // A Service that went from ClusterIP through ExternalName to headless keeps
@@ -34,8 +36,12 @@ const (
 	// extraListTime bounds how long Synced waits for the extra streams that
 	// were found necessary at the start.
 	extraListTime = 2 * time.Second
-	// maxExtras bounds how many extra streams run at once. The others wait.
-	maxExtras = 16
+	// maxExtras bounds how many extra streams run at once: the holders have no
+	// more bits. Other Services wait.
+	maxExtras = 64 - firstExtraBit
+	// starvedTime is how long Services wait for a free stream before that is
+	// told: where many are new at once, it is over in a moment.
+	starvedTime = 10 * time.Second
 	// extraBits are the holders' bits of extra streams.
 	extraBits holders = (1<<maxExtras - 1) << firstExtraBit
 	// firstExtraBit leaves room below for the filtered streams.
@@ -73,6 +79,8 @@ type extras struct {
 	waiting map[model.ServiceKey]turn
 	running map[model.ServiceKey]*extra
 	free    holders
+	// starved means that Services have waited for long because no stream is free.
+	starved bool
 }
 
 func newExtras() extras {
@@ -88,7 +96,7 @@ func newExtras() extras {
 // lists nothing can be told missing.
 func (j *join) expectSlices(service model.ServiceKey, selecting bool) {
 	if !selecting {
-		delete(j.extras.waiting, service)
+		j.endWait(service)
 		return
 	}
 	if j.syncBy.IsZero() || !j.extras.lacksSlices(service) {
@@ -163,9 +171,16 @@ func (e *extras) queue(service model.ServiceKey, now time.Time) {
 }
 
 // hasSlice ends the wait of a Service that had no slice.
-func (e *extras) hasSlice(service model.ServiceKey) {
-	if !e.waiting[service].mixed {
-		delete(e.waiting, service)
+func (j *join) hasSlice(service model.ServiceKey) {
+	if !j.extras.waiting[service].mixed {
+		j.endWait(service)
+	}
+}
+
+func (j *join) endWait(service model.ServiceKey) {
+	delete(j.extras.waiting, service)
+	if j.extras.starved {
+		j.rouse()
 	}
 }
 
@@ -185,9 +200,10 @@ func (e *extras) start(now time.Time) []*extra {
 	slices.SortFunc(due, func(a, b model.ServiceKey) int {
 		return cmp.Or(e.waiting[a].at.Compare(e.waiting[b].at), cmp.Compare(a.Namespace, b.Namespace), cmp.Compare(a.Name, b.Name))
 	})
-	due = due[:min(len(due), bits.OnesCount32(uint32(e.free)))]
-	started := make([]*extra, 0, len(due))
-	for _, service := range due {
+	free := min(len(due), bits.OnesCount64(uint64(e.free)))
+	e.noteStarved(due[free:], now)
+	started := make([]*extra, 0, free)
+	for _, service := range due[:free] {
 		bit := e.free & -e.free
 		e.free &^= bit
 		delete(e.waiting, service)
@@ -197,17 +213,35 @@ func (e *extras) start(now time.Time) []*extra {
 	return started
 }
 
+// noteStarved logs when Services begin to wait for long because no stream is free,
+// and when none waits any more. They come in the order in which they wait.
+func (e *extras) noteStarved(waiting []model.ServiceKey, now time.Time) {
+	switch {
+	case len(waiting) == 0 && e.starved:
+		e.starved = false
+		log.Infof("Each headless Service that needs one gets an extra stream again")
+	case len(waiting) > 0 && !e.starved && !now.Before(e.waiting[waiting[0]].at.Add(starvedTime)):
+		e.starved = true
+		log.Warningf("%d headless Services get no extra stream and may lack endpoints, such as %s: all %d are taken by Services "+
+			"without EndpointSlices, or with some that lack the label %s. Set it on the slices, as Kubernetes does when endpoints change",
+			len(waiting), waiting[0], maxExtras, corev1.IsHeadlessService)
+	}
+}
+
 // next is when start has something to do; zero is never. Where no stream is
-// left, the end of one will tell.
+// left, the end of one will tell, but not that it takes long.
 func (e *extras) next() time.Time {
 	var next time.Time
-	if e.free == 0 {
-		return next
-	}
 	for _, turn := range e.waiting {
 		next = earlier(next, turn.at)
 	}
-	return next
+	switch {
+	case e.free != 0 || next.IsZero():
+		return next
+	case e.starved:
+		return time.Time{}
+	}
+	return next.Add(starvedTime)
 }
 
 // listed tells whether each running extra has its first list.

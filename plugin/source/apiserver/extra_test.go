@@ -212,25 +212,105 @@ func TestSliceThatGoesFromOneExtraStreamToAnother(t *testing.T) {
 	}
 }
 
-func TestExtraStreamsAreBounded(t *testing.T) {
+// full is a scene in which every extra stream is taken, for Services a00, a01 and
+// so on, which came one after the other, and the last two Services have none.
+func full(t tester) *scene {
 	sc := newScene(t)
 	sc.listNothing()
 	for i := range maxExtras + 2 {
-		sc.add(sc.headless, headless(fmt.Sprintf("a%02d", i), i+2))
+		sc.add(sc.headless, headless(serviceAt(i), i+2))
 		sc.after(time.Millisecond)
 	}
 	sc.after(extraWait)
 	if len(sc.opened) != maxExtras {
 		t.Fatalf("%d extra streams were opened, want %d", len(sc.opened), maxExtras)
 	}
-	if next := sc.join.advance().next; !next.IsZero() {
-		t.Errorf("with no stream left, advance wants to be called at %v", next)
+	for i, e := range sc.opened {
+		sc.list(e.stream, 100, trapped("s"+serviceAt(i), serviceAt(i), 1))
 	}
+	return sc
+}
+
+func serviceAt(i int) string { return fmt.Sprintf("a%02d", i) }
+
+func TestExtraStreamsAreBounded(t *testing.T) {
+	sc := full(t)
 	sc.delete(sc.headless, headless("a03", 100))
 	sc.after(settleTime)
 	sc.after(0)
-	if last := sc.opened[len(sc.opened)-1]; len(sc.opened) != maxExtras+1 || last.stream.owner.Name != "a16" {
-		t.Errorf("after one ended, %d were opened, the last for %s; want %d and a16", len(sc.opened), last.stream.owner, maxExtras+1)
+	if last := sc.opened[len(sc.opened)-1]; len(sc.opened) != maxExtras+1 || last.stream.owner.Name != serviceAt(maxExtras) {
+		t.Errorf("after one ended, %d were opened, the last for %s; want %d and %s",
+			len(sc.opened), last.stream.owner, maxExtras+1, serviceAt(maxExtras))
+	}
+	sc.end()
+}
+
+func TestServicesThatGetNoExtraStreamAreSeen(t *testing.T) {
+	first, second := serviceAt(maxExtras), serviceAt(maxExtras+1)
+	for _, row := range []struct {
+		name string
+		ends func(sc *scene)
+		over bool
+	}{
+		{"not over while nothing happens", func(sc *scene) { sc.after(time.Hour) }, false},
+		{"not over when one of them has a slice", func(sc *scene) { sc.add(sc.main, slice("s", first, 100)) }, false},
+		{"over when both have a slice", func(sc *scene) {
+			sc.add(sc.main, slice("s", first, 100))
+			sc.add(sc.main, slice("t", second, 100))
+		}, true},
+		{"over when both are gone", func(sc *scene) {
+			sc.delete(sc.headless, headless(first, 100))
+			sc.delete(sc.headless, headless(second, 100))
+			sc.after(settleTime)
+		}, true},
+		{"over when both lose their selector", func(sc *scene) {
+			sc.update(sc.headless, byHand(first, 100))
+			sc.update(sc.headless, byHand(second, 100))
+		}, true},
+		{"not over when one stream becomes free", func(sc *scene) { sc.add(sc.main, slice("sa00", "a00", 100)) }, false},
+		{"over when two streams become free", func(sc *scene) {
+			sc.add(sc.main, slice("sa00", "a00", 100))
+			sc.add(sc.main, slice("sa01", "a01", 100))
+		}, true},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			logged := captureLog(t)
+			sc := full(t)
+			extra := newStreamCollector()
+			extra.enter(sc.opened[2].stream)
+			up := func() bool { return extra.worst()[slicesExtra].up }
+			if n := len(logged.lines("extra stream")); n != 0 || !up() {
+				t.Errorf("right away: %d lines are logged, and the stream is up: %v", n, up())
+			}
+			sc.until("somebody is without a stream for long", func() bool { return !up() })
+			sc.idle()
+			row.ends(sc)
+			sc.idle()
+			begun, over := logged.lines("[WARNING] plugin/k8s_endpoints: 2 headless Services get no extra stream"), logged.lines("extra stream again")
+			if len(begun) != 1 || !strings.Contains(begun[0], "such as n/"+first) || !strings.Contains(begun[0], "service.kubernetes.io/headless") {
+				t.Errorf("at the beginning is logged: %q", begun)
+			}
+			if (len(over) == 1) != row.over || up() != row.over {
+				t.Errorf("over: %v is logged, and the stream is up: %v; want %v", over, up(), row.over)
+			}
+			if next := sc.join.advance().next; !next.IsZero() {
+				t.Errorf("advance wants to be called at %v", next)
+			}
+			sc.end()
+		})
+	}
+}
+
+func TestServicesWithoutAnExtraStreamForAMomentAreNotLogged(t *testing.T) {
+	logged := captureLog(t)
+	sc := full(t)
+	sc.after(starvedTime - time.Second)
+	for _, service := range []string{"a00", "a01"} {
+		sc.add(sc.main, slice("s"+service, service, 100))
+	}
+	sc.after(starvedTime)
+	if lines := logged.lines("extra stream"); len(lines) != 0 || len(sc.opened) != maxExtras+2 {
+		t.Errorf("%d streams were opened, and logged is %q", len(sc.opened), lines)
 	}
 	sc.end()
 }

@@ -35,7 +35,7 @@ const (
 )
 
 // holders are the streams that hold an object, one bit each.
-type holders uint32
+type holders uint64
 
 // record is all that is kept of an object.
 type record struct {
@@ -325,7 +325,7 @@ func (j *join) reportSlice(s *model.Slice, rec *record) {
 	j.changes = append(j.changes, model.Change{Slice: s})
 	if !rec.served {
 		j.extras.slices[s.Owner()]++
-		j.extras.hasSlice(s.Owner())
+		j.hasSlice(s.Owner())
 	}
 	rec.served, rec.owner = true, s.Service
 }
@@ -357,7 +357,7 @@ func (j *join) withdrawService(k key) {
 	// The key was good when the Service was reported.
 	served, _ := model.NewServiceKey(k.namespace, k.name)
 	j.changes = append(j.changes, model.Change{Service: &model.Service{ServiceKey: served}, Removed: true})
-	delete(j.extras.waiting, served)
+	j.endWait(served)
 	j.endExtra(served)
 }
 
@@ -458,11 +458,12 @@ func (j *join) regain(s *stream) {
 	}
 }
 
-// watched tells whether a stream has its first list and sees what happens.
+// watched tells whether a stream has its first list and sees what happens. An
+// extra one stands also for those that there are too few of.
 func (j *join) watched(s *stream) bool {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	return s.listed && !s.away
+	return s.listed && !s.away && (s.filtered() || !j.extras.starved)
 }
 
 func (j *join) next() time.Time {

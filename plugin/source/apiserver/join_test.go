@@ -100,6 +100,31 @@ func (sc *scene) after(d time.Duration) {
 	}
 }
 
+// until lets time pass as advance asks for it, until the condition holds.
+func (sc *scene) until(what string, holds func() bool) {
+	sc.t.Helper()
+	for !holds() {
+		next := sc.join.advance().next
+		if next.IsZero() {
+			sc.t.Fatalf("%s did not come about, and nothing more is due", what)
+		}
+		sc.clock.SetTime(next)
+		sc.after(0)
+	}
+}
+
+// idle does what advance was woken for.
+func (sc *scene) idle() {
+	for {
+		select {
+		case <-sc.join.wake:
+			sc.after(0)
+		default:
+			return
+		}
+	}
+}
+
 func (sc *scene) must(err error) {
 	sc.t.Helper()
 	if err != nil {
