@@ -2,6 +2,9 @@ package endpoints
 
 import (
 	"context"
+	"fmt"
+	"os"
+	"path/filepath"
 	"testing"
 	"time"
 
@@ -87,6 +90,58 @@ func TestAReloadKeepsTheFeed(t *testing.T) {
 	renewed.stop()
 	if <-source.running {
 		t.Error("the source did not end")
+	}
+}
+
+// kubeconfigFile has a user with a token.
+const kubeconfigFile = `apiVersion: v1
+kind: Config
+current-context: c
+contexts: [{name: c, context: {cluster: k, user: u}}]
+clusters: [{name: k, cluster: {server: "http://127.0.0.1:1"}}]
+users: [{name: u, user: {token: %s}}]
+`
+
+func TestAReloadTakesUpAChangedKubeconfigFile(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "kubeconfig")
+	reload := func(token string) *subscription {
+		t.Helper()
+		if err := os.WriteFile(file, fmt.Appendf(nil, kubeconfigFile, token), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		s, err := parse(controller("k8s_endpoints {\nkubeconfig " + file + "\n}"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		sub, err := prepare(s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return sub
+	}
+	old, first, from := startAs(t, reload("one"))
+	from.apply(headlessService("default", "db"))
+	from.sync()
+	old.wait(time.Hour)
+	known := len(old.cache.served())
+	same := reload("one")
+	if same.opened != nil {
+		t.Error("the same contents open another source")
+	}
+	changed := reload("two")
+	if changed.opened == nil {
+		t.Fatal("other contents open no source")
+	}
+	renewed, _, _ := startAs(t, changed)
+	if renewed == old || renewed.origin != old.origin {
+		t.Error("the feed is the old one, or one of another API server")
+	}
+	if got := len(renewed.cache.served()); got != known || known == 0 {
+		t.Errorf("%d objects are served on, want %d", got, known)
+	}
+	first.stop()
+	if feeds.running[first.stanza.key()] != nil || feeds.running[changed.stanza.key()] != renewed {
+		t.Error("the old feed did not end, or not alone")
 	}
 }
 

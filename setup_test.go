@@ -37,6 +37,12 @@ func files(t *testing.T, names ...string) string {
 
 func TestParseReadsEveryOption(t *testing.T) {
 	dir := files(t, "kubeconfig", "cert", "key", "ca")
+	noted := func(c apiserver.Config) apiserver.Config {
+		if err := c.NoteContents(); err != nil {
+			t.Fatal(err)
+		}
+		return c
+	}
 	for _, c := range []struct {
 		name, stanza string
 		want         func(*stanza)
@@ -52,9 +58,9 @@ func TestParseReadsEveryOption(t *testing.T) {
 		{"tls", "endpoint https://127.0.0.1:6443\ntls DIR/cert DIR/key DIR/ca", func(s *stanza) {
 			s.api = apiserver.Config{Endpoint: "https://127.0.0.1:6443", CertFile: dir + "/cert", KeyFile: dir + "/key", CAFile: dir + "/ca"}
 		}},
-		{"kubeconfig", "kubeconfig DIR/kubeconfig", func(s *stanza) { s.api.Kubeconfig = dir + "/kubeconfig" }},
+		{"kubeconfig", "kubeconfig DIR/kubeconfig", func(s *stanza) { s.api = noted(apiserver.Config{Kubeconfig: dir + "/kubeconfig"}) }},
 		{"kubeconfig with a context", "kubeconfig DIR/kubeconfig prod", func(s *stanza) {
-			s.api.Kubeconfig, s.api.Context = dir+"/kubeconfig", "prod"
+			s.api = noted(apiserver.Config{Kubeconfig: dir + "/kubeconfig", Context: "prod"})
 		}},
 		{"rates", "apiserver_qps 2.5\napiserver_burst 10\napiserver_max_inflight 3", func(s *stanza) {
 			s.api.QPS, s.api.Burst, s.api.MaxInflight = 2.5, 10, 3
@@ -150,6 +156,7 @@ func TestParseRefusesMistakesAndNamesTheLine(t *testing.T) {
 		{"tls with two files", "endpoint http://a\ntls DIR/file DIR/file", "Testfile:3 - Error during parsing: Wrong argument count"},
 		{"a missing certificate", "endpoint http://a\ntls DIR/file DIR/no DIR/file", "Testfile:3 - Error during parsing: stat DIR/no: no such file or directory"},
 		{"a missing kubeconfig", "kubeconfig DIR/no", "Testfile:2 - Error during parsing: stat DIR/no: no such file or directory"},
+		{"a directory for a kubeconfig", "kubeconfig DIR", "Testfile:2 - Error during parsing: the kubeconfig DIR is not a file"},
 		{"no kubeconfig", "kubeconfig", "Wrong argument count"},
 		{"a bad rate", "apiserver_qps fast", "apiserver_qps must be a number in range [0, 1000000]: fast"},
 		{"a rate that is no number", "apiserver_qps NaN", "apiserver_qps must be a number in range"},

@@ -238,7 +238,7 @@ func parseTLS(s *stanza, c *caddy.Controller) error {
 	return nil
 }
 
-func parseKubeconfig(s *stanza, c *caddy.Controller) (err error) {
+func parseKubeconfig(s *stanza, c *caddy.Controller) error {
 	args := c.RemainingArgs()
 	if len(args) != 1 && len(args) != 2 {
 		return c.ArgErr()
@@ -246,8 +246,11 @@ func parseKubeconfig(s *stanza, c *caddy.Controller) (err error) {
 	if len(args) == 2 {
 		s.api.Context = args[1]
 	}
-	s.api.Kubeconfig, err = file(c, args[0])
-	return err
+	s.api.Kubeconfig = args[0]
+	if err := s.api.NoteContents(); err != nil {
+		return c.Errf("%v", err)
+	}
+	return nil
 }
 
 func parseQPS(s *stanza, c *caddy.Controller) error {

@@ -1,11 +1,14 @@
 package apiserver
 
 import (
+	"crypto/sha256"
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"io"
 	"maps"
 	"net/url"
+	"os"
 	"runtime"
 	"runtime/debug"
 	"slices"
@@ -48,10 +51,48 @@ type Config struct {
 	// Namespaces. Namespaces are watched only where NamespaceLabels is set.
 	Labels          string
 	NamespaceLabels string
+	// contents is the digest of the kubeconfig file, see NoteContents.
+	contents string
+}
+
+// maxKubeconfig is how large a kubeconfig file may be, in bytes.
+const maxKubeconfig = 8 << 20
+
+// NoteContents reads the kubeconfig file, if one is given, so that Key tells these
+// contents from later ones. An error says why it cannot be read. The files that it
+// names do not matter, nor do those of Endpoint: certificates, authorities and
+// tokens in files are read again while the source runs.
+func (c *Config) NoteContents() error {
+	if c.Kubeconfig == "" {
+		return nil
+	}
+	// Opening a pipe would wait for somebody to write to it.
+	info, err := os.Stat(c.Kubeconfig)
+	if err != nil {
+		return err
+	}
+	if !info.Mode().IsRegular() {
+		return fmt.Errorf("the kubeconfig %s is not a file", c.Kubeconfig)
+	}
+	f, err := os.Open(c.Kubeconfig)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	digest := sha256.New()
+	n, err := io.Copy(digest, io.LimitReader(f, maxKubeconfig+1))
+	if err != nil {
+		return err
+	}
+	if n > maxKubeconfig {
+		return fmt.Errorf("the kubeconfig file %s has more than %d bytes", c.Kubeconfig, maxKubeconfig)
+	}
+	c.contents = fmt.Sprintf("%x", digest.Sum(nil))
+	return nil
 }
 
 // Key returns a text that is the same for two Configs that read the same of the
-// same API server in the same way. It does not look into files.
+// same API server in the same way. It looks into no file; NoteContents does.
 func (c Config) Key() string {
 	c.Namespaces = sorted(c.Namespaces)
 	c.Labels = canonical(c.Labels)

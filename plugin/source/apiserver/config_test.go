@@ -6,10 +6,13 @@ import (
 	"crypto/rand"
 	"crypto/x509"
 	"encoding/pem"
+	"errors"
 	"math/big"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -194,5 +197,73 @@ func TestKey(t *testing.T) {
 			t.Errorf("%+v has the key of another Config", c)
 		}
 		seen[c.Key()] = true
+	}
+}
+
+func TestKeyTellsTheContentsOfTheKubeconfigFile(t *testing.T) {
+	const server = "https://192.0.2.1:6443"
+	file := kubeconfigFor(t, server, "YQ==")
+	c := Config{Kubeconfig: file}
+	if err := c.NoteContents(); err != nil {
+		t.Fatal(err)
+	}
+	key, from := c.Key(), origin(t, c)
+	for _, tt := range []struct {
+		name, contents string
+		same           bool
+	}{
+		{"the same contents", "", true},
+		{"a new token", "token: new", false},
+		{"the old contents again", "token: t", true},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			text, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if tt.contents != "" {
+				text = regexp.MustCompile(`token: \w+`).ReplaceAll(text, []byte(tt.contents))
+			}
+			if err := os.WriteFile(file, text, 0o600); err != nil {
+				t.Fatal(err)
+			}
+			later := Config{Kubeconfig: file}
+			if err := later.NoteContents(); err != nil {
+				t.Fatal(err)
+			}
+			if same := later.Key() == key; same != tt.same {
+				t.Errorf("the keys are the same: %v, want %v", same, tt.same)
+			}
+			if c.Key() != key {
+				t.Error("the key of what was noted before has changed")
+			}
+			if got := origin(t, later); got != from {
+				t.Errorf("the origin is %s, want %s", got, from)
+			}
+		})
+	}
+}
+
+func TestNoteContentsRefuses(t *testing.T) {
+	dir := t.TempDir()
+	pipe, large := filepath.Join(dir, "pipe"), filepath.Join(dir, "large")
+	if err := errors.Join(syscall.Mkfifo(pipe, 0o600), os.WriteFile(large, nil, 0o600), os.Truncate(large, maxKubeconfig+1)); err != nil {
+		t.Fatal(err)
+	}
+	for _, tt := range []struct{ name, file, want string }{
+		{"a file that is missing", filepath.Join(dir, "missing"), "missing: no such file"},
+		{"a directory", dir, "is not a file"},
+		{"a pipe that nobody writes to", pipe, "pipe is not a file"},
+		{"a file too large", large, "large has more than 8388608 bytes"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			c := Config{Kubeconfig: tt.file}
+			if err := c.NoteContents(); err == nil || !strings.Contains(err.Error(), tt.want) {
+				t.Errorf("got the error %v, want %q", err, tt.want)
+			}
+		})
+	}
+	if err := new(Config).NoteContents(); err != nil {
+		t.Errorf("without a kubeconfig file: got the error %v", err)
 	}
 }
