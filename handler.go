@@ -100,6 +100,10 @@ func (h *handler) reply(ctx context.Context, q *query) *dns.Msg {
 		if m := h.reverse(q); m != nil {
 			return m
 		}
+	case name.Apex:
+		if m := h.reverseApex(q); m != nil {
+			return m
+		}
 	default:
 		if q.asked.Name.Key == "" {
 			break
@@ -144,7 +148,7 @@ func (h *handler) parse(q *query, w dns.ResponseWriter, r *dns.Msg) (ours bool) 
 // mayOwn tells whether a Service could own the name.
 func (h *handler) mayOwn(n *name.Name) bool {
 	switch {
-	case n.Kind == name.Reverse:
+	case n.Address.IsValid():
 		return true
 	case n.Key == "":
 		return false
@@ -263,6 +267,15 @@ func (h *handler) reverse(q *query) *dns.Msg {
 	}
 	shareTTL(m.Answer)
 	return m
+}
+
+// reverseApex answers for the PTR records that stand beside the SOA record of a
+// zone: a network smaller than a byte, such as 10.0.0.0/30, is a zone for each address.
+func (h *handler) reverseApex(q *query) *dns.Msg {
+	if !q.asked.Name.Address.IsValid() || q.asked.Type != dns.TypePTR {
+		return nil
+	}
+	return h.reverse(q)
 }
 
 // sizePTR is the least that a PTR record takes besides the first label of its

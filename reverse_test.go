@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"testing"
 
+	"github.com/coredns/coredns/plugin"
 	"github.com/coredns/coredns/plugin/pkg/dnstest"
 	"github.com/coredns/coredns/plugin/test"
 	"github.com/coredns/coredns/request"
@@ -13,6 +14,34 @@ import (
 	"github.com/miekg/dns"
 	"github.com/prometheus/client_golang/prometheus/testutil"
 )
+
+// A network such as 10.0.0.0/30 is not cut where a label ends: it is a zone for each
+// of its addresses.
+func TestTheReverseNameOfAnAddressMayBeAZone(t *testing.T) {
+	s := testStanza()
+	s.zones = append([]string{"cluster.local."}, plugin.Host("10.0.0.0/30").NormalizeExact()...)
+	const soa = "authority: 3.0.0.10.in-addr.arpa. 1 IN SOA ns.dns.3.0.0.10.in-addr.arpa. hostmaster.3.0.0.10.in-addr.arpa. 0 7200 1800 86400 1"
+	for _, c := range []struct {
+		name, question string
+		qtype          uint16
+		want           string
+	}{
+		{"an address of an endpoint", "2.0.0.10.in-addr.arpa.", dns.TypePTR,
+			lines("NOERROR aa", "2.0.0.10.in-addr.arpa. 5 IN PTR db-1.db.default.svc.cluster.local.")},
+		{"its zone", "2.0.0.10.in-addr.arpa.", dns.TypeNS,
+			lines("NOERROR aa", "2.0.0.10.in-addr.arpa. 5 IN NS ns.dns.2.0.0.10.in-addr.arpa.")},
+		{"an address of none", "3.0.0.10.in-addr.arpa.", dns.TypePTR, lines("NOERROR aa", soa)},
+	} {
+		h := testHandler(s, testChanges())
+		if got := text(serve(t, h, new(dns.Msg).SetQuestion(c.question, c.qtype))); got != c.want {
+			t.Errorf("%s: got\n%s\nwant\n%s", c.name, got, c.want)
+		}
+		h.cache.Store(newTestCache())
+		if m := serve(t, h, new(dns.Msg).SetQuestion(c.question, c.qtype)); m.Rcode != dns.RcodeServerFailure {
+			t.Errorf("%s: before the first list, the answer is %s", c.name, text(m))
+		}
+	}
+}
 
 func TestAnAddressThatManyServicesShare(t *testing.T) {
 	const services = 5000

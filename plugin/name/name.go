@@ -58,7 +58,8 @@ type Name struct {
 	Port, Protocol string
 	// At is where Key begins in the name, in bytes.
 	At int
-	// Address is what a Reverse name stands for.
+	// Address is what a Reverse name stands for, and the Apex of a reverse zone
+	// of one address.
 	Address netip.Addr
 }
 
@@ -67,7 +68,8 @@ type Name struct {
 // allocate.
 func Parse(lower, zone string) Name {
 	if len(lower) == len(zone) {
-		return Name{Kind: Apex}
+		reverse, _ := parseReverse(lower)
+		return Name{Kind: Apex, Address: reverse.Address}
 	}
 	if reverse, ok := parseReverse(lower); ok {
 		return reverse

@@ -71,6 +71,18 @@ func TestParseFindsServicesInTheRootZone(t *testing.T) {
 	}
 }
 
+func TestAZoneOfOneAddressIsThatAddress(t *testing.T) {
+	for _, c := range []struct{ zone, address string }{
+		{"4.3.2.10.in-addr.arpa.", "10.2.3.4"},
+		{"1.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.8.b.d.0.1.0.0.2.ip6.arpa.", "2001:db8::1"},
+	} {
+		want := Name{Kind: Apex, Address: netip.MustParseAddr(c.address)}
+		if got := Parse(c.zone, c.zone); got != want {
+			t.Errorf("%s: got %+v, want %+v", c.zone, got, want)
+		}
+	}
+}
+
 func TestZonesMatchTheLongestZoneAtALabel(t *testing.T) {
 	zones := NewZones([]string{"local.", "Cluster.Local.", "0.10.in-addr.arpa."})
 	for name, want := range map[string]string{
