@@ -319,6 +319,36 @@ func TestAnswersSayWhyThereIsNotMore(t *testing.T) {
 	}
 }
 
+// The OPT record is the one that the server never leaves out.
+func TestAReasonFitsIntoTheAnswer(t *testing.T) {
+	escaped := strings.Repeat(`\001`, 63)
+	long := strings.Repeat("n", 63)
+	for name, question := range map[string]string{
+		"two labels of escapes":     escaped + "." + escaped + ".svc.cluster.local.",
+		"a Service of long names":   long + "." + long + ".svc.cluster.local.",
+		"the longest question":      strings.Repeat("e.", 52) + "e." + long + "." + long + ".svc.cluster.local.",
+		"an external name's reason": "web.default.svc.cluster.local.",
+	} {
+		h := staleHandler(testChanges())
+		h.upstream = upstreamFunc(func(string) (*dns.Msg, error) {
+			failed := new(dns.Msg).SetRcode(new(dns.Msg), dns.RcodeServerFailure).SetEdns0(1232, false)
+			failed.IsEdns0().Option = []dns.EDNS0{&dns.EDNS0_EDE{ExtraText: strings.Repeat("why ", 200)}}
+			return failed, nil
+		})
+		r := new(dns.Msg).SetQuestion(question, dns.TypeA).SetEdns0(512, false)
+		w := dnstest.NewRecorder(&test.ResponseWriter{})
+		if _, err := h.ServeDNS(t.Context(), request.NewScrubWriter(r, w), r); err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		if n := packed(t, w.Msg); n > 512 || w.Msg.Truncated {
+			t.Errorf("%s: the answer has %d bytes for a client that takes 512, truncated %v", name, n, w.Msg.Truncated)
+		}
+		if got := reasons(w.Msg); len(got) != 2 || len(got[0]) < sureNote/2 {
+			t.Errorf("%s: the reasons are %q", name, got)
+		}
+	}
+}
+
 func TestAServicesOwnLimits(t *testing.T) {
 	s := testStanza()
 	s.settings.annotations = annotationNames

@@ -1,6 +1,9 @@
 package endpoints
 
 import (
+	"github.com/k8s-endpoints/k8s_endpoints/plugin/records"
+	"github.com/k8s-endpoints/k8s_endpoints/plugin/source"
+
 	"github.com/miekg/dns"
 )
 
@@ -84,6 +87,7 @@ func explain(q *query, m *dns.Msg, code uint16, text string) {
 	if asked == nil {
 		return
 	}
+	text = q.shortened(text)
 	if opt := m.IsEdns0(); opt != nil {
 		opt.Option = append(opt.Option, &dns.EDNS0_EDE{InfoCode: code, ExtraText: text})
 		return
@@ -94,6 +98,29 @@ func explain(q *query, m *dns.Msg, code uint16, text string) {
 	e.SetUDPSize(asked.UDPSize())
 	e.Option = e.option[:]
 	m.Extra = append(m.Extra, &e.OPT)
+}
+
+// sureNote is the length in bytes of a text that fits into any answer without
+// records: what 512 bytes leave beside the longest question, an SOA record, an OPT
+// record and staleNote.
+const sureNote = 100
+
+// sizeSOA is the size of the SOA record of a zone in bytes, with its names
+// compressed.
+const sizeSOA = 2 + 10 + 9 + 13 + 20
+
+// shortened cuts off what a client has no room for: the server can leave out all
+// but the OPT record. A name with escapes takes four times its length in a text.
+func (q *query) shortened(text string) string {
+	if len(text) <= sureNote {
+		return text
+	}
+	most := capacity(q) - headerSize - (len(q.asked.Owner) + 1 + 4) - sizeSOA - records.NoteSize("")
+	if len(text) <= most {
+		return text
+	}
+	const dots = " ..."
+	return source.Shorten(text, max(most, sureNote)-len(dots))
 }
 
 const staleNote = "as known before the start, until the first list is complete"
