@@ -107,7 +107,10 @@ func toItems(decoder *json.Decoder) error {
 			return err
 		}
 		if key == "items" {
-			return openList(decoder)
+			if isList, err := openList(decoder); isList || err != nil {
+				return err
+			}
+			continue
 		}
 		var other json.RawMessage
 		if err := decoder.Decode(&other); err != nil {
@@ -117,12 +120,17 @@ func toItems(decoder *json.Decoder) error {
 	return nil
 }
 
-func openList(decoder *json.Decoder) error {
+// openList moves decoder into a list. It is none where it is null: that is how an
+// empty one may be written.
+func openList(decoder *json.Decoder) (isList bool, err error) {
 	token, err := decoder.Token()
-	if err == nil && token != json.Delim('[') && token != nil {
-		return errNoItems
+	if err != nil || token == nil {
+		return false, err
 	}
-	return err
+	if token != json.Delim('[') {
+		return false, errNoItems
+	}
+	return true, nil
 }
 
 // cursor counts the lines of a document once, however many parts it has.

@@ -112,6 +112,10 @@ items:
 			Service default/a headless
 			Service default/b headless
 			Service default/c external_name example.org.`},
+		{"a list whose items are null is empty, wherever it says so", map[string]string{
+			"a.yaml": "apiVersion: v1\nitems: null\nkind: List\nmetadata: {}\n---\n" + headless("a"),
+			"b.json": `{"kind":"ServiceList","apiVersion":"v1","items":null}`,
+		}, "Service default/a headless"},
 		{"a bad object is left out, and takes no other with it", map[string]string{"a.yaml": headless("a") +
 			"---\n" + external("b", `""`) + "---\n" + slice("c", "a", "nowhere") + "---\n" + slice("d", "a", "10.244.0.1") +
 			"---\n" + strings.Replace(headless("e"), "name: e", "generateName: e-", 1) + "---\n" + slice("f/g", "a")}, `
