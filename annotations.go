@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode"
 
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/health"
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/model"
@@ -112,7 +113,7 @@ func (s *settings) of(service *model.Service) (*records.Options, error) {
 			wrong = append(wrong, fmt.Errorf("annotation %s%s: the Corefile does not allow it", model.AnnotationPrefix, name))
 			continue
 		}
-		args := strings.FieldsFunc(strings.ToLower(service.Annotations[name]), func(r rune) bool { return r == ' ' || r == ',' })
+		args := strings.FieldsFunc(strings.ToLower(service.Annotations[name]), func(r rune) bool { return unicode.IsSpace(r) || r == ',' })
 		if err := parse(&o, args); err != nil {
 			wrong = append(wrong, fmt.Errorf("annotation %s%s: %w", model.AnnotationPrefix, name, err))
 		}

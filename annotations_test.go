@@ -30,6 +30,8 @@ func TestAnnotationsOverrideTheStanza(t *testing.T) {
 		{"ttl", "30", func(o *records.Options) { o.Limits.TTL = number(30) }},
 		{"negative-ttl", "0", func(o *records.Options) { o.Limits.NegativeTTL = number(0) }},
 		{"max-answers", "8", func(o *records.Options) { o.Limits.MaxAnswers = &most }},
+		{"ttl", "30\n", func(o *records.Options) { o.Limits.TTL = number(30) }},
+		{"drain", "db-1\n\tdb-2\n", func(o *records.Options) { o.Drain = []string{"db-1", "db-2"} }},
 		{"drain", "db-1, DB-2", func(o *records.Options) { o.Drain = []string{"db-1", "db-2"} }},
 	} {
 		t.Run(c.name+" "+c.value, func(t *testing.T) {
