@@ -577,25 +577,13 @@ func dropStanding(x *Comparison, m *dns.Msg, lost Standing) {
 	if x.service == nil && x.Type != dns.TypePTR || m.Rcode != dns.RcodeSuccess {
 		return
 	}
-	gone := func(s *Service) (addresses, names []string) {
-		for _, e := range s.Endpoints {
-			if e.Standing != lost {
-				continue
-			}
-			names = append(names, e.Called(x.podNames())+"."+s.FullName(x.Cluster.Zone))
-			if !slices.ContainsFunc(s.Endpoints, func(o Endpoint) bool { return o.Published() && o.Address == e.Address }) {
-				addresses = append(addresses, e.Address)
-			}
-		}
-		return addresses, names
-	}
 	services := []*Service{x.service}
 	if x.service == nil {
 		services = x.Cluster.mistaken
 	}
 	var addresses, names []string
 	for _, s := range services {
-		a, n := gone(s)
+		a, n := x.lost(s, lost)
 		addresses, names = append(addresses, a...), append(names, n...)
 	}
 	if label, ok := x.label(); ok && len(x.service.named(label)) == 0 && slices.Contains(names, strings.ToLower(x.Name)) && x.Type != dns.TypeSOA {
@@ -607,6 +595,8 @@ func dropStanding(x *Comparison, m *dns.Msg, lost Standing) {
 		switch rr := rr.(type) {
 		case *dns.A:
 			return !slices.Contains(addresses, rr.A.String())
+		case *dns.AAAA:
+			return !slices.Contains(addresses, rr.AAAA.String())
 		case *dns.SRV:
 			return !slices.Contains(names, strings.ToLower(rr.Target))
 		case *dns.PTR:
@@ -614,9 +604,26 @@ func dropStanding(x *Comparison, m *dns.Msg, lost Standing) {
 		}
 		return true
 	})
-	if before > 0 && !left {
+	isEmpty := x.is(Headless) && len(names) > 0 && !x.exists()
+	switch {
+	case left || before == 0 && !isEmpty:
+	case x.service != nil && x.exists():
+		x.negative(m, dns.RcodeSuccess)
+	default:
 		x.negative(m, dns.RcodeNameError)
 	}
+}
+
+// lost returns the addresses that a Service does not have because of endpoints of
+// a standing, and the names of those.
+func (x *Comparison) lost(s *Service, standing Standing) (addresses, names []string) {
+	for _, e := range s.has(standing) {
+		names = append(names, e.Called(x.podNames())+"."+s.FullName(x.Cluster.Zone))
+		if !slices.ContainsFunc(s.Endpoints, func(o Endpoint) bool { return o.Published() && o.Address == e.Address }) {
+			addresses = append(addresses, e.Address)
+		}
+	}
+	return addresses, names
 }
 
 func dropUnnamedPorts(x *Comparison, m *dns.Msg) {
