@@ -64,7 +64,9 @@ func (s *Set) externalPort(a *Answer, q *Question) {
 		return
 	}
 	a.Outcome = Found
-	if addr.IsValid() {
+	// What does not fit would be left out by the server, with TC set, as if the
+	// answer were not whole (RFC 2181, section 9).
+	if addr.IsValid() && sizeSRV+len(target)+1+sizePointer+sizeFixed+addr.BitLen()/8 <= q.Room {
 		a.Extra = singleRecord(target, q.TTL, addr.AsSlice())
 	}
 }

@@ -310,6 +310,24 @@ func TestAnswersOfAnExternalName(t *testing.T) {
 	}
 }
 
+func TestThePortOfAnAddressGivesThatAsFarAsItFits(t *testing.T) {
+	for _, address := range []string{"192.0.2.1", "2001:db8::1"} {
+		s := model.Service{ServiceKey: headless.ServiceKey, Kind: model.ExternalName, Address: netip.MustParseAddr(address), Ports: []model.Port{sql}}
+		set := compile(&s, nil, ByHostname)
+		q := question("_sql._tcp.db.default.svc.cluster.local.", dns.TypeSRV)
+		r := new(dns.Msg).SetQuestion(q.Owner, q.Type)
+		q.Offset = r.Len()
+		whole := set.Answer(q)
+		r.Compress, r.Answer, r.Extra = true, whole.Records, whole.Extra
+		for _, spare := range []int{0, -1} {
+			q.Room = r.Len() - q.Offset + spare
+			if a := set.Answer(q); len(a.Records) != 1 || len(a.Extra) != 1+spare || a.Truncated {
+				t.Errorf("%s, with room for %d bytes more: got %v and %v, truncated %v", address, spare, a.Records, a.Extra, a.Truncated)
+			}
+		}
+	}
+}
+
 func TestEqualMeansEqualAnswers(t *testing.T) {
 	base := func() []*model.Slice {
 		return []*model.Slice{slice(1, []model.Port{sql}, endpoint(0, "10.0.0.1", "db-0", ready), endpoint(1, "10.0.0.2", "db-1", 0))}
