@@ -75,12 +75,9 @@ func jsonDocuments(data []byte) iter.Seq2[document, error] {
 func (d document) items() iter.Seq2[document, error] {
 	return func(yield func(document, error) bool) {
 		decoder := json.NewDecoder(bytes.NewReader(d.json))
-		if err := toItems(decoder); err != nil {
-			yield(document{}, &lineError{d.lineAt(decoder.InputOffset()), err})
-			return
-		}
 		list := cursor{document: d}
-		for decoder.More() {
+		isList, err := toItems(decoder)
+		for isList && decoder.More() {
 			var raw json.RawMessage
 			if err := decoder.Decode(&raw); err != nil {
 				yield(document{}, list.syntaxError(err))
@@ -90,34 +87,60 @@ func (d document) items() iter.Seq2[document, error] {
 				return
 			}
 		}
+		if err == nil && isList {
+			err = noFurtherItems(decoder)
+		}
+		if err != nil {
+			yield(document{}, &lineError{d.lineAt(decoder.InputOffset()), err})
+		}
 	}
 }
 
-var errNoItems = errors.New("items is not a list of objects")
+var (
+	errNoItems    = errors.New("items is not a list of objects")
+	errItemsTwice = errors.New("items is given twice")
+)
 
-// toItems moves decoder to the first of the items of a list, or to the end
-// where there are none.
-func toItems(decoder *json.Decoder) error {
+// toItems moves decoder to the first of the items of a list, or to the end where
+// there are none.
+func toItems(decoder *json.Decoder) (isList bool, err error) {
+	if _, err := decoder.Token(); err != nil {
+		return false, err
+	}
+	return nextItems(decoder)
+}
+
+// noFurtherItems refuses what stands behind the last item where that is another
+// list of items, which nobody would read.
+func noFurtherItems(decoder *json.Decoder) error {
 	if _, err := decoder.Token(); err != nil {
 		return err
 	}
+	again, err := nextItems(decoder)
+	if again {
+		return errItemsTwice
+	}
+	return err
+}
+
+func nextItems(decoder *json.Decoder) (isList bool, err error) {
 	for decoder.More() {
 		key, err := decoder.Token()
 		if err != nil {
-			return err
+			return false, err
 		}
 		if key == "items" {
 			if isList, err := openList(decoder); isList || err != nil {
-				return err
+				return isList, err
 			}
 			continue
 		}
 		var other json.RawMessage
 		if err := decoder.Decode(&other); err != nil {
-			return err
+			return false, err
 		}
 	}
-	return nil
+	return false, nil
 }
 
 // openList moves decoder into a list. It is none where it is null: that is how an

@@ -167,6 +167,8 @@ func TestErrorsNameFileAndLine(t *testing.T) {
 			"a.yaml:6: metadata is a number; it must be a mapping"},
 		{"an item without kind", "a.yaml", "apiVersion: v1\nkind: List\nitems:\n- metadata: {}\n", "a.yaml:4: apiVersion is missing"},
 		{"an item that is a number", "a.yaml", "apiVersion: v1\nkind: ServiceList\nitems:\n- 3\n", "a.yaml:4: a document is not an object"},
+		{"items that are given twice", "a.yaml", "apiVersion: v1\nkind: List\nitems:\n- {apiVersion: v1, kind: Pod}\nmetadata: {}\nitems: []\n", "a.yaml:6: items is given twice"},
+		{"items that are given twice, in JSON", "a.json", "{\"items\": [],\n\"apiVersion\": \"v1\", \"kind\": \"List\",\n\"items\": []}", "a.json:3: items is given twice"},
 		{"items that are a number", "a.yaml", "apiVersion: v1\nkind: List\nitems: 3\n", "a.yaml:3: items is not a list of objects"},
 		{"an alias inside itself", "a.yaml", "a: b\nc: &c [*c]\n", "a.yaml:2: more than 1000 mappings and lists inside one another"},
 		{"a mapping merged into itself", "a.yaml", "a: &a\n  <<: *a\n", "a.yaml:2: more than 1000 mappings and lists inside one another"},
