@@ -41,6 +41,8 @@ type subscription struct {
 	stanza *stanza
 	// opened is the source to run where no feed runs yet.
 	opened source.Source
+	// others are the snapshots of the other stanzas that share the feed.
+	others []snapshotOption
 	// first is true where the process starts, and false at a reload.
 	first bool
 	held  *feed
@@ -91,7 +93,7 @@ func (sub *subscription) start() (*feed, error) {
 			return nil, err
 		}
 		f.replaces = !sub.first && anyCurrent()
-		f.run(sub.stanza)
+		f.run(sub)
 		feeds.running[key] = f
 	}
 	f.holders++
@@ -161,10 +163,10 @@ func inherited(origin string) (objects []model.Change, ok bool) {
 }
 
 // run starts the feed, with what is known of its objects.
-func (f *feed) run(s *stanza) {
+func (f *feed) run(sub *subscription) {
 	objects, ok := inherited(f.origin)
 	if !ok {
-		objects, ok = s.snapshot.load(f.origin)
+		objects, ok = sub.load(f.origin)
 	}
 	if ok {
 		f.stage.restore(objects)
@@ -173,6 +175,20 @@ func (f *feed) run(s *stanza) {
 	ctx, f.cancel = context.WithCancel(context.Background())
 	f.done.Go(func() { f.cache.run(ctx) })
 	f.done.Go(func() { f.source.Run(ctx, f.stage) })
+}
+
+// load returns the objects of the first snapshot that can be used: whichever stanza
+// starts the feed, it does so for all.
+func (sub *subscription) load(origin string) (objects []model.Change, ok bool) {
+	if objects, ok = sub.stanza.snapshot.load(origin); ok {
+		return objects, true
+	}
+	for _, other := range sub.others {
+		if objects, ok = other.load(origin); ok {
+			return objects, true
+		}
+	}
+	return nil, false
 }
 
 // hold begins to write a snapshot, where a stanza wants one and nobody does.

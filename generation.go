@@ -2,6 +2,7 @@ package endpoints
 
 import (
 	"maps"
+	"slices"
 	"sync"
 	"sync/atomic"
 
@@ -21,6 +22,21 @@ func (g *generation) add(s *subscription) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.held = append(g.held, s)
+}
+
+// snapshotsBeside returns the snapshots of the other stanzas that share the feed of
+// one, each once. It is complete when all stanzas are read.
+func (g *generation) snapshotsBeside(one *subscription) (others []snapshotOption) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	key := one.stanza.key()
+	for _, s := range g.held {
+		option := s.stanza.snapshot
+		if option != one.stanza.snapshot && s.stanza.key() == key && !slices.Contains(others, option) {
+			others = append(others, option)
+		}
+	}
+	return others
 }
 
 // generationKey is where an instance has its generation.

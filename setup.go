@@ -46,6 +46,7 @@ func setup(c *caddy.Controller) error {
 		return nil
 	})
 	c.OnStartup(func() error {
+		sub.others = g.snapshotsBeside(sub)
 		feed, err := sub.start()
 		if err != nil {
 			return plugin.Error(pluginName, err)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -397,6 +398,45 @@ func TestStanzasOfOneFeedShareItsSnapshot(t *testing.T) {
 	untilServices(t, file, "db", "late")
 	if len(f.snapshots) != 0 {
 		t.Error("the snapshot did not end")
+	}
+}
+
+// startTwo starts a server with two stanzas that share a feed, and returns that.
+func startTwo(t *testing.T, s *stanza, options ...string) *feed {
+	t.Helper()
+	var corefile strings.Builder
+	for i, option := range options {
+		fmt.Fprintf(&corefile, "z%d.test:0 {\nbind 127.0.0.1\nk8s_endpoints {\nendpoint %s\nstartup_timeout 1ms\n%s\n}\n}\n",
+			i, s.api.Endpoint, option)
+	}
+	startInstance(t, corefile.String())
+	feeds.mu.Lock()
+	defer feeds.mu.Unlock()
+	if len(feeds.running) != 1 {
+		t.Fatalf("%d feeds run", len(feeds.running))
+	}
+	return slices.Collect(maps.Values(feeds.running))[0]
+}
+
+func TestASnapshotIsForAllStanzasThatShareTheFeed(t *testing.T) {
+	dir := t.TempDir()
+	s := kept(filepath.Join(dir, "snapshot"))
+	saved(t, s, 0)
+	ours, missing := "snapshot "+s.snapshot.file, "snapshot "+filepath.Join(dir, "missing")
+	for _, tc := range []struct {
+		name    string
+		options []string
+	}{
+		{"the first stanza has it", []string{ours, ""}},
+		{"the second stanza has it", []string{"", ours}},
+		{"the first stanza has a file that is not there", []string{missing, ours}},
+		{"both have it", []string{ours, ours}},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			if f := startTwo(t, s, tc.options...); !f.cache.stale.Load() || len(f.cache.served()) != 2 {
+				t.Errorf("%d objects are served, want the 2 of the snapshot", len(f.cache.served()))
+			}
+		})
 	}
 }
 
