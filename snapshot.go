@@ -216,7 +216,7 @@ func (w *snapshotWriter) write() {
 	}
 	// Changes that come from here on may be in the file, and are written again.
 	changes, current := w.stage.changes.Load(), w.known()
-	if changes == w.changes && current.Sub(w.current) < w.refresh {
+	if w.wroteLast() && changes == w.changes && current.Sub(w.current) < w.refresh {
 		return
 	}
 	// What is too large will be so for a while.
@@ -229,6 +229,13 @@ func (w *snapshotWriter) write() {
 	if wrote {
 		w.changes, w.current = changes, current
 	}
+}
+
+// wroteLast is false where the file may have what a reload that failed has served.
+func (w *snapshotWriter) wroteLast() bool {
+	snapshotFiles.mu.Lock()
+	defer snapshotFiles.mu.Unlock()
+	return snapshotFiles.latest[w.file] == w
 }
 
 // known is when the source last told that what is served is how it is.

@@ -376,6 +376,19 @@ func TestTheFeedThatAReloadReplacesLeavesTheFileAlone(t *testing.T) {
 	untilServices(t, file, "newer")
 }
 
+func TestTheFeedThatAFailedReloadLeavesWritesItsFileAgain(t *testing.T) {
+	s := kept(filepath.Join(t.TempDir(), "snapshot"))
+	older := writerOf(t, s.snapshot.file, newToldSource(), headlessService("default", "older"))
+	older.write()
+	_, failed, from := startFeed(t, s)
+	from.apply(headlessService("default", "newer"))
+	from.sync()
+	untilServices(t, s.snapshot.file, "newer")
+	failed.stop()
+	older.write()
+	untilServices(t, s.snapshot.file, "older")
+}
+
 func TestStanzasOfOneFeedShareItsSnapshot(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "snapshot")
 	s := kept(file)
