@@ -10,6 +10,7 @@ import (
 
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/health"
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/model"
+	"github.com/k8s-endpoints/k8s_endpoints/plugin/records"
 
 	"github.com/prometheus/client_golang/prometheus/testutil"
 	dto "github.com/prometheus/client_model/go"
@@ -94,6 +95,33 @@ func TestTheCacheForgetsWhatIsGone(t *testing.T) {
 	c.publish()
 	if len(c.services) > 0 || c.serves("default") || len(c.publishers(netip.MustParseAddr("10.0.0.1"))) > 0 {
 		t.Errorf("it still holds %d Services", len(c.services))
+	}
+}
+
+func TestNothingIsRememberedOfAnExternalName(t *testing.T) {
+	c := newCache(settings{Options: records.Options{Policy: health.Policy{FailOpen: 100}}}, false)
+	c.Synced()
+	addresses := make([]string, 1000)
+	for i := range addresses {
+		addresses[i] = fmt.Sprintf("10.0.%d.%d", i/250, i%250)
+	}
+	up, down := readySlice("default", "db", "db-1", addresses...), readySlice("default", "db", "db-1", addresses...)
+	for i := range down.Slice.Endpoints {
+		down.Slice.Endpoints[i].Conditions = 0
+	}
+	for _, change := range []model.Change{headlessService("default", "db"), up, down} {
+		c.Apply([]model.Change{change})
+		c.publish()
+	}
+	if len(c.memories) != 1 {
+		t.Fatalf("there is nothing to forget")
+	}
+	external := headlessService("default", "db")
+	external.Service.Kind, external.Service.Target = model.ExternalName, "example.org."
+	c.Apply([]model.Change{external, removed(down)})
+	c.publish()
+	if len(c.memories)+len(c.due) != 0 {
+		t.Errorf("%d memories and %d times are left", len(c.memories), len(c.due))
 	}
 }
 

@@ -33,10 +33,12 @@ var compilers = sync.Pool{New: func() any { return new(compiler) }}
 // goes into memory.
 func Compile(service *model.Service, all []*model.Slice, o Options, memory *Memory, now time.Time) *Set {
 	s := &Set{Service: service, Limits: o.Limits}
-	memory.Next = time.Time{}
 	if service.Kind != model.Headless {
+		// What it remembers of slices would outlive them.
+		*memory = Memory{}
 		return s
 	}
+	memory.Next = time.Time{}
 	c := compilers.Get().(*compiler)
 	defer compilers.Put(c)
 	known := memory.universe
