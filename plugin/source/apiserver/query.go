@@ -58,9 +58,10 @@ type query struct {
 	// labels and field are the selectors.
 	labels labels.Selector
 	field  string
-	// unfiltered is set once the API server did not know the field selector.
-	unfiltered atomic.Bool
-	read       reader
+	// unfiltered is set where the API server does not know the field selector, and
+	// givenUp once that was logged.
+	unfiltered, givenUp atomic.Bool
+	read                reader
 }
 
 // queries returns the four queries, and the one for Namespaces where they are
@@ -166,7 +167,7 @@ func (q *query) listWatch(client rest.Interface, namespace string) *cache.ListWa
 	})
 }
 
-// giveUpField makes the query go without its field selector, if that is what
+// giveUpField makes the query go without its field selector, if that may be what
 // the API server refused. The reader filters in any case.
 func (q *query) giveUpField(err error, streaming bool) bool {
 	if q.field == "" || !apierrors.IsBadRequest(err) {
@@ -177,11 +178,20 @@ func (q *query) giveUpField(err error, streaming bool) bool {
 	if streaming && !strings.Contains(err.Error(), "field label") && !strings.Contains(err.Error(), "field selector") {
 		return false
 	}
-	if q.unfiltered.CompareAndSwap(false, true) {
-		log.Warningf("The API server does not know the field selector %s, so all %s are read and filtered here: %v",
-			q.field, q.resource, err)
-	}
+	q.unfiltered.Store(true)
 	return true
+}
+
+// judgeField takes the field selector up again where the API server, or a proxy
+// before it, refuses the query without it too: then it was something else.
+func (q *query) judgeField(refusal, without error) {
+	switch {
+	case without != nil:
+		q.unfiltered.Store(false)
+	case q.givenUp.CompareAndSwap(false, true):
+		log.Warningf("The API server does not know the field selector %s, so all %s are read and filtered here: %v",
+			q.field, q.resource, refusal)
+	}
 }
 
 // check refuses a list that is none of the query's objects: it would seem to say

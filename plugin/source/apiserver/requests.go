@@ -85,8 +85,9 @@ func (r *requests) ListWithContext(ctx context.Context, o metav1.ListOptions) (r
 		r.stream.begin()
 	}
 	list, err := r.ListWatch.ListWithContext(ctx, o)
-	if err != nil && r.stream.query.giveUpField(err, false) {
+	if refusal := err; r.stream.query.giveUpField(refusal, false) {
 		list, err = r.ListWatch.ListWithContext(ctx, o)
+		r.stream.query.judgeField(refusal, err)
 	}
 	if err == nil {
 		err = r.stream.query.check(list)
@@ -108,8 +109,9 @@ func (r *requests) WatchWithContext(ctx context.Context, o metav1.ListOptions) (
 		r.stream.begin()
 	}
 	w, err := r.ListWatch.WatchWithContext(ctx, o)
-	if err != nil && r.stream.query.giveUpField(err, streaming) {
+	if refusal := err; r.stream.query.giveUpField(refusal, streaming) {
 		w, err = r.ListWatch.WatchWithContext(ctx, o)
+		r.stream.query.judgeField(refusal, err)
 	}
 	r.stream.streaming.Store(streaming && err == nil)
 	switch {
