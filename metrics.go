@@ -159,6 +159,10 @@ func (c *snapshotAgeCollector) Collect(metrics chan<- prometheus.Metric) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for file, current := range c.current {
+		// A start that fails may have read the file of a stanza that did not start.
+		if c.holders[file] == 0 {
+			continue
+		}
 		metrics <- prometheus.MustNewConstMetric(c.desc, prometheus.GaugeValue, time.Since(current).Seconds(), file)
 	}
 }

@@ -652,6 +652,7 @@ func TestAStaleAnswerFitsWithItsReason(t *testing.T) {
 
 func TestAgesOfSnapshots(t *testing.T) {
 	ages := newSnapshotAgeCollector()
+	ages.set("read only", time.Now())
 	ages.enter("a")
 	ages.enter("a")
 	if n := testutil.CollectAndCount(ages); n != 0 {
