@@ -20,8 +20,10 @@ import (
 
 	"github.com/miekg/dns"
 	corev1 "k8s.io/api/core/v1"
+	discoveryv1 "k8s.io/api/discovery/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 )
 
 var must = polltest.Must
@@ -301,6 +303,21 @@ func TestAnAnswerOfAnotherTypeIsNoReasonToFall(t *testing.T) {
 	if len(got.Unexplained) != 1 || got.Unexplained[0].Question != "SRV "+s.full("db") {
 		t.Errorf("got %+v without a reason, want the alias of db", got.Unexplained)
 	}
+}
+
+// Nobody can tell such Pods from one that has the address of another that is gone.
+func TestTwoPodsOnTheNetworkOfOneNodeAreForSomebodyToDecide(t *testing.T) {
+	s := newSpace(t)
+	s.headless("db", sql)
+	for i, pod := range []string{"db-0", "db-1"} {
+		slice := cluster.HandmadeSlice(s.name, pod, "db", []discoveryv1.EndpointPort{cluster.SlicePort("sql", corev1.ProtocolTCP, 5432+int32(i))}, "10.1.7.1")
+		slice.Endpoints[0].Hostname = &pod
+		slice.Endpoints[0].TargetRef = &corev1.ObjectReference{Kind: "Pod", Namespace: s.name, Name: pod, UID: types.UID(pod)}
+		must(t, world.cluster.CreateSlice(t.Context(), slice))
+	}
+	got := ask(t, startKubeDNS(t))
+	got.want(t, decide)
+	got.shows(t, "An address that two Pods claim belongs to one of them.", "A db-0."+s.full("db"), true)
 }
 
 func TestAnswersThatDoNotFitOverTCPAreHeldAgainstTheCluster(t *testing.T) {

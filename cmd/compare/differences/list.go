@@ -60,8 +60,9 @@ var All = []Difference{
 	},
 	{
 		Name:    "An address that two Pods claim belongs to one of them.",
-		Reason:  "The address was used again: the Pod in the older slice is gone.",
+		Reason:  "The address was used again: the Pod in the older slice is gone. Where both live, on the network of one node, one of them has no name.",
 		Example: "SRV _sql._tcp.reused.test.svc.cluster.local.",
+		Relied:  true,
 		change:  func(x *Comparison, m *dns.Msg) { dropStanding(x, m, Replaced) },
 	},
 	{
