@@ -33,9 +33,11 @@ const (
 	// creationTime is how old a Service that enters may be and count as just
 	// made. Clocks differ, and a connection may have been lost for a moment.
 	creationTime = 10 * time.Second
-	// extraListTime bounds how long Synced waits for the extra streams that
-	// were found necessary at the start.
-	extraListTime = 2 * time.Second
+	// extraListTime bounds how long Synced waits for the search and for the extra
+	// streams that it finds necessary. Without them a name could seem not to exist
+	// that does. Dozens of streams take seconds at the client's own rate; one that
+	// hangs must not hold up all others for good.
+	extraListTime = 10 * time.Second
 	// maxExtras bounds how many extra streams run at once: the holders have no
 	// more bits. Other Services wait.
 	maxExtras = 64 - firstExtraBit
