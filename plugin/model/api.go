@@ -12,6 +12,7 @@ import (
 	"github.com/google/uuid"
 	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
+	netutils "k8s.io/utils/net"
 )
 
 // MaxName is the length of the longest name of an object, in bytes: no longer
@@ -257,8 +258,8 @@ func appendEndpoint(made []Endpoint, obj *discoveryv1.Endpoint, is4 bool) ([]End
 		uid = string(ref.UID)
 	}
 	for _, text := range obj.Addresses {
-		addr, err := netip.ParseAddr(text)
-		if err != nil || addr.Zone() != "" || addr.Is4() != is4 || addr.Is4In6() {
+		addr, ok := parseAddress(text)
+		if !ok || addr.Is4() != is4 {
 			return nil, fmt.Errorf("%.80q is not an address of the slice's address type", text)
 		}
 		e.Address = addr
@@ -266,6 +267,16 @@ func appendEndpoint(made []Endpoint, obj *discoveryv1.Endpoint, is4 bool) ([]End
 		made = append(made, e)
 	}
 	return made, nil
+}
+
+// parseAddress reads what an API server lets through: leading zeros, which make no
+// octal numbers, and IPv4 addresses in the form of IPv6 ones too.
+func parseAddress(text string) (netip.Addr, bool) {
+	if addr, err := netip.ParseAddr(text); err == nil {
+		return addr.Unmap(), addr.Zone() == ""
+	}
+	addr, ok := netip.AddrFromSlice(netutils.ParseIPSloppy(text))
+	return addr.Unmap(), ok
 }
 
 // podLabel returns the Pod's name where it can be one label of a name. A Pod of

@@ -228,6 +228,19 @@ func TestEndpointsWithoutPodAreToldApartByAddressAndHostname(t *testing.T) {
 	}
 }
 
+// An API server lets these through, and kube-proxy reads them so.
+func TestAddressesInOddFormsAreReadAsTheClusterDoes(t *testing.T) {
+	s, err := NewSlice(sliceObject("IPv4", discoveryv1.Endpoint{Addresses: []string{"10.000.000.012", "::ffff:10.0.0.2"}}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, want := range []string{"10.0.0.12", "10.0.0.2"} {
+		if got := s.Endpoints[i].Address; got != netip.MustParseAddr(want) {
+			t.Errorf("the address is %s, want %s", got, want)
+		}
+	}
+}
+
 func TestNewSliceRefusesWhatCannotBeServed(t *testing.T) {
 	one := func(addr string) discoveryv1.Endpoint { return discoveryv1.Endpoint{Addresses: []string{addr}} }
 	noService := sliceObject("IPv4")
