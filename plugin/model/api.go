@@ -269,8 +269,8 @@ func appendEndpoint(made []Endpoint, obj *discoveryv1.Endpoint, is4 bool) ([]End
 	return made, nil
 }
 
-// parseAddress reads what an API server lets through: leading zeros, which make no
-// octal numbers, and IPv4 addresses in the form of IPv6 ones too.
+// parseAddress reads what API servers before 1.36 let through: leading zeros, which
+// make no octal numbers, and IPv4 addresses in the form of IPv6 ones too.
 func parseAddress(text string) (netip.Addr, bool) {
 	if addr, err := netip.ParseAddr(text); err == nil {
 		return addr.Unmap(), addr.Zone() == ""

@@ -228,7 +228,7 @@ func TestEndpointsWithoutPodAreToldApartByAddressAndHostname(t *testing.T) {
 	}
 }
 
-// An API server lets these through, and kube-proxy reads them so.
+// API servers before 1.36 let these through, and kube-proxy reads them so.
 func TestAddressesInOddFormsAreReadAsTheClusterDoes(t *testing.T) {
 	s, err := NewSlice(sliceObject("IPv4", discoveryv1.Endpoint{Addresses: []string{"10.000.000.012", "::ffff:10.0.0.2"}}))
 	if err != nil {
