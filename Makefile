@@ -142,13 +142,14 @@ soak: dig controlplane
 	go test -race -timeout 0 -count 1 -v ./test/faults/hostile -soak $(SOAK)
 
 # A version is one of test/cluster/binaries.go. Each takes its control plane some
-# minutes to build, the first time.
+# minutes to build, the first time. What a test reads before its run, such as the
+# version, go test does not know either: hence -count.
 test-matrix: dig
 	@for version in $(KUBERNETES); do \
 		echo "Kubernetes $$version"; \
 		export KUBERNETES_VERSION=$$version; \
 		go run ./test/cluster/build || exit 1; \
-		go test -p 1 -timeout 40m ./cmd/compare/... ./test/e2e ./test/health ./test/differential || exit 1; \
+		go test -count=1 -p 1 -timeout 40m ./cmd/compare/... ./test/cluster ./test/deploy ./test/e2e ./test/health ./test/differential || exit 1; \
 	done
 
 # Nothing else should run on the machine meanwhile.
