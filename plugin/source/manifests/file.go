@@ -71,11 +71,13 @@ func (f *file) read() ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", f.path, cause(err))
 	}
+	// A large file takes long to read, and may be written to meanwhile.
+	settled := time.Since(info.ModTime()) > settleTime
 	data, err := io.ReadAll(io.LimitReader(opened, maxFile+1))
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", f.path, cause(err))
 	}
-	f.info, f.settled = info, time.Since(info.ModTime()) > settleTime
+	f.info, f.settled = info, settled
 	if len(data) > maxFile {
 		return nil, fmt.Errorf("%s: larger than %d MiB, the most that is read of a file", f.path, maxFile>>20)
 	}
