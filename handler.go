@@ -63,12 +63,12 @@ func (h *handler) ServeDNS(ctx context.Context, w dns.ResponseWriter, r *dns.Msg
 	if m == nil {
 		return plugin.NextOrFailure(pluginName, h.next, ctx, w, r)
 	}
-	qtype := r.Question[0].Qtype
-	h.counters.count(ctx, qtype, m)
+	counters, qtype := h.counters.of(ctx), typeIndex(r.Question[0].Qtype)
+	counters.count(qtype, m)
 	err := w.WriteMsg(m)
 	// What does not fit is in the end the server's to tell.
 	if m.Truncated {
-		h.counters.countTruncated(ctx, qtype)
+		counters.countTruncated(qtype)
 	}
 	if err != nil {
 		return dns.RcodeServerFailure, err

@@ -250,21 +250,19 @@ type serverCounters struct {
 	truncated [len(types)]atomic.Pointer[prometheus.Counter]
 }
 
-func (c *counters) count(ctx context.Context, qtype uint16, m *dns.Msg) {
-	s := c.of(metrics.WithServer(ctx))
-	t, r := typeIndex(qtype), resultIndex(m)
+// count counts an answer to a question of the type with that index.
+func (s *serverCounters) count(t int, m *dns.Msg) {
+	r := resultIndex(m)
 	if counter := s.answers[t][r].Load(); counter != nil {
 		(*counter).Inc()
-	} else {
-		first := answersTotal.WithLabelValues(s.server, types[t], results[r])
-		first.Inc()
-		s.answers[t][r].Store(&first)
+		return
 	}
+	first := answersTotal.WithLabelValues(s.server, types[t], results[r])
+	first.Inc()
+	s.answers[t][r].Store(&first)
 }
 
-func (c *counters) countTruncated(ctx context.Context, qtype uint16) {
-	s := c.of(metrics.WithServer(ctx))
-	t := typeIndex(qtype)
+func (s *serverCounters) countTruncated(t int) {
 	if counter := s.truncated[t].Load(); counter != nil {
 		(*counter).Inc()
 		return
@@ -274,7 +272,8 @@ func (c *counters) countTruncated(ctx context.Context, qtype uint16) {
 	s.truncated[t].Store(&first)
 }
 
-func (c *counters) of(server string) *serverCounters {
+func (c *counters) of(ctx context.Context) *serverCounters {
+	server := metrics.WithServer(ctx)
 	if known := c.servers.Load(); known != nil {
 		if s := (*known)[server]; s != nil {
 			return s
