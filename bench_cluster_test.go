@@ -134,19 +134,21 @@ func newBenchHandler(tb testing.TB, objects []runtime.Object) *handler {
 func benchChanges(tb testing.TB, objects []runtime.Object) (changes []model.Change) {
 	tb.Helper()
 	for _, object := range objects {
-		var change model.Change
-		var err error
 		switch object := object.(type) {
 		case *corev1.Service:
-			change.Service, err = model.NewService(object)
+			made, err := model.NewService(object)
+			if err != nil {
+				tb.Fatal(err)
+			}
+			if made != nil {
+				changes = append(changes, model.ServiceChange(made))
+			}
 		case *discoveryv1.EndpointSlice:
-			change.Slice, err = model.NewSlice(object)
-		}
-		if err != nil {
-			tb.Fatal(err)
-		}
-		if change.Service != nil || change.Slice != nil {
-			changes = append(changes, change)
+			made, err := model.NewSlice(object)
+			if err != nil {
+				tb.Fatal(err)
+			}
+			changes = append(changes, model.SliceChange(made))
 		}
 	}
 	return changes

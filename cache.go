@@ -113,14 +113,16 @@ func (c *cache) Apply(changes []model.Change) {
 	c.mu.Lock()
 	namespaces := make(map[string]struct{})
 	for _, change := range changes {
-		switch {
-		case change.Service != nil:
+		switch change.Kind {
+		case model.KindService:
 			c.applyService(change.Service, change.Removed)
-		case change.Slice != nil:
+		case model.KindSlice:
 			c.applySlice(change.Slice, change.Removed)
-		default:
+		case model.KindNamespace:
 			c.applyNamespace(change.Namespace, change.Removed)
 			namespaces[change.Namespace] = struct{}{}
+		default:
+			log.Errorf("A source has reported %v, which is left out", change)
 		}
 	}
 	c.changedIn(namespaces)

@@ -17,7 +17,7 @@ import (
 )
 
 func headlessService(namespace, name string) model.Change {
-	return model.Change{Service: &model.Service{ServiceKey: model.ServiceKey{Namespace: namespace, Name: name}, Kind: model.Headless}}
+	return model.ServiceChange(&model.Service{ServiceKey: model.ServiceKey{Namespace: namespace, Name: name}, Kind: model.Headless})
 }
 
 // readySlice is a slice of ready endpoints, each a Pod of its own.
@@ -27,12 +27,41 @@ func readySlice(namespace, service, name string, addresses ...string) model.Chan
 		addr := netip.MustParseAddr(text)
 		s.Endpoints = append(s.Endpoints, model.Endpoint{Address: addr, ID: addr.As16(), Conditions: model.Ready | model.Serving})
 	}
-	return model.Change{Slice: s}
+	return model.SliceChange(s)
 }
 
-func removed(c model.Change) model.Change {
-	c.Removed = true
-	return c
+func TestTheCacheTakesEachKindForItself(t *testing.T) {
+	counts := map[model.Kind]string{model.KindService: "headless", model.KindSlice: "endpointslice", model.KindNamespace: "namespace"}
+	changes := map[model.Kind]model.Change{
+		model.KindService:   headlessService("default", "db"),
+		model.KindSlice:     readySlice("default", "db", "db-1", "10.0.0.1"),
+		model.KindNamespace: model.NamespaceChange("default"),
+	}
+	for _, k := range append(model.Kinds(), 0) {
+		c := newTestCache()
+		before := make(map[model.Kind]float64)
+		for counted, label := range counts {
+			before[counted] = testutil.ToFloat64(objects.WithLabelValues(label))
+		}
+		change, known := changes[k]
+		if !known {
+			change = model.Change{Kind: k, Namespace: "default"}
+		}
+		c.Apply([]model.Change{change})
+		for counted, label := range counts {
+			want := 0.0
+			if counted == k {
+				want = 1
+			}
+			if got := testutil.ToFloat64(objects.WithLabelValues(label)) - before[counted]; got != want {
+				t.Errorf("a change of the kind %v counts %v of the kind %v, want %v", k, got, counted, want)
+			}
+		}
+		if _, counted := counts[k]; k != 0 && !counted {
+			t.Errorf("the kind %v is not known to this test", k)
+		}
+		c.close()
+	}
 }
 
 // published returns the addresses of a Service, sorted, or "not served".
@@ -59,10 +88,10 @@ func TestTheCacheServesWhatWasAppliedLast(t *testing.T) {
 		{"slices without a Service", []model.Change{one}, "not served"},
 		{"a Service without slices", []model.Change{service}, "[]"},
 		{"a slice that changes", []model.Change{service, one, readySlice("default", "db", "db-1", "10.0.0.3")}, "[10.0.0.3]"},
-		{"a slice that goes", []model.Change{service, one, two, removed(one)}, "[10.0.0.2]"},
-		{"a slice that goes twice", []model.Change{service, one, removed(one), removed(one)}, "[]"},
-		{"a Service that goes", []model.Change{service, one, removed(service)}, "not served"},
-		{"a Service that comes back finds its slices", []model.Change{service, one, removed(service), service}, "[10.0.0.1]"},
+		{"a slice that goes", []model.Change{service, one, two, one.Removal()}, "[10.0.0.2]"},
+		{"a slice that goes twice", []model.Change{service, one, one.Removal(), one.Removal()}, "[]"},
+		{"a Service that goes", []model.Change{service, one, service.Removal()}, "not served"},
+		{"a Service that comes back finds its slices", []model.Change{service, one, service.Removal(), service}, "[10.0.0.1]"},
 		{"the slice of another namespace", []model.Change{service, readySlice("other", "db", "db-1", "10.0.0.1")}, "[]"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -91,7 +120,7 @@ func TestTheCacheForgetsWhatIsGone(t *testing.T) {
 	changes := []model.Change{headlessService("default", "db"), readySlice("default", "db", "db-1", "10.0.0.1")}
 	c.Apply(changes)
 	c.publish()
-	c.Apply([]model.Change{removed(changes[0]), removed(changes[1])})
+	c.Apply([]model.Change{changes[0].Removal(), changes[1].Removal()})
 	c.publish()
 	if len(c.services) > 0 || c.serves("default") || len(c.publishers(netip.MustParseAddr("10.0.0.1"))) > 0 {
 		t.Errorf("it still holds %d Services", len(c.services))
@@ -118,7 +147,7 @@ func TestNothingIsRememberedOfAnExternalName(t *testing.T) {
 	}
 	external := headlessService("default", "db")
 	external.Service.Kind, external.Service.Target = model.ExternalName, "example.org."
-	c.Apply([]model.Change{external, removed(down)})
+	c.Apply([]model.Change{external, down.Removal()})
 	c.publish()
 	if len(c.memories)+len(c.due) != 0 {
 		t.Errorf("%d memories and %d times are left", len(c.memories), len(c.due))
@@ -144,7 +173,7 @@ func TestAnAddressLeadsToEveryServiceThatPublishesIt(t *testing.T) {
 		{headlessService("default", "b"), "[a]"},
 		{readySlice("default", "b", "b-1", "10.0.0.1", "10.0.0.2"), "[a b]"},
 		{readySlice("default", "a", "a-1", "10.0.0.3"), "[b]"},
-		{removed(headlessService("default", "b")), "[]"},
+		{headlessService("default", "b").Removal(), "[]"},
 		{headlessService("default", "b"), "[b]"},
 	} {
 		c.Apply([]model.Change{step.change})
@@ -162,10 +191,10 @@ func TestOnlySelectedNamespacesAreExposed(t *testing.T) {
 		change model.Change
 		want   string
 	}{
-		{model.Change{Namespace: "third"}, "not served"},
-		{model.Change{Namespace: "default"}, "[10.0.0.1]"},
-		{model.Change{Namespace: "default", Removed: true}, "not served"},
-		{model.Change{Namespace: "default"}, "[10.0.0.1]"},
+		{model.NamespaceChange("third"), "not served"},
+		{model.NamespaceChange("default"), "[10.0.0.1]"},
+		{model.NamespaceChange("default").Removal(), "not served"},
+		{model.NamespaceChange("default"), "[10.0.0.1]"},
 	} {
 		c.Apply([]model.Change{step.change})
 		c.publish()
@@ -180,9 +209,9 @@ func TestOnlySelectedNamespacesAreExposed(t *testing.T) {
 
 func TestNamespacesThatChangeTogether(t *testing.T) {
 	c := newCache(settings{}, true)
-	c.Apply([]model.Change{headlessService("a", "db"), headlessService("b", "db"), headlessService("c", "db"), {Namespace: "a"}, {Namespace: "c"}})
+	c.Apply([]model.Change{headlessService("a", "db"), headlessService("b", "db"), headlessService("c", "db"), model.NamespaceChange("a"), model.NamespaceChange("c")})
 	c.publish()
-	c.Apply([]model.Change{{Namespace: "a", Removed: true}, headlessService("b", "web"), {Namespace: "b"}, {Namespace: "a"}, {Namespace: "c", Removed: true}})
+	c.Apply([]model.Change{model.NamespaceChange("a").Removal(), headlessService("b", "web"), model.NamespaceChange("b"), model.NamespaceChange("a"), model.NamespaceChange("c").Removal()})
 	c.publish()
 	for key, want := range map[string]bool{"db.a": true, "db.b": true, "web.b": true, "db.c": false} {
 		if served := c.set(key) != nil; served != want {
@@ -256,7 +285,7 @@ func TestMetricsOfWhatIsHeld(t *testing.T) {
 	slice := readySlice("default", "db", "db-1", "10.0.0.1", "10.0.0.2", "10.0.0.3")
 	slice.Slice.Endpoints[2].Conditions = model.Serving | model.Terminating
 	service := headlessService("default", "db")
-	c.Apply([]model.Change{service, service, slice, slice, {Namespace: "default"}, {Namespace: "default"}})
+	c.Apply([]model.Change{service, service, slice, slice, model.NamespaceChange("default"), model.NamespaceChange("default")})
 	c.publish()
 	if got, want := held(), sum(before, [6]float64{1, 0, 1, 1, 2, 1}); got != want {
 		t.Errorf("got %v, want %v", got, want)

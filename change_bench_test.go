@@ -15,7 +15,7 @@ import (
 func statefulSet(endpoints int) []model.Change {
 	const perSlice = 100
 	key := model.ServiceKey{Namespace: "default", Name: "db"}
-	changes := []model.Change{{Service: &model.Service{ServiceKey: key, Kind: model.Headless, HasSelector: true}}}
+	changes := []model.Change{model.ServiceChange(&model.Service{ServiceKey: key, Kind: model.Headless, HasSelector: true})}
 	ports := []model.Port{{Name: "sql", Number: 5432}}
 	var slice *model.Slice
 	for i := range endpoints {
@@ -24,7 +24,7 @@ func statefulSet(endpoints int) []model.Change {
 				SliceKey: model.SliceKey{Namespace: "default", Name: fmt.Sprintf("db-%05d", i/perSlice)},
 				Service:  "db", Version: uint64(i + 1), Ports: ports,
 			}
-			changes = append(changes, model.Change{Slice: slice})
+			changes = append(changes, model.SliceChange(slice))
 		}
 		// Pods come to their addresses in no order.
 		at := uint32(i) * 2654435761 % (1 << 24)
@@ -53,7 +53,7 @@ func BenchmarkChange(b *testing.B) {
 				c.publish()
 				if state == "down" {
 					for _, change := range changes[1:] {
-						c.Apply([]model.Change{{Slice: flipped(change.Slice, len(change.Slice.Endpoints)/2)}})
+						c.Apply([]model.Change{model.SliceChange(flipped(change.Slice, len(change.Slice.Endpoints)/2))})
 					}
 					c.publish()
 				}
@@ -61,7 +61,7 @@ func BenchmarkChange(b *testing.B) {
 				b.ReportAllocs()
 				for b.Loop() {
 					last = flipped(last, 1)
-					c.Apply([]model.Change{{Slice: last}})
+					c.Apply([]model.Change{model.SliceChange(last)})
 					c.publish()
 				}
 			})

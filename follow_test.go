@@ -82,11 +82,11 @@ func (u itself) Lookup(ctx context.Context, state request.Request, name string, 
 func TestChainsAndLoopsOfExternalNamesEnd(t *testing.T) {
 	var changes []model.Change
 	alias := func(from, to string) {
-		changes = append(changes, model.Change{Service: &model.Service{
+		changes = append(changes, model.ServiceChange(&model.Service{
 			ServiceKey: model.ServiceKey{Namespace: "default", Name: from},
 			Kind:       model.ExternalName,
 			Target:     to + ".default.svc.cluster.local.",
-		}})
+		}))
 	}
 	alias("self", "Self")
 	alias("ping", "pong")

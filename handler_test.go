@@ -23,18 +23,18 @@ import (
 func testChanges() []model.Change {
 	service := func(s model.Service) model.Change {
 		s.Namespace = "default"
-		return model.Change{Service: &s}
+		return model.ServiceChange(&s)
 	}
 	endpoint := func(pod byte, addr, hostname string, c model.Conditions) model.Endpoint {
 		return model.Endpoint{Address: netip.MustParseAddr(addr), Hostname: hostname, Pod: hostname, ID: model.PodID{pod}, Conditions: c}
 	}
 	sliceOf := func(name string, all ...model.Endpoint) model.Change {
-		return model.Change{Slice: &model.Slice{
+		return model.SliceChange(&model.Slice{
 			SliceKey:  model.SliceKey{Namespace: "default", Name: name + "-x7k2p"},
 			Service:   name,
 			Ports:     []model.Port{{Name: "sql", Number: 5432}},
 			Endpoints: all,
-		}}
+		})
 	}
 	ready := model.Ready | model.Serving
 	return []model.Change{

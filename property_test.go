@@ -182,18 +182,18 @@ func change(key string, object any) model.Change {
 	switch object := object.(type) {
 	case *corev1.Service:
 		if made, err := model.NewService(object); err == nil && made != nil {
-			return model.Change{Service: made}
+			return model.ServiceChange(made)
 		}
 	case *discoveryv1.EndpointSlice:
 		if made, err := model.NewSlice(object); err == nil {
-			return model.Change{Slice: made}
+			return model.SliceChange(made)
 		}
 	}
 	if kind == "Service" {
-		return model.Change{Removed: true, Service: &model.Service{ServiceKey: model.ServiceKey{Namespace: namespace, Name: name}}}
+		return model.ServiceChange(&model.Service{ServiceKey: model.ServiceKey{Namespace: namespace, Name: name}}).Removal()
 	}
 	service, _, _ := strings.Cut(name, "-")
-	return model.Change{Removed: true, Slice: &model.Slice{SliceKey: model.SliceKey{Namespace: namespace, Name: name}, Service: service}}
+	return model.SliceChange(&model.Slice{SliceKey: model.SliceKey{Namespace: namespace, Name: name}, Service: service}).Removal()
 }
 
 func (c drawnCluster) changes() []model.Change {
@@ -1202,7 +1202,7 @@ func largeSlice(count int) []model.Change {
 			slice.Endpoints = append(slice.Endpoints, endpoint)
 		}
 	}
-	return []model.Change{{Service: &model.Service{ServiceKey: service, Kind: model.Headless}}, {Slice: slice}}
+	return []model.Change{model.ServiceChange(&model.Service{ServiceKey: service, Kind: model.Headless}), model.SliceChange(slice)}
 }
 
 // The seeds are random here: chance exceeds the bound in one of 10^9 runs.

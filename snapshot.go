@@ -112,16 +112,16 @@ func (c *cache) served() (objects []model.Change) {
 		if s.object == nil || c.byNamespace && !c.exposed[key.Namespace] {
 			continue
 		}
-		objects = append(objects, model.Change{Service: s.object})
+		objects = append(objects, model.ServiceChange(s.object))
 		if s.object.Kind != model.Headless {
 			continue
 		}
 		for _, slice := range s.slices {
-			objects = append(objects, model.Change{Slice: slice})
+			objects = append(objects, model.SliceChange(slice))
 		}
 	}
 	for namespace := range c.exposed {
-		objects = append(objects, model.Change{Namespace: namespace})
+		objects = append(objects, model.NamespaceChange(namespace))
 	}
 	return objects
 }

@@ -89,7 +89,7 @@ func eventually(t testing.TB, condition func() error) {
 func services(file string) (names []string, err error) {
 	objects, err := snapshot.Load(file, func(snapshot.Header) error { return nil })
 	for _, object := range objects {
-		if object.Service != nil {
+		if object.Kind == model.KindService {
 			names = append(names, object.Service.Name)
 		}
 	}
@@ -612,7 +612,7 @@ func TestAnswersFromASnapshotSayThatTheyAreStale(t *testing.T) {
 }
 
 func TestAnAliasOfAStaleAnswerSaysSoOnce(t *testing.T) {
-	alias := model.Change{Service: &model.Service{ServiceKey: model.ServiceKey{Namespace: "default", Name: "alias"}, Kind: model.ExternalName}}
+	alias := model.ServiceChange(&model.Service{ServiceKey: model.ServiceKey{Namespace: "default", Name: "alias"}, Kind: model.ExternalName})
 	for target, want := range map[string][]string{
 		"db.default.svc.cluster.local.":       {"3 " + staleNote},
 		"starting.default.svc.cluster.local.": {"0 no endpoint is ready: 1 starting", "3 " + staleNote},

@@ -134,21 +134,21 @@ func TestAfterTheFirstListNothingOfTheSnapshotIsLeft(t *testing.T) {
 func TestWhatIsServedGoesIntoASnapshot(t *testing.T) {
 	c := newCache(settings{}, true)
 	defer c.close()
-	web := model.Change{Service: &model.Service{ServiceKey: model.ServiceKey{Namespace: "default", Name: "web"}, Kind: model.ExternalName, Target: "example.org."}}
+	web := model.ServiceChange(&model.Service{ServiceKey: model.ServiceKey{Namespace: "default", Name: "web"}, Kind: model.ExternalName, Target: "example.org."})
 	db, one := headlessService("default", "db"), readySlice("default", "db", "db-1", "10.0.0.1")
 	c.Apply([]model.Change{
-		{Namespace: "default"}, db, one,
+		model.NamespaceChange("default"), db, one,
 		web, readySlice("default", "web", "web-1", "10.0.0.2"), // of no use: the Service was of another type
 		readySlice("default", "none", "none-1", "10.0.0.3"), // of no Service
 		headlessService("hidden", "db"), readySlice("hidden", "db", "db-1", "10.0.0.4"),
 	})
-	got := newState()
+	got := new(model.State)
 	for _, object := range c.served() {
-		got.apply(object)
+		got.Apply(object)
 	}
-	want := newState()
-	for _, object := range []model.Change{{Namespace: "default"}, db, one, web} {
-		want.apply(object)
+	want := new(model.State)
+	for _, object := range []model.Change{model.NamespaceChange("default"), db, one, web} {
+		want.Apply(object)
 	}
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("got  %+v\nwant %+v", got, want)

@@ -149,13 +149,3 @@ type Slice struct {
 
 // Owner returns the key of the Service that the slice belongs to.
 func (s *Slice) Owner() ServiceKey { return ServiceKey{Namespace: s.Namespace, Name: s.Service} }
-
-// Change is the new state of one object, or its removal. Exactly one of
-// Service, Slice and Namespace is set; of a removed one only what names it
-// counts: the key of a Service, and the key and Service of a Slice.
-type Change struct {
-	Service   *Service
-	Slice     *Slice
-	Namespace string
-	Removed   bool
-}

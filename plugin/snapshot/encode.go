@@ -50,27 +50,21 @@ func encode(w *bufio.Writer, h Header, objects iter.Seq[model.Change]) error {
 
 func encodeObject(w *bufio.Writer, buffer *bytes.Buffer, c model.Change) error {
 	buffer.Reset()
-	if err := form.Encode(object(c), buffer); err != nil {
-		return fmt.Errorf("%s: %w", name(c), err)
+	obj, err := object(c)
+	if err != nil {
+		return fmt.Errorf("%v: %w", c, err)
+	}
+	if err := form.Encode(obj, buffer); err != nil {
+		return fmt.Errorf("%v: %w", c, err)
 	}
 	if buffer.Len() > MaxObject {
-		return fmt.Errorf("%w: %s has %d bytes, more than %d", ErrTooLarge, name(c), buffer.Len(), MaxObject)
+		return fmt.Errorf("%w: %v has %d bytes, more than %d", ErrTooLarge, c, buffer.Len(), MaxObject)
 	}
 	if _, err := w.Write(order.AppendUint32(nil, uint32(buffer.Len()))); err != nil {
 		return err
 	}
-	_, err := w.Write(buffer.Bytes())
+	_, err = w.Write(buffer.Bytes())
 	return err
-}
-
-func name(c model.Change) string {
-	switch {
-	case c.Service != nil:
-		return "the Service " + c.Service.String()
-	case c.Slice != nil:
-		return "the EndpointSlice " + c.Slice.String()
-	}
-	return "the Namespace " + c.Namespace
 }
 
 // boundedWriter fails instead of writing more than it may.

@@ -44,6 +44,8 @@ var (
 	ErrDamaged  = errors.New("the file is damaged")
 	ErrVersion  = errors.New("the file is of another version of this plugin")
 	ErrTooLarge = errors.New("too large for a snapshot")
+
+	errKind = errors.New("snapshots hold no objects of this kind")
 )
 
 // Header tells where the objects of a file are from.
@@ -68,37 +70,40 @@ func newForm() *protobuf.Serializer {
 	return protobuf.NewSerializer(kinds, kinds)
 }
 
-// object returns the API object of a change, which is not a removal.
-func object(c model.Change) runtime.Object {
-	switch {
-	case c.Service != nil:
+// object returns the API object of a change, which is not a removal. An error
+// means that a kind is new to the model and has no place in this format yet.
+func object(c model.Change) (runtime.Object, error) {
+	switch c.Kind {
+	case model.KindService:
 		obj := c.Service.Object()
 		obj.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("Service"))
-		return obj
-	case c.Slice != nil:
+		return obj, nil
+	case model.KindSlice:
 		obj := c.Slice.Object()
 		obj.SetGroupVersionKind(discoveryv1.SchemeGroupVersion.WithKind("EndpointSlice"))
-		return obj
+		return obj, nil
+	case model.KindNamespace:
+		obj := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: c.Namespace}}
+		obj.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("Namespace"))
+		return obj, nil
 	}
-	obj := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: c.Namespace}}
-	obj.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("Namespace"))
-	return obj
+	return nil, errKind
 }
 
 // change takes an API object in at the door of the model.
-func change(obj runtime.Object) (c model.Change, err error) {
+func change(obj runtime.Object) (model.Change, error) {
 	switch obj := obj.(type) {
 	case *corev1.Service:
-		c.Service, err = model.NewService(obj)
-		if err == nil && c.Service == nil {
+		s, err := model.NewService(obj)
+		if err == nil && s == nil {
 			err = errors.New("a Service that is not served")
 		}
+		return model.ServiceChange(s), err
 	case *discoveryv1.EndpointSlice:
-		c.Slice, err = model.NewSlice(obj)
+		s, err := model.NewSlice(obj)
+		return model.SliceChange(s), err
 	case *corev1.Namespace:
-		c.Namespace, err = obj.Name, model.CheckNamespace(obj.Name)
-	default:
-		err = errors.New("an object of another kind")
+		return model.NamespaceChange(obj.Name), model.CheckNamespace(obj.Name)
 	}
-	return c, err
+	return model.Change{}, errKind
 }

@@ -22,7 +22,7 @@ import (
 var header = Header{Origin: "https://192.0.2.1:6443", Current: time.Unix(1_700_000_000, 5)}
 
 func serviceOf(namespace, name string) model.Change {
-	return model.Change{Service: &model.Service{ServiceKey: model.ServiceKey{Namespace: namespace, Name: name}, Kind: model.Headless}}
+	return model.ServiceChange(&model.Service{ServiceKey: model.ServiceKey{Namespace: namespace, Name: name}, Kind: model.Headless})
 }
 
 func sliceOf(namespace, name string, addresses ...netip.Addr) model.Change {
@@ -30,15 +30,27 @@ func sliceOf(namespace, name string, addresses ...netip.Addr) model.Change {
 	for i, addr := range addresses {
 		s.Endpoints = append(s.Endpoints, model.Endpoint{Address: addr, ID: model.PodID{1, byte(i)}, Conditions: model.Ready | model.Serving})
 	}
-	return model.Change{Slice: s}
+	return model.SliceChange(s)
 }
 
 func someObjects() []model.Change {
 	return []model.Change{
 		serviceOf("default", "db"),
 		sliceOf("default", "db", netip.MustParseAddr("10.0.0.1"), netip.MustParseAddr("10.0.0.2")),
-		{Namespace: "default"},
-		{Service: &model.Service{ServiceKey: model.ServiceKey{Namespace: "a", Name: "web"}, Kind: model.ExternalName, Target: "example.org."}},
+		model.NamespaceChange("default"),
+		model.ServiceChange(&model.Service{ServiceKey: model.ServiceKey{Namespace: "a", Name: "web"}, Kind: model.ExternalName, Target: "example.org."}),
+	}
+}
+
+func TestSomeObjectsAreOfEachKind(t *testing.T) {
+	for _, k := range model.Kinds() {
+		if !slices.ContainsFunc(someObjects(), func(c model.Change) bool { return c.Kind == k }) {
+			t.Errorf("none is a %v", k)
+		}
+	}
+	unknown := model.Change{Namespace: "default"}
+	if err := Encode(&bytes.Buffer{}, header, slices.Values([]model.Change{unknown})); err == nil {
+		t.Error("an object of no kind was written")
 	}
 }
 

@@ -179,13 +179,13 @@ func shown(obj runtime.Object) string {
 		if err != nil || s == nil {
 			return ""
 		}
-		alone.apply(model.Change{Service: s})
+		alone.apply(model.ServiceChange(s))
 	case *discoveryv1.EndpointSlice:
 		s, err := model.NewSlice(obj)
 		if err != nil {
 			return ""
 		}
-		alone.apply(model.Change{Slice: s})
+		alone.apply(model.SliceChange(s))
 	}
 	return alone.stateLocked()
 }

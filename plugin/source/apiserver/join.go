@@ -304,7 +304,7 @@ func (j *join) report(t *table, o *object, rec *record) {
 
 func (j *join) reportService(o *object, rec *record) {
 	s := o.service
-	j.changes = append(j.changes, model.Change{Service: s})
+	j.changes = append(j.changes, model.ServiceChange(s))
 	before, retyped := rec.selecting, rec.external
 	rec.served = true
 	rec.external = s.Kind == model.ExternalName
@@ -322,7 +322,7 @@ func (j *join) reportSlice(s *model.Slice, rec *record) {
 	if rec.served && rec.owner != s.Service {
 		j.withdraw(j.slices, key{s.Namespace, s.Name}, rec)
 	}
-	j.changes = append(j.changes, model.Change{Slice: s})
+	j.changes = append(j.changes, model.SliceChange(s))
 	if !rec.served {
 		j.extras.slices[s.Owner()]++
 		j.hasSlice(s.Owner())
@@ -332,7 +332,7 @@ func (j *join) reportSlice(s *model.Slice, rec *record) {
 
 func (j *join) reportNamespace(name string, rec *record) {
 	if !rec.served {
-		j.changes = append(j.changes, model.Change{Namespace: name})
+		j.changes = append(j.changes, model.NamespaceChange(name))
 		rec.served = true
 	}
 }
@@ -349,21 +349,21 @@ func (j *join) withdraw(t *table, k key, rec *record) {
 	case sliceKind:
 		j.withdrawSlice(k, rec.owner)
 	case namespaceKind:
-		j.changes = append(j.changes, model.Change{Namespace: k.name, Removed: true})
+		j.changes = append(j.changes, model.NamespaceChange(k.name).Removal())
 	}
 }
 
 func (j *join) withdrawService(k key) {
 	// The key was good when the Service was reported.
 	served, _ := model.NewServiceKey(k.namespace, k.name)
-	j.changes = append(j.changes, model.Change{Service: &model.Service{ServiceKey: served}, Removed: true})
+	j.changes = append(j.changes, model.ServiceChange(&model.Service{ServiceKey: served}).Removal())
 	j.endWait(served)
 	j.endExtra(served)
 }
 
 func (j *join) withdrawSlice(k key, owner string) {
 	s := &model.Slice{SliceKey: model.SliceKey{Namespace: k.namespace, Name: k.name}, Service: owner}
-	j.changes = append(j.changes, model.Change{Slice: s, Removed: true})
+	j.changes = append(j.changes, model.SliceChange(s).Removal())
 	if j.extras.slices[s.Owner()]--; j.extras.slices[s.Owner()] > 0 {
 		return
 	}

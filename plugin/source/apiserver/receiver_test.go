@@ -62,26 +62,26 @@ func (r *receiver) Apply(changes []model.Change) {
 
 func (r *receiver) apply(c model.Change) {
 	switch {
-	case c.Service != nil && c.Removed:
+	case c.Kind == model.KindService && c.Removed:
 		delete(r.services, c.Service.String())
-	case c.Service != nil:
+	case c.Kind == model.KindService:
 		r.services[c.Service.String()] = c.Service
-	case c.Slice != nil && c.Removed:
+	case c.Kind == model.KindSlice && c.Removed:
 		if known := r.slices[c.Slice.String()]; known == nil || known.Service != c.Slice.Service {
 			r.fault("removal of the slice %s of the Service %q, which has no such slice", c.Slice, c.Slice.Service)
 		}
 		delete(r.slices, c.Slice.String())
-	case c.Slice != nil:
+	case c.Kind == model.KindSlice:
 		if known := r.slices[c.Slice.String()]; known != nil && known.Service != c.Slice.Service {
 			r.fault("the slice %s went from the Service %q to %q without a removal", c.Slice, known.Service, c.Slice.Service)
 		}
 		r.slices[c.Slice.String()] = c.Slice
-	case c.Namespace != "" && c.Removed:
+	case c.Kind == model.KindNamespace && c.Removed:
 		delete(r.namespaces, c.Namespace)
-	case c.Namespace != "":
+	case c.Kind == model.KindNamespace:
 		r.namespaces[c.Namespace] = true
 	default:
-		r.fault("a change of nothing")
+		r.fault("a change of %v", c)
 	}
 }
 

@@ -46,25 +46,27 @@ func (r *receiver) Apply(changes []model.Change) {
 
 func (r *receiver) apply(c model.Change) {
 	switch {
-	case c.Service != nil && c.Removed:
+	case c.Kind == model.KindService && c.Removed:
 		r.demand(reflect.DeepEqual(*c.Service, model.Service{ServiceKey: c.Service.ServiceKey}), "removed with more than its key: %+v", c.Service)
 		r.demand(r.state.services[c.Service.ServiceKey] != nil, "removed what was not there: %v", c.Service.ServiceKey)
 		delete(r.state.services, c.Service.ServiceKey)
-	case c.Service != nil:
+	case c.Kind == model.KindService:
 		r.demand(!reflect.DeepEqual(r.state.services[c.Service.ServiceKey], c.Service), "reported without a change: %v", c.Service.ServiceKey)
 		r.state.services[c.Service.ServiceKey] = c.Service
-	case c.Slice != nil && c.Removed:
+	case c.Kind == model.KindSlice && c.Removed:
 		old := r.state.slices[c.Slice.SliceKey]
 		r.demand(old != nil && old.Service == c.Slice.Service, "removed from a Service that it is not of: %+v", c.Slice)
 		delete(r.state.slices, c.Slice.SliceKey)
-	case c.Slice != nil:
+	case c.Kind == model.KindSlice:
 		r.applySlice(c.Slice)
-	default:
+	case c.Kind == model.KindNamespace:
 		r.demand(r.state.namespaces[c.Namespace] == c.Removed, "reported without a change: %+v", c)
 		delete(r.state.namespaces, c.Namespace)
 		if !c.Removed {
 			r.state.namespaces[c.Namespace] = true
 		}
+	default:
+		r.demand(false, "reported %v", c)
 	}
 }
 

@@ -108,12 +108,12 @@ func (s *state) become(inForce map[identity]definition) []model.Change {
 	changes := s.removals(to)
 	for _, name := range slices.Sorted(maps.Keys(to.namespaces)) {
 		if !s.namespaces[name] {
-			changes = append(changes, model.Change{Namespace: name})
+			changes = append(changes, model.NamespaceChange(name))
 		}
 	}
 	for _, key := range slices.SortedFunc(maps.Keys(to.services), compareServices) {
 		if service := to.services[key]; !reflect.DeepEqual(s.services[key], service) {
-			changes = append(changes, model.Change{Service: service})
+			changes = append(changes, model.ServiceChange(service))
 		}
 	}
 	for _, key := range slices.SortedFunc(maps.Keys(to.slices), compareSlices) {
@@ -122,7 +122,7 @@ func (s *state) become(inForce map[identity]definition) []model.Change {
 			to.slices[key] = old
 			continue
 		}
-		changes = append(changes, model.Change{Slice: slice})
+		changes = append(changes, model.SliceChange(slice))
 	}
 	*s = to
 	return changes
@@ -136,17 +136,17 @@ func (s *state) removals(to state) []model.Change {
 		old := s.slices[key]
 		if slice := to.slices[key]; slice == nil || slice.Service != old.Service {
 			gone := &model.Slice{SliceKey: key, Service: old.Service}
-			changes = append(changes, model.Change{Slice: gone, Removed: true})
+			changes = append(changes, model.SliceChange(gone).Removal())
 		}
 	}
 	for _, key := range slices.SortedFunc(maps.Keys(s.services), compareServices) {
 		if to.services[key] == nil {
-			changes = append(changes, model.Change{Service: &model.Service{ServiceKey: key}, Removed: true})
+			changes = append(changes, model.ServiceChange(&model.Service{ServiceKey: key}).Removal())
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(s.namespaces)) {
 		if !to.namespaces[name] {
-			changes = append(changes, model.Change{Namespace: name, Removed: true})
+			changes = append(changes, model.NamespaceChange(name).Removal())
 		}
 	}
 	return changes
