@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/k8s-endpoints/k8s_endpoints/plugin/health"
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/model"
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/records"
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/source"
@@ -63,7 +64,7 @@ type service struct {
 	// share theirs.
 	options *records.Options
 	// changes are those of slices that are not compiled yet.
-	changes []records.Transition
+	changes []health.Transition
 	// triggered is when the oldest change happened that is not compiled yet.
 	triggered time.Time
 }
@@ -94,8 +95,9 @@ func (c *cache) set(key string) *records.Set {
 	return set
 }
 
-// publishers returns the keys, for set, of the Services that publish an address.
-func (c *cache) publishers(addr netip.Addr) []string {
+// holders returns the keys, for set, of the Services that have an endpoint with an
+// address, published or not.
+func (c *cache) holders(addr netip.Addr) []string {
 	if of := c.owners.get(addr); of != nil {
 		return of.keys
 	}
@@ -181,7 +183,7 @@ func (c *cache) applySlice(slice *model.Slice, removed bool) {
 	countSlice(before, -1)
 	countSlice(after, +1)
 	if c.complete {
-		s.changes = append(s.changes, records.Transition{Before: before, After: after, At: c.now()})
+		s.changes = append(s.changes, health.Transition{Before: before, After: after, At: c.now()})
 		if after != nil && (before == nil || !before.Triggered.Equal(after.Triggered)) {
 			s.trigger(after.Triggered)
 		}
@@ -328,7 +330,7 @@ type job struct {
 	object    *model.Service
 	options   *records.Options
 	slices    []*model.Slice
-	changes   []records.Transition
+	changes   []health.Transition
 	triggered time.Time
 }
 

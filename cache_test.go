@@ -122,7 +122,7 @@ func TestTheCacheForgetsWhatIsGone(t *testing.T) {
 	c.publish()
 	c.Apply([]model.Change{changes[0].Removal(), changes[1].Removal()})
 	c.publish()
-	if len(c.services) > 0 || c.serves("default") || len(c.publishers(netip.MustParseAddr("10.0.0.1"))) > 0 {
+	if len(c.services) > 0 || c.serves("default") || len(c.holders(netip.MustParseAddr("10.0.0.1"))) > 0 {
 		t.Errorf("it still holds %d Services", len(c.services))
 	}
 }
@@ -157,9 +157,9 @@ func TestNothingIsRememberedOfAnExternalName(t *testing.T) {
 func TestAnAddressLeadsToEveryServiceThatPublishesIt(t *testing.T) {
 	c := newTestCache()
 	addr := netip.MustParseAddr("10.0.0.1")
-	publishers := func() string {
+	holders := func() string {
 		var names []string
-		for _, key := range c.publishers(addr) {
+		for _, key := range c.holders(addr) {
 			names = append(names, c.set(key).Service.Name)
 		}
 		return fmt.Sprint(names)
@@ -178,7 +178,7 @@ func TestAnAddressLeadsToEveryServiceThatPublishesIt(t *testing.T) {
 	} {
 		c.Apply([]model.Change{step.change})
 		c.publish()
-		if got := publishers(); got != step.want {
+		if got := holders(); got != step.want {
 			t.Errorf("after %+v: got %s, want %s", step.change, got, step.want)
 		}
 	}

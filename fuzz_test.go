@@ -7,7 +7,7 @@ import (
 	"github.com/coredns/coredns/plugin/pkg/edns"
 	"github.com/coredns/coredns/plugin/test"
 	"github.com/coredns/coredns/request"
-	"github.com/k8s-endpoints/k8s_endpoints/plugin/records"
+	"github.com/k8s-endpoints/k8s_endpoints/plugin/roster"
 
 	"github.com/miekg/dns"
 	corev1 "k8s.io/api/core/v1"
@@ -112,7 +112,7 @@ func fuzzServer() wholeServer {
 		"Service default/address": externalService("address", "192.0.2.1", dnsPort),
 		"Service default/web":     externalService("web", "example.org", dnsPort),
 	}
-	return newServer(testStanza(), synced(records.ByPodName, testChanges(), largeSlice(60), cluster.changes()))
+	return newServer(testStanza(), synced(roster.ByPodName, testChanges(), largeSlice(60), cluster.changes()))
 }
 
 // askAnything checks what holds for every reply.

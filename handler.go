@@ -3,6 +3,7 @@ package endpoints
 import (
 	"context"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"sync/atomic"
 
@@ -231,12 +232,15 @@ func capacity(q *query) int {
 // publishes it, or returns nil where none does. No more records are made than
 // could fit, beginning anywhere: thousands of Services may share an address.
 func (h *handler) reverse(q *query) *dns.Msg {
-	keys := q.cache.publishers(q.asked.Name.Address)
+	keys := q.cache.holders(q.asked.Name.Address)
+	if q.asked.Type != dns.TypePTR {
+		if !slices.ContainsFunc(keys, func(key string) bool { return q.names(key) }) {
+			return nil
+		}
+		return h.negative(q, dns.RcodeSuccess, "an address has PTR records only")
+	}
 	if len(keys) == 0 {
 		return nil
-	}
-	if q.asked.Type != dns.TypePTR {
-		return h.negative(q, dns.RcodeSuccess, "an address has PTR records only")
 	}
 	m := newReply(q.r)
 	room := capacity(q) - headerSize - len(q.asked.Owner)
@@ -267,6 +271,17 @@ func (h *handler) reverse(q *query) *dns.Msg {
 	}
 	shareTTL(m.Answer)
 	return m
+}
+
+// names reports whether the Service of a key has a name for the address that was
+// asked for.
+func (q *query) names(key string) bool {
+	set := q.cache.set(key)
+	if set == nil {
+		return false
+	}
+	_, ok := set.Reverse(q.asked.Name.Address)
+	return ok
 }
 
 // reverseApex answers for the PTR records that stand beside the SOA record of a

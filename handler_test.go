@@ -13,7 +13,7 @@ import (
 	"github.com/coredns/coredns/plugin/test"
 	"github.com/coredns/coredns/request"
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/model"
-	"github.com/k8s-endpoints/k8s_endpoints/plugin/records"
+	"github.com/k8s-endpoints/k8s_endpoints/plugin/roster"
 
 	"github.com/miekg/dns"
 )
@@ -471,7 +471,7 @@ func TestMetadata(t *testing.T) {
 
 func TestNamingComesFromTheStanza(t *testing.T) {
 	s := testStanza()
-	s.settings.Naming = records.ByPodName
+	s.settings.Naming = roster.ByPodName
 	changes := testChanges()
 	changes[3].Slice.Endpoints[0].Pod = "twin-5f7d"
 	m := serve(t, testHandler(s, changes), new(dns.Msg).SetQuestion("1.0.0.10.in-addr.arpa.", dns.TypePTR))

@@ -7,7 +7,7 @@ import (
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/records"
 )
 
-// owners are the keys of the Services that publish one address, sorted.
+// owners are the keys of the Services that have an endpoint with one address, sorted.
 type owners struct{ keys []string }
 
 // ownersIndex holds the owners of each address. Nearly all addresses are IPv4
@@ -85,7 +85,7 @@ func (o *owners) after(changes []ownerChange, single map[string]*owners) **owner
 	return &of
 }
 
-// addressChanges collects which Services begin and end to publish an address.
+// addressChanges collects which Services begin and end to have an address.
 type addressChanges map[netip.Addr][]ownerChange
 
 type ownerChange struct {

@@ -20,6 +20,7 @@ import (
 	"github.com/coredns/coredns/request"
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/model"
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/records"
+	"github.com/k8s-endpoints/k8s_endpoints/plugin/roster"
 
 	"github.com/miekg/dns"
 	corev1 "k8s.io/api/core/v1"
@@ -211,7 +212,7 @@ func drawStanza(t *rapid.T) *stanza {
 		primary:     "cluster.local.",
 		ttl:         5,
 		negativeTTL: 1,
-		settings:    settings{Options: records.Options{Naming: rapid.SampledFrom([]records.Naming{records.ByHostname, records.ByPodName}).Draw(t, "naming")}},
+		settings:    settings{Options: records.Options{Naming: rapid.SampledFrom([]roster.Naming{roster.ByHostname, roster.ByPodName}).Draw(t, "naming")}},
 	}
 	if rapid.IntRange(0, 4).Draw(t, "zones") == 0 {
 		s.zones = []string{"0.0.10.in-addr.arpa.", "cluster.local.", "alt.cluster.local.", "0.0.0.0.0.0.0.d.f.ip6.arpa."}
@@ -228,7 +229,7 @@ func (c drawnCluster) model(s *stanza) *naive {
 		zones:       s.zones,
 		primary:     s.primary,
 		fallsIn:     s.fall.Zones,
-		podNames:    s.settings.Naming == records.ByPodName,
+		podNames:    s.settings.Naming == roster.ByPodName,
 		ttl:         s.ttl,
 		negativeTTL: s.negativeTTL,
 		next:        elsewhere,
@@ -305,7 +306,7 @@ func newServer(s *stanza, c *cache) wholeServer {
 }
 
 // synced returns a cache that serves the changes.
-func synced(naming records.Naming, changes ...[]model.Change) *cache {
+func synced(naming roster.Naming, changes ...[]model.Change) *cache {
 	c := newCache(settings{Options: records.Options{Naming: naming}}, false)
 	for _, batch := range changes {
 		c.Apply(batch)
@@ -593,7 +594,7 @@ func overTheWire(t reporter, r *dns.Msg) *dns.Msg {
 }
 
 func TestThePluginAnswersWhatTheModelDoes(t *testing.T) {
-	for title, naming := range map[string]records.Naming{"by hostname": records.ByHostname, "by Pod name": records.ByPodName} {
+	for title, naming := range map[string]roster.Naming{"by hostname": roster.ByHostname, "by Pod name": roster.ByPodName} {
 		t.Run(title, func(t *testing.T) {
 			rapid.Check(t, func(t *rapid.T) {
 				s, cluster := drawStanza(t), drawCluster(t, poolVersions[0])
@@ -1163,7 +1164,7 @@ func (c sized) checkBounded(t *rapid.T, want naiveAnswer) {
 // 3,000 IPv6 addresses are more than 64 KiB.
 func TestOverTCPAnAnswerIsCutAt64KiB(t *testing.T) {
 	const all = 3000
-	server := newServer(testStanza(), synced(records.ByHostname, largeSlice(all)))
+	server := newServer(testStanza(), synced(roster.ByHostname, largeSlice(all)))
 	r := new(dns.Msg).SetQuestion("db.default.svc.cluster.local.", dns.TypeAAAA)
 	before, after := server.askSized(t, r, true)
 	wire, err := after.Pack()
@@ -1208,7 +1209,7 @@ func largeSlice(count int) []model.Change {
 // The seeds are random here: chance exceeds the bound in one of 10^9 runs.
 func TestWhereNotAllFitEachIsCarriedEquallyOftenAndEquallyOftenFirst(t *testing.T) {
 	const all, asked = 60, 5000
-	server := newServer(testStanza(), synced(records.ByHostname, largeSlice(all)))
+	server := newServer(testStanza(), synced(roster.ByHostname, largeSlice(all)))
 	for _, qtype := range []uint16{dns.TypeA, dns.TypeAAAA, dns.TypeSRV} {
 		t.Run(dns.TypeToString[qtype], func(t *testing.T) {
 			r := new(dns.Msg).SetQuestion("db.default.svc.cluster.local.", qtype)

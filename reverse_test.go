@@ -9,7 +9,7 @@ import (
 	"github.com/coredns/coredns/plugin/test"
 	"github.com/coredns/coredns/request"
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/model"
-	"github.com/k8s-endpoints/k8s_endpoints/plugin/records"
+	"github.com/k8s-endpoints/k8s_endpoints/plugin/roster"
 
 	"github.com/miekg/dns"
 	"github.com/prometheus/client_golang/prometheus/testutil"
@@ -50,7 +50,7 @@ func TestAnAddressThatManyServicesShare(t *testing.T) {
 		name := fmt.Sprintf("service-%d", i)
 		changes = append(changes, headlessService("default", name), readySlice("default", name, name, "10.0.0.1"))
 	}
-	s := newServer(testStanza(), synced(records.ByHostname, changes))
+	s := newServer(testStanza(), synced(roster.ByHostname, changes))
 	for _, c := range []struct {
 		tcp         bool
 		size        int

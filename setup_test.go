@@ -11,7 +11,7 @@ import (
 	"github.com/coredns/caddy"
 	"github.com/coredns/coredns/plugin/pkg/fall"
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/health"
-	"github.com/k8s-endpoints/k8s_endpoints/plugin/records"
+	"github.com/k8s-endpoints/k8s_endpoints/plugin/roster"
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/source/apiserver"
 )
 
@@ -74,7 +74,7 @@ func TestParseReadsEveryOption(t *testing.T) {
 			s.api.Labels = "application=nginx,environment in (qa,staging)"
 		}},
 		{"namespace_labels", "namespace_labels istio-injection=enabled", func(s *stanza) { s.api.NamespaceLabels = "istio-injection=enabled" }},
-		{"endpoint_pod_names", "endpoint_pod_names", func(s *stanza) { s.settings.Naming = records.ByPodName }},
+		{"endpoint_pod_names", "endpoint_pod_names", func(s *stanza) { s.settings.Naming = roster.ByPodName }},
 		{"ttl", "ttl 3600", func(s *stanza) { s.ttl = 3600 }},
 		{"ttl 0", "ttl 0", func(s *stanza) { s.ttl = 0 }},
 		{"negative_ttl", "negative_ttl 0", func(s *stanza) { s.negativeTTL = 0 }},

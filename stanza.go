@@ -16,7 +16,7 @@ import (
 	"github.com/coredns/coredns/plugin/pkg/fall"
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/health"
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/name"
-	"github.com/k8s-endpoints/k8s_endpoints/plugin/records"
+	"github.com/k8s-endpoints/k8s_endpoints/plugin/roster"
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/snapshot"
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/source/apiserver"
 
@@ -336,7 +336,7 @@ func parseEndpointPodNames(s *stanza, c *caddy.Controller) error {
 	if len(c.RemainingArgs()) > 0 {
 		return c.ArgErr()
 	}
-	s.settings.Naming = records.ByPodName
+	s.settings.Naming = roster.ByPodName
 	return nil
 }
 

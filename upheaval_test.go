@@ -10,7 +10,7 @@ import (
 	"time"
 
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/model"
-	"github.com/k8s-endpoints/k8s_endpoints/plugin/records"
+	"github.com/k8s-endpoints/k8s_endpoints/plugin/roster"
 
 	"pgregory.net/rapid"
 )
@@ -29,7 +29,7 @@ const (
 type epoch struct {
 	server wholeServer
 	stage  *stage
-	naming records.Naming
+	naming roster.Naming
 	// applied is what its cache was told, and published what is visible, both in
 	// changes.
 	applied, published *atomic.Int64
@@ -42,8 +42,8 @@ type epoch struct {
 // made anew, the plugin is reloaded, and questions are asked.
 type upheaval struct {
 	drawnHistory
-	stanzas map[records.Naming]*stanza
-	models  map[records.Naming][]func() *naive
+	stanzas map[roster.Naming]*stanza
+	models  map[roster.Naming][]func() *naive
 
 	begun   atomic.Int64
 	current atomic.Pointer[epoch]
@@ -62,10 +62,10 @@ type upheaval struct {
 func newUpheaval(h drawnHistory) *upheaval {
 	u := &upheaval{
 		drawnHistory: h,
-		stanzas:      make(map[records.Naming]*stanza),
-		models:       make(map[records.Naming][]func() *naive),
+		stanzas:      make(map[roster.Naming]*stanza),
+		models:       make(map[roster.Naming][]func() *naive),
 	}
-	for _, naming := range []records.Naming{records.ByHostname, records.ByPodName} {
+	for _, naming := range []roster.Naming{roster.ByHostname, roster.ByPodName} {
 		s := testStanza()
 		s.settings.Naming = naming
 		u.stanzas[naming] = s
@@ -96,7 +96,7 @@ func TestEveryAnswerInAnUpheavalIsThatOfAStateInBetween(t *testing.T) {
 }
 
 func (u *upheaval) run() {
-	u.replace(u.begin(records.ByHostname, 0))
+	u.replace(u.begin(roster.ByHostname, 0))
 	var askers sync.WaitGroup
 	for i := range 3 {
 		askers.Go(func() { u.ask(i) })
@@ -167,9 +167,9 @@ func (u *upheaval) reload(old *epoch, n int) {
 		u.current.Store(&kept)
 		return
 	}
-	naming := records.ByHostname
+	naming := roster.ByHostname
 	if old.naming == naming {
-		naming = records.ByPodName
+		naming = roster.ByPodName
 	}
 	u.replace(u.begin(naming, n))
 	u.end(old)
@@ -179,7 +179,7 @@ func (u *upheaval) replace(e *epoch) { u.current.Store(e) }
 
 // begin returns an epoch that serves what is known after n changes, like one
 // that inherits it, and lists the same.
-func (u *upheaval) begin(naming records.Naming, n int) *epoch {
+func (u *upheaval) begin(naming roster.Naming, n int) *epoch {
 	s := u.stanzas[naming]
 	c := newCache(s.settings, false)
 	e := &epoch{

@@ -16,7 +16,7 @@ import (
 // Nine others are always up.
 type watched struct {
 	damping Damping
-	history History
+	memory  Memory
 	slice   *model.Slice
 	now     time.Time
 	flaps   int
@@ -44,7 +44,7 @@ func (w *watched) report(c model.Conditions) {
 	for i := range byte(9) {
 		after.Endpoints = append(after.Endpoints, pod(10+i, isUp))
 	}
-	w.flaps += w.history.Observe(w.damping, w.slice, after, nobody, w.now)
+	w.flaps += w.memory.observed(w.damping, w.slice, after, nobody, w.now)
 	w.slice = after
 }
 
@@ -53,7 +53,7 @@ func (w *watched) report(c model.Conditions) {
 func (w *watched) flap(at, down time.Duration) Past {
 	w.now = epoch.Add(at)
 	w.report(isDown)
-	past := *w.history[theOne]
+	past := *w.memory.pasts[theOne]
 	w.now = w.now.Add(down)
 	w.report(isUp)
 	return past
@@ -62,9 +62,9 @@ func (w *watched) flap(at, down time.Duration) Past {
 func (w *watched) decide() Verdict {
 	all := make([]Candidate, len(w.slice.Endpoints))
 	for i, e := range w.slice.Endpoints {
-		all[i] = Candidate{Conditions: e.Conditions, Past: w.history[e.ID]}
+		all[i] = Candidate{Conditions: e.Conditions, Past: w.memory.pasts[e.ID]}
 	}
-	v, _ := Decide(&Policy{Damping: w.damping}, Guard{}, all, w.now)
+	v, _ := decide(&Policy{Damping: w.damping}, guard{}, all, w.now)
 	return v
 }
 
@@ -97,7 +97,7 @@ func TestFlapSeries(t *testing.T) {
 				if first == 0 && w.tier() == Damped {
 					first = n
 				}
-				if past := w.history[theOne]; past.Penalty > 4243 {
+				if past := w.memory.pasts[theOne]; past.Penalty > 4243 {
 					t.Fatalf("the penalty is %v", past.Penalty)
 				}
 			}
@@ -107,7 +107,7 @@ func TestFlapSeries(t *testing.T) {
 			if w.flaps != 100 {
 				t.Errorf("%d flaps are counted", w.flaps)
 			}
-			if got := w.history[theOne].Penalty; c.steady > 0 && math.Abs(got-c.steady) > 1 {
+			if got := w.memory.pasts[theOne].Penalty; c.steady > 0 && math.Abs(got-c.steady) > 1 {
 				t.Errorf("the penalty gets to %v, want %v", got, c.steady)
 			}
 		})
@@ -155,7 +155,7 @@ func TestReleaseIsWhereThePenaltyFallsBelowTheThreshold(t *testing.T) {
 	for n := range 3 {
 		w.flap(time.Duration(n)*10*time.Second, time.Second)
 	}
-	past := w.history[theOne]
+	past := w.memory.pasts[theOne]
 	if got := decayed(past.Penalty, past.Until.Sub(past.At), on.HalfLife); math.Abs(got-750) > 0.01 {
 		t.Errorf("the penalty is %v at the end", got)
 	}
@@ -177,10 +177,10 @@ func TestAFlapWhileDampedProlongsIt(t *testing.T) {
 	for n := range 3 {
 		w.flap(time.Duration(n)*10*time.Second, time.Second)
 	}
-	before := w.history[theOne].Until
+	before := w.memory.pasts[theOne].Until
 	// By then the penalty is not above the threshold of damping again.
 	w.flap(before.Sub(epoch)-time.Second, 2*time.Second)
-	past := w.history[theOne]
+	past := w.memory.pasts[theOne]
 	if past.Penalty >= 2500 {
 		t.Fatalf("the penalty is %v", past.Penalty)
 	}
@@ -238,12 +238,12 @@ func TestPenaltiesAreForgotten(t *testing.T) {
 	w := watch(on)
 	w.flap(0, time.Second)
 	// 1000 falls below 375 after 120 s * log2(1000/375) = 169.8 s.
-	w.history.Prune(on, everybody, epoch.Add(169*time.Second))
-	if len(w.history) != 1 {
+	w.memory.forgetGone(on, everybody, epoch.Add(169*time.Second))
+	if len(w.memory.pasts) != 1 {
 		t.Error("forgotten too early")
 	}
-	w.history.Prune(on, everybody, epoch.Add(170*time.Second))
-	if len(w.history) != 0 {
+	w.memory.forgetGone(on, everybody, epoch.Add(170*time.Second))
+	if len(w.memory.pasts) != 0 {
 		t.Error("not forgotten")
 	}
 
@@ -251,7 +251,7 @@ func TestPenaltiesAreForgotten(t *testing.T) {
 	w.flap(0, time.Second)
 	w.now = epoch.Add(170 * time.Second)
 	w.report(isUp)
-	if len(w.history) != 0 {
+	if len(w.memory.pasts) != 0 {
 		t.Error("not forgotten when the Pod is seen again")
 	}
 }
@@ -260,19 +260,19 @@ func TestAPodThatIsDownIsRememberedAsLongAsItIsThere(t *testing.T) {
 	for _, d := range []Damping{{}, on} {
 		w := watch(d)
 		w.report(isDown)
-		w.history.Prune(d, func(model.PodID) bool { return true }, epoch.Add(1000*time.Hour))
+		w.memory.forgetGone(d, func(model.PodID) bool { return true }, epoch.Add(1000*time.Hour))
 		w.now = epoch.Add(1000 * time.Hour)
 		if w.tier() != Sick {
 			t.Errorf("damping %v: a Pod that was up is %v", d, w.tier())
 		}
 		nobodyIsLeft := func(id model.PodID) bool { return id != theOne }
-		w.history.Prune(d, nobodyIsLeft, epoch)
-		w.history.Prune(d, nobodyIsLeft, epoch.Add(moveTime-1))
-		if len(w.history) != 1 {
+		w.memory.forgetGone(d, nobodyIsLeft, epoch)
+		w.memory.forgetGone(d, nobodyIsLeft, epoch.Add(moveTime-1))
+		if len(w.memory.pasts) != 1 {
 			t.Errorf("damping %v: a Pod that may be about to move is forgotten", d)
 		}
-		w.history.Prune(d, nobodyIsLeft, epoch.Add(moveTime))
-		if len(w.history) != 0 {
+		w.memory.forgetGone(d, nobodyIsLeft, epoch.Add(moveTime))
+		if len(w.memory.pasts) != 0 {
 			t.Errorf("damping %v: a Pod that is gone is remembered", d)
 		}
 	}
@@ -282,8 +282,8 @@ func TestWithoutDampingAPodThatIsUpIsNotRemembered(t *testing.T) {
 	w := watch(Damping{})
 	for n := range 10 {
 		w.flap(time.Duration(n)*10*time.Second, time.Second)
-		if len(w.history) != 0 || w.tier() != Good {
-			t.Fatalf("flap %d: %v, tier %v", n+1, w.history, w.tier())
+		if len(w.memory.pasts) != 0 || w.tier() != Good {
+			t.Fatalf("flap %d: %v, tier %v", n+1, w.memory.pasts, w.tier())
 		}
 	}
 	if w.flaps != 0 {
@@ -326,21 +326,21 @@ func TestWhatIsAFlap(t *testing.T) {
 		{"a Pod that is set ready and never was up makes none", []*model.Slice{sliceOf(pod(1, forcedDown)), sliceOf(pod(1, isDown))}, 0, false},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			var history History
+			var memory Memory
 			var before *model.Slice
 			flaps := 0
 			for i, after := range c.states {
-				flaps += history.Observe(on, before, after, nobody, epoch.Add(time.Duration(i)*time.Minute))
+				flaps += memory.observed(on, before, after, nobody, epoch.Add(time.Duration(i)*time.Minute))
 				before = after
 			}
 			if flaps != c.flaps {
 				t.Errorf("%d flaps, want %d", flaps, c.flaps)
 			}
-			if past := history[theOne]; (past != nil && past.WasUp) != c.was {
+			if past := memory.pasts[theOne]; (past != nil && past.WasUp) != c.was {
 				t.Errorf("it remembers %+v, want that it was up before: %v", past, c.was)
 			}
-			if c.flaps == 0 && len(history) != 0 {
-				t.Errorf("it remembers %v", history)
+			if c.flaps == 0 && len(memory.pasts) != 0 {
+				t.Errorf("it remembers %v", memory.pasts)
 			}
 		})
 	}
@@ -353,12 +353,12 @@ func TestANewPodWithTheSameNameAndAddressDoesNotInherit(t *testing.T) {
 		e.Hostname, e.Pod = "db-0", "db-0"
 		return sliceOf(e)
 	}
-	var history History
-	flaps := history.Observe(on, named(1, isUp), named(1, isDown), nobody, epoch)
-	flaps += history.Observe(on, named(1, isDown), named(2, isDown), nobody, epoch.Add(time.Minute))
-	flaps += history.Observe(on, named(2, isDown), named(2, isUp), nobody, epoch.Add(2*time.Minute))
-	if flaps != 1 || history[model.PodID{2}] != nil {
-		t.Errorf("%d flaps, the new Pod has %+v", flaps, history[model.PodID{2}])
+	var memory Memory
+	flaps := memory.observed(on, named(1, isUp), named(1, isDown), nobody, epoch)
+	flaps += memory.observed(on, named(1, isDown), named(2, isDown), nobody, epoch.Add(time.Minute))
+	flaps += memory.observed(on, named(2, isDown), named(2, isUp), nobody, epoch.Add(2*time.Minute))
+	if flaps != 1 || memory.pasts[model.PodID{2}] != nil {
+		t.Errorf("%d flaps, the new Pod has %+v", flaps, memory.pasts[model.PodID{2}])
 	}
 }
 
@@ -377,17 +377,17 @@ func TestBothFamiliesReportOneFlap(t *testing.T) {
 		{"after a second, while the first is up again: another one", time.Second, true, 2},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			var history History
+			var memory Memory
 			known := func(model.PodID) bool { return true }
-			flaps := history.Observe(on, sliceOf(pod(1, isUp)), sliceOf(pod(1, isDown)), known, epoch)
+			flaps := memory.observed(on, sliceOf(pod(1, isUp)), sliceOf(pod(1, isDown)), known, epoch)
 			if c.restored {
-				flaps += history.Observe(on, sliceOf(pod(1, isDown)), sliceOf(pod(1, isUp)), known, epoch.Add(c.after))
+				flaps += memory.observed(on, sliceOf(pod(1, isDown)), sliceOf(pod(1, isUp)), known, epoch.Add(c.after))
 			}
-			flaps += history.Observe(on, sliceOf(pod(1, isUp)), sliceOf(pod(1, isDown)), known, epoch.Add(c.after))
+			flaps += memory.observed(on, sliceOf(pod(1, isUp)), sliceOf(pod(1, isDown)), known, epoch.Add(c.after))
 			if flaps != c.flaps {
 				t.Errorf("%d flaps, want %d", flaps, c.flaps)
 			}
-			if past := history[theOne]; c.flaps == 1 && past.Penalty != 1000 || !past.WasUp {
+			if past := memory.pasts[theOne]; c.flaps == 1 && past.Penalty != 1000 || !past.WasUp {
 				t.Errorf("it remembers %+v", past)
 			}
 		})
@@ -420,7 +420,7 @@ func TestDampingIsCapped(t *testing.T) {
 	for _, c := range []struct{ good, flapped, damped int }{
 		{0, 1, 0}, {0, 2, 0}, {2, 2, 0}, {3, 1, 0}, {4, 1, 1}, {0, 5, 1}, {4, 5, 1}, {5, 5, 2}, {0, 10, 2}, {13, 1, 1}, {0, 100, 20},
 	} {
-		v, _ := Decide(&Policy{Damping: on}, Guard{}, candidates(times(c.good, aGood), times(c.flapped, aDamped)), epoch)
+		v, _ := decide(&Policy{Damping: on}, guard{}, together(times(c.good, aGood), times(c.flapped, aDamped)), epoch)
 		if v.Counts[Damped] != c.damped {
 			t.Errorf("%d of %d that flapped are damped, beside %d others; want %d", v.Counts[Damped], c.flapped, c.good, c.damped)
 		}
@@ -428,7 +428,7 @@ func TestDampingIsCapped(t *testing.T) {
 }
 
 func TestOnlyThoseThatAreUpCountForTheCap(t *testing.T) {
-	v, _ := Decide(&Policy{Damping: on}, Guard{}, candidates(
+	v, _ := decide(&Policy{Damping: on}, guard{}, together(
 		times(3, aGood), times(1, aDamped), times(5, aSick), times(5, aStarting), times(5, aDraining), times(5, aDying), times(5, aTakenOut)), epoch)
 	if v.Counts[Damped] != 0 {
 		t.Errorf("%d of 4 are damped", v.Counts[Damped])
@@ -446,12 +446,12 @@ func TestTheWorstAreDampedFirst(t *testing.T) {
 		candidates []Candidate
 		damped     int
 	}{
-		{"the larger penalty", candidates([]Candidate{past(2600, 0), past(3000, 0)}, times(4, aGood)), 1},
-		{"the larger penalty, the other way round", candidates([]Candidate{past(3000, 0), past(2600, 0)}, times(4, aGood)), 0},
-		{"the larger penalty of today, not of long ago", candidates([]Candidate{past(3000, 200*time.Second), past(2600, 0)}, times(4, aGood)), 1},
+		{"the larger penalty", together([]Candidate{past(2600, 0), past(3000, 0)}, times(4, aGood)), 1},
+		{"the larger penalty, the other way round", together([]Candidate{past(3000, 0), past(2600, 0)}, times(4, aGood)), 0},
+		{"the larger penalty of today, not of long ago", together([]Candidate{past(3000, 200*time.Second), past(2600, 0)}, times(4, aGood)), 1},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			v, _ := Decide(&Policy{Damping: on}, Guard{}, c.candidates, epoch)
+			v, _ := decide(&Policy{Damping: on}, guard{}, c.candidates, epoch)
 			if got := slices.Index(v.Tiers, Damped); got != c.damped || v.Counts[Damped] != 1 {
 				t.Errorf("candidate %d is damped, want %d", got, c.damped)
 			}

@@ -9,7 +9,7 @@ import (
 type timeline struct {
 	t      *testing.T
 	policy Policy
-	guard  Guard
+	guard  guard
 	now    time.Time
 }
 
@@ -19,7 +19,7 @@ func failOpenAt(t *testing.T, percent int) *timeline {
 
 func (l *timeline) decide(all ...[]Candidate) Verdict {
 	var v Verdict
-	v, l.guard = Decide(&l.policy, l.guard, candidates(all...), l.now)
+	v, l.guard = decide(&l.policy, l.guard, together(all...), l.now)
 	return v
 }
 
@@ -56,7 +56,7 @@ func TestFailOpenThresholds(t *testing.T) {
 				l.pass(2 * time.Second)
 				l.expect(healthy, n-healthy, healthy < enough, "after 2 s")
 
-				l.guard = Guard{Open: true}
+				l.guard = guard{open: true}
 				l.expect(healthy, n-healthy, healthy < n, "at first, when it is open")
 				l.pass(10 * time.Second)
 				l.expect(healthy, n-healthy, healthy < leave, "after 10 s, when it was open")
@@ -140,7 +140,7 @@ func TestFailOpenCountsThoseThatHaveBeenUp(t *testing.T) {
 
 func TestFailOpenKeepsDampedEndpoints(t *testing.T) {
 	l := failOpenAt(t, 50)
-	l.policy.Damping, l.guard = on, Guard{Open: true}
+	l.policy.Damping, l.guard = on, guard{open: true}
 	if v := l.decide(times(4, aGood), times(1, aDamped), times(9, aSick)); inName(&v) != "4 good, 1 damped, 9 sick" {
 		t.Errorf("the name has %s", inName(&v))
 	}
@@ -164,7 +164,7 @@ func TestAClusterWideFalseAlarmNeverEmptiesAName(t *testing.T) {
 					}
 				}
 				l.pass(10 * time.Second)
-				if v := l.decide(times(10, aGood)); v.FailOpen || l.guard.Open {
+				if v := l.decide(times(10, aGood)); v.FailOpen || l.guard.open {
 					t.Errorf("%d%%: it is still open", percent)
 				}
 			}
@@ -175,13 +175,13 @@ func TestAClusterWideFalseAlarmNeverEmptiesAName(t *testing.T) {
 func TestFailOpenForgetsWhatIsGone(t *testing.T) {
 	l := failOpenAt(t, 50)
 	l.expect(0, 3, true, "with nothing else")
-	if v := l.decide(times(3, aStarting)); v.FailOpen || !v.Next.IsZero() || l.guard != (Guard{}) {
+	if v := l.decide(times(3, aStarting)); v.FailOpen || !v.Next.IsZero() || l.guard != (guard{}) {
 		t.Errorf("after all Pods are replaced: %+v, %+v", v, l.guard)
 	}
 	l.policy.FailOpen = 0
-	l.guard = Guard{Open: true}
+	l.guard = guard{open: true}
 	l.expect(0, 3, false, "after fail_open is turned off")
-	if l.guard != (Guard{}) {
+	if l.guard != (guard{}) {
 		t.Errorf("after fail_open is turned off: %+v", l.guard)
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/model"
+	"github.com/k8s-endpoints/k8s_endpoints/plugin/roster"
 )
 
 // What slices say of an endpoint. With publishNotReadyAddresses the condition
@@ -44,7 +45,7 @@ func times(n int, c Candidate) []Candidate {
 	return all
 }
 
-func candidates(groups ...[]Candidate) (all []Candidate) {
+func together(groups ...[]Candidate) (all []Candidate) {
 	for _, g := range groups {
 		all = append(all, g...)
 	}
@@ -77,23 +78,23 @@ func TestTheServiceNameHas(t *testing.T) {
 	}{
 		{"nothing where there is nothing", Policy{}, nil, "nothing"},
 		{"good endpoints", Policy{}, times(3, aGood), "3 good"},
-		{"good ones only, whatever else there is", Policy{}, candidates(times(1, aGood), times(2, aDraining), times(2, aSick), times(2, aStarting), times(2, aDying)), "1 good"},
-		{"good ones only, with fallback none too", none, candidates(times(1, aGood), times(2, aDraining), times(2, aSick)), "1 good"},
-		{"the good ones of those that flap", Policy{Damping: on}, candidates(times(9, aGood), times(1, aDamped)), "9 good"},
-		{"draining ones where none is up", Policy{}, candidates(times(2, aDraining), times(2, aSick), times(2, aStarting), times(2, aDying)), "2 draining"},
-		{"no draining ones with fallback none", none, candidates(times(2, aDraining), times(2, aSick), times(2, aStarting)), "nothing"},
+		{"good ones only, whatever else there is", Policy{}, together(times(1, aGood), times(2, aDraining), times(2, aSick), times(2, aStarting), times(2, aDying)), "1 good"},
+		{"good ones only, with fallback none too", none, together(times(1, aGood), times(2, aDraining), times(2, aSick)), "1 good"},
+		{"the good ones of those that flap", Policy{Damping: on}, together(times(9, aGood), times(1, aDamped)), "9 good"},
+		{"draining ones where none is up", Policy{}, together(times(2, aDraining), times(2, aSick), times(2, aStarting), times(2, aDying)), "2 draining"},
+		{"no draining ones with fallback none", none, together(times(2, aDraining), times(2, aSick), times(2, aStarting)), "nothing"},
 		{"no sick ones", Policy{}, times(3, aSick), "nothing"},
 		{"no starting ones", Policy{}, times(3, aStarting), "nothing"},
 		{"no dying ones", Policy{}, times(3, aDying), "nothing"},
-		{"no starting or dying ones with fail open either", open, candidates(times(3, aStarting), times(3, aDying)), "nothing"},
-		{"sick ones with fail open, at once where it would be empty", open, candidates(times(3, aSick), times(1, aStarting), times(1, aDying)), "3 sick"},
-		{"sick ones with fail open and fallback none, though some drain", Policy{FailOpen: 50, Fallback: FallbackNone}, candidates(times(3, aSick), times(1, aDraining)), "3 sick"},
+		{"no starting or dying ones with fail open either", open, together(times(3, aStarting), times(3, aDying)), "nothing"},
+		{"sick ones with fail open, at once where it would be empty", open, together(times(3, aSick), times(1, aStarting), times(1, aDying)), "3 sick"},
+		{"sick ones with fail open and fallback none, though some drain", Policy{FailOpen: 50, Fallback: FallbackNone}, together(times(3, aSick), times(1, aDraining)), "3 sick"},
 		{"no sick ones that are taken out by name, with fail open either", Policy{FailOpen: 50, Fallback: FallbackNone}, append(times(3, aSick), Candidate{Past: &Past{WasUp: true}, TakenOut: true}), "3 sick"},
-		{"good ones only, where fail open sees enough of them", open, candidates(times(5, aGood), times(5, aSick)), "5 good"},
-		{"not those that are taken out by name", Policy{}, candidates(times(1, aGood), times(2, aTakenOut)), "1 good"},
-		{"those taken out where nothing else is up", Policy{}, candidates(times(2, aTakenOut), times(1, aSick)), "2 draining"},
+		{"good ones only, where fail open sees enough of them", open, together(times(5, aGood), times(5, aSick)), "5 good"},
+		{"not those that are taken out by name", Policy{}, together(times(1, aGood), times(2, aTakenOut)), "1 good"},
+		{"those taken out where nothing else is up", Policy{}, together(times(2, aTakenOut), times(1, aSick)), "2 draining"},
 		{"not those taken out with fallback none", none, times(2, aTakenOut), "nothing"},
-		{"those taken out beside others that drain", Policy{}, candidates(times(1, aTakenOut), times(1, aDraining)), "2 draining"},
+		{"those taken out beside others that drain", Policy{}, together(times(1, aTakenOut), times(1, aDraining)), "2 draining"},
 		{"nobody who is taken out and sick", Policy{}, []Candidate{{Past: &Past{WasUp: true}, TakenOut: true}}, "nothing"},
 
 		{"all that publishNotReadyAddresses sets ready", Policy{}, []Candidate{{Conditions: isUp}, {Conditions: forcedDown}, {Conditions: forcedDrain}, {Conditions: forcedDying}}, "4 good"},
@@ -102,11 +103,11 @@ func TestTheServiceNameHas(t *testing.T) {
 		{"by serving, draining ones of those set ready", serving, []Candidate{{Conditions: forcedDown}, {Conditions: forcedDrain}, {Conditions: forcedDying}}, "1 draining"},
 		{"by serving, nothing where no Pod set ready serves", serving, []Candidate{{Conditions: forcedDown}, {Conditions: forcedDying}}, "nothing"},
 		{"by serving, nothing drains with fallback none", Policy{Publish: ByServing, Fallback: FallbackNone}, []Candidate{{Conditions: forcedDrain}}, "nothing"},
-		{"by serving, the same as by ready where nothing is forced", serving, candidates(times(2, aGood), times(1, aDraining), times(1, aSick)), "2 good"},
+		{"by serving, the same as by ready where nothing is forced", serving, together(times(2, aGood), times(1, aDraining), times(1, aSick)), "2 good"},
 		{"by serving with fail open, sick Pods that are set ready", Policy{Publish: ByServing, FailOpen: 50}, []Candidate{{Conditions: forcedDown, Past: &Past{WasUp: true}}, {Conditions: forcedDown}}, "1 sick"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			v, _ := Decide(&c.policy, Guard{}, c.candidates, epoch)
+			v, _ := decide(&c.policy, guard{}, c.candidates, epoch)
 			if got := inName(&v); got != c.want {
 				t.Errorf("got %s, want %s", got, c.want)
 			}
@@ -118,8 +119,9 @@ func TestTheServiceNameHas(t *testing.T) {
 // meets the second row of its table only if they change.
 func TestDampedEndpointsStandInForGoodOnes(t *testing.T) {
 	for _, p := range []Policy{{}, {Fallback: FallbackNone}} {
-		v := Verdict{Counts: [Tiers]int{Damped: 2, Draining: 1, Sick: 1, Starting: 1, Dying: 1}, policy: &p}
-		v.choose(&p, Guard{})
+		counts := [Tiers]int{Damped: 2, Draining: 1, Sick: 1, Starting: 1, Dying: 1}
+		v := Verdict{Counts: counts, standings: &Standings{Counts: [roster.Families][Tiers]int{counts}}, policy: &p}
+		v.standings.choose(&p, roster.IPv4, guard{})
 		if got := inName(&v); got != "2 damped" {
 			t.Errorf("%v: got %s", p, got)
 		}
@@ -150,7 +152,7 @@ func TestTiers(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			for publish, want := range map[Publish]Tier{ByReady: c.ready, ByServing: c.serving} {
-				v, _ := Decide(&Policy{Publish: publish}, Guard{}, []Candidate{c.candidate}, epoch)
+				v, _ := decide(&Policy{Publish: publish}, guard{}, []Candidate{c.candidate}, epoch)
 				if v.Tiers[0] != want || v.Counts[want] != 1 {
 					t.Errorf("publish %d: got %v, want %v", publish, v.Tiers[0], want)
 				}
@@ -229,8 +231,8 @@ func namedBy(p Policy, all []Candidate) string {
 	var with []string
 	for i, text := range []string{"ready", "serving", "all"} {
 		p.PodNames = PodNames(i)
-		v, _ := Decide(&p, Guard{}, all, epoch)
-		if last := len(all) - 1; v.Named(v.Tiers[last], all[last].Conditions) {
+		v, _ := decide(&p, guard{}, all, epoch)
+		if last := len(all) - 1; v.Named[last] {
 			with = append(with, text)
 		}
 	}
@@ -238,7 +240,7 @@ func namedBy(p Policy, all []Candidate) string {
 }
 
 func TestBackups(t *testing.T) {
-	all := candidates(times(9, aGood), times(1, aDamped), times(1, aDraining), times(1, aSick), times(1, aStarting), times(1, aDying))
+	all := together(times(9, aGood), times(1, aDamped), times(1, aDraining), times(1, aSick), times(1, aStarting), times(1, aDying))
 	for _, c := range []struct {
 		name   string
 		policy Policy
@@ -249,7 +251,7 @@ func TestBackups(t *testing.T) {
 		{"no draining ones with fallback none", Policy{Damping: on, SRVTiers: SRVAll, Fallback: FallbackNone}, "damped"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			v, _ := Decide(&c.policy, Guard{}, all, epoch)
+			v, _ := decide(&c.policy, guard{}, all, epoch)
 			var backups []string
 			for tier := range Tier(Tiers) {
 				if v.Backup(tier) && !v.Published(tier) {

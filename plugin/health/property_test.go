@@ -59,10 +59,10 @@ func drawCandidates(t *rapid.T, d Damping) []Candidate {
 	return all
 }
 
-func drawGuard(t *rapid.T) Guard {
-	g := Guard{Open: rapid.Bool().Draw(t, "open")}
+func drawGuard(t *rapid.T) guard {
+	g := guard{open: rapid.Bool().Draw(t, "open")}
 	if rapid.Bool().Draw(t, "pending") {
-		g.Since = epoch.Add(-time.Duration(rapid.IntRange(0, 12_000).Draw(t, "pending for ms")) * time.Millisecond)
+		g.since = epoch.Add(-time.Duration(rapid.IntRange(0, 12_000).Draw(t, "pending for ms")) * time.Millisecond)
 	}
 	return g
 }
@@ -79,7 +79,7 @@ func TestAnyVerdict(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		p := drawPolicy(t)
 		all := drawCandidates(t, p.Damping)
-		v, guard := Decide(&p, drawGuard(t), all, epoch)
+		v, after := decide(&p, drawGuard(t), all, epoch)
 		checkCounts(t, &v, all)
 		usableOnes := 0
 		for i, c := range all {
@@ -102,7 +102,7 @@ func TestAnyVerdict(t *testing.T) {
 			if drained && tier != Draining {
 				t.Errorf("endpoint %d is taken out, and %v", i, tier)
 			}
-			if (v.Published(tier) || v.Backup(tier) || usable(&p, c) || p.PodNames == NamesAll) && !v.Named(tier, c.Conditions) {
+			if (v.Published(tier) || v.Backup(tier) || usable(&p, c) || p.PodNames == NamesAll) && !v.Named[i] {
 				t.Errorf("endpoint %d has no name", i)
 			}
 		}
@@ -115,7 +115,7 @@ func TestAnyVerdict(t *testing.T) {
 		if usableOnes > 0 && inName(&v) == "nothing" {
 			t.Errorf("the name is empty, though %d are up", usableOnes)
 		}
-		if p.FailOpen == 0 && (v.FailOpen || guard != (Guard{})) {
+		if p.FailOpen == 0 && (v.FailOpen || after != (guard{})) {
 			t.Error("fail open is off, and does something")
 		}
 		if p.FailOpen > 0 && v.Counts[Good]+v.Counts[Damped]+v.Counts[Sick] > 0 && inName(&v) == "nothing" {
@@ -147,7 +147,7 @@ func TestTheWorstAreDampedWhateverTheCap(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		p := Policy{Damping: on}
 		all := drawCandidates(t, on)
-		v, _ := Decide(&p, Guard{}, all, epoch)
+		v, _ := decide(&p, guard{}, all, epoch)
 		now := func(c Candidate) float64 { return decayed(c.Past.Penalty, epoch.Sub(c.Past.At), on.HalfLife) }
 		least := math.Inf(1)
 		for i, c := range all {
@@ -168,16 +168,16 @@ func TestDecideChangesNothingAndIsRepeatable(t *testing.T) {
 		p, guard := drawPolicy(t), drawGuard(t)
 		all := drawCandidates(t, p.Damping)
 		policy, given := p, slices.Clone(all)
-		first, firstGuard := Decide(&p, guard, all, epoch)
+		first, firstGuard := decide(&p, guard, all, epoch)
 		if p != policy || !slices.Equal(all, given) {
 			t.Fatal("it changed what it was given")
 		}
-		again, againGuard := Decide(&p, guard, all, epoch)
+		again, againGuard := decide(&p, guard, all, epoch)
 		if !reflect.DeepEqual(first, again) || firstGuard != againGuard {
 			t.Fatalf("%+v, and then %+v", first, again)
 		}
 		slices.Reverse(given)
-		reversed, reversedGuard := Decide(&p, guard, given, epoch)
+		reversed, reversedGuard := decide(&p, guard, given, epoch)
 		if reversed.Counts != first.Counts || reversedGuard != firstGuard || inName(&reversed) != inName(&first) || !reversed.Next.Equal(first.Next) {
 			t.Fatalf("%+v, and in another order %+v", first, reversed)
 		}
@@ -191,7 +191,7 @@ func TestObserveDecidesAsOffDoes(t *testing.T) {
 		with := func(mode DampingMode) Verdict {
 			p := p
 			p.Damping.Mode = mode
-			v, _ := Decide(&p, guard, all, epoch)
+			v, _ := decide(&p, guard, all, epoch)
 			return v
 		}
 		off, observe, damped := with(DampingOff), with(DampingObserve), with(DampingOn)
@@ -211,10 +211,10 @@ func TestTheVerdictChangesByItselfOnlyAtNext(t *testing.T) {
 		p, guard := drawPolicy(t), drawGuard(t)
 		all := drawCandidates(t, p.Damping)
 		now := epoch
-		v, guard := Decide(&p, guard, all, now)
+		v, guard := decide(&p, guard, all, now)
 		for range 2 * (len(all) + 2) {
 			if v.Next.IsZero() {
-				later, laterGuard := Decide(&p, guard, all, now.Add(time.Duration(rapid.IntRange(0, 3600).Draw(t, "s later"))*time.Second))
+				later, laterGuard := decide(&p, guard, all, now.Add(time.Duration(rapid.IntRange(0, 3600).Draw(t, "s later"))*time.Second))
 				sameVerdict(t, &v, &later)
 				if laterGuard != guard {
 					t.Fatalf("the guard changes from %+v to %+v", guard, laterGuard)
@@ -226,14 +226,14 @@ func TestTheVerdictChangesByItselfOnlyAtNext(t *testing.T) {
 			}
 			between := now.Add(time.Duration(rapid.Int64Range(0, int64(v.Next.Sub(now))-1).Draw(t, "ns later")))
 			for _, at := range []time.Time{between, v.Next.Add(-1)} {
-				before, beforeGuard := Decide(&p, guard, all, at)
+				before, beforeGuard := decide(&p, guard, all, at)
 				sameVerdict(t, &v, &before)
 				if !before.Next.Equal(v.Next) || beforeGuard != guard {
 					t.Fatalf("%v before next: next is %v, guard %+v; they were %v, %+v", v.Next.Sub(at), before.Next, beforeGuard, v.Next, guard)
 				}
 			}
 			now = v.Next
-			v, guard = Decide(&p, guard, all, now)
+			v, guard = decide(&p, guard, all, now)
 		}
 		t.Fatal("it changes for ever")
 	})
@@ -250,8 +250,8 @@ func sameVerdict(t *rapid.T, a, b *Verdict) {
 func TestAnyTimeline(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		p := drawPolicy(t)
-		var history History
-		var guard Guard
+		var memory Memory
+		var guard guard
 		slice := sliceOf()
 		now := epoch
 		for range rapid.IntRange(1, 30).Draw(t, "steps") {
@@ -262,23 +262,23 @@ func TestAnyTimeline(t *testing.T) {
 					after.Endpoints = append(after.Endpoints, pod(id, c))
 				}
 			}
-			history.Observe(p.Damping, slice, after, nobody, now)
+			memory.observed(p.Damping, slice, after, nobody, now)
 			slice = after
 			present := func(id model.PodID) bool {
 				return slices.ContainsFunc(slice.Endpoints, func(e model.Endpoint) bool { return e.ID == id })
 			}
-			history.Prune(p.Damping, present, now)
+			memory.forgetGone(p.Damping, present, now)
 			all := make([]Candidate, len(slice.Endpoints))
 			for i, e := range slice.Endpoints {
-				all[i] = Candidate{Conditions: e.Conditions, Past: history[e.ID]}
+				all[i] = Candidate{Conditions: e.Conditions, Past: memory.pasts[e.ID]}
 			}
-			for id, past := range history {
-				if !present(id) && now.Sub(past.Missing) >= moveTime || p.Damping.Mode == DampingOff && !past.WasUp {
+			for id, past := range memory.pasts {
+				if !present(id) && now.Sub(past.missing) >= moveTime || p.Damping.Mode == DampingOff && !past.WasUp {
 					t.Fatalf("it remembers %v: %+v", id, past)
 				}
 			}
 			var v Verdict
-			v, guard = Decide(&p, guard, all, now)
+			v, guard = decide(&p, guard, all, now)
 			if v.Counts[Good] > 0 && !v.Published(Good) || v.Counts[Damped] > (v.Counts[Good]+v.Counts[Damped])/5 {
 				t.Fatalf("%v: the name has %s", v.Counts, inName(&v))
 			}

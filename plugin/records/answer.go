@@ -1,13 +1,12 @@
 package records
 
 import (
-	"net"
-	"net/netip"
 	"slices"
-	"sort"
+	"strings"
 
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/model"
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/name"
+	"github.com/k8s-endpoints/k8s_endpoints/plugin/roster"
 
 	"github.com/miekg/dns"
 )
@@ -86,10 +85,10 @@ func (s *Set) Answer(q *Question) (a Answer) {
 		a.Outcome = m.outcome
 	}
 	switch {
-	case m.from.n > 0:
+	case m.from.len() > 0:
 		s.addresses(&a, q, &m, room)
-	case len(m.runs) > 0:
-		s.srv(&a, q, m.runs, room)
+	case len(m.ports) > 0:
+		s.srv(&a, q, m.ports, room)
 	}
 	if q.Explain && a.Outcome != Found {
 		a.Note = s.note(q, a.Outcome)
@@ -97,28 +96,14 @@ func (s *Set) Answer(q *Question) (a Answer) {
 	return a
 }
 
-// NoteSize is the size of a note as an Extended DNS Error, in bytes (RFC 8914,
-// section 2).
-func NoteSize(note string) int { return 6 + len(note) }
-
-// Sizes of records in bytes (RFC 1035, section 4.1.3, RFC 3596 and RFC 2782),
-// with a compression pointer for the owner.
-const (
-	sizePointer = 2
-	sizeFixed   = 10 // type, class, TTL, length
-	sizeA       = sizePointer + sizeFixed + 4
-	sizeAAAA    = sizePointer + sizeFixed + 16
-	sizeSRV     = sizePointer + sizeFixed + 6 // and the target, not compressed
-)
-
-// match is what a question leads to: addresses or ports to draw records of, or
+// match is where a question leads: to addresses or ports to draw records of, or to
 // an outcome without any.
 type match struct {
 	outcome Outcome
-	from    span
+	from    pool
 	// most bounds how many addresses are drawn; 0 is no bound.
-	most int
-	runs []run
+	most  int
+	ports []portSet
 }
 
 // match finds what a question leads to.
@@ -147,18 +132,22 @@ func (s *Set) matchService(m *match, q *Question) {
 	m.outcome, m.most = NoData, q.MaxAnswers
 	switch q.Type {
 	case dns.TypeA:
-		m.from = s.name[family4]
+		m.from.in = s.name[roster.IPv4]
 	case dns.TypeAAAA:
-		m.from = s.name[family6]
+		m.from.in = s.name[roster.IPv6]
 	case dns.TypeSRV:
-		m.runs = s.numbers
+		m.ports = s.numbers
 	}
 }
 
 // matchEndpoint is for an endpoint name in front of the name of the Service.
 func (s *Set) matchEndpoint(m *match, q *Question) {
-	v4, v6 := s.endpointAddresses(q.Name.Endpoint)
-	if v4.n+v6.n == 0 {
+	target, ok := s.roster.Resolve(q.Name.Endpoint)
+	if !ok {
+		return
+	}
+	v4, v6 := s.meaning(target)
+	if v4.len()+v6.len() == 0 {
 		return
 	}
 	m.outcome = NoData
@@ -172,203 +161,83 @@ func (s *Set) matchEndpoint(m *match, q *Question) {
 
 // matchPort is for _port._protocol in front of the name of the Service.
 func (s *Set) matchPort(m *match, q *Question) {
-	runs := s.runsOf(q.Name.Port, q.Name.Protocol)
-	if len(runs) == 0 {
+	ports := s.portsOf(q.Name.Port, q.Name.Protocol)
+	if len(ports) == 0 {
 		return
 	}
 	m.outcome = NoData
 	if q.Type == dns.TypeSRV {
-		m.runs = runs
+		m.ports = ports
 	}
 }
 
-// endpointAddresses returns the addresses that an endpoint name resolves to.
-func (s *Set) endpointAddresses(text string) (v4, v6 span) {
-	if s.labels == nil {
-		return span{}, span{}
-	}
-	if at, ok := s.labels.find(text); ok {
-		return s.targetAddresses(at)
-	}
-	if addr, ok := name.ParseDashed(text); ok {
-		if i, ok := s.find(addr); ok {
-			return s.targetAddresses(^i)
-		}
-	}
-	return span{}, span{}
+// hasProtocol reports whether a name _protocol stands above a port's name.
+func (s *Set) hasProtocol(protocol string) bool {
+	return slices.ContainsFunc(s.protocols, func(p model.Protocol) bool { return p.String() == protocol })
 }
 
-// targetAddresses returns the addresses of a target.
-func (s *Set) targetAddresses(target int32) (v4, v6 span) {
-	at := ^target
-	if target >= 0 {
-		at = s.labels.all[target].at
+// portsOf returns the sets of one port.
+func (s *Set) portsOf(port, protocol string) []portSet {
+	first, _ := slices.BinarySearchFunc(s.ports, port, func(p portSet, port string) int { return strings.Compare(p.port.Name, port) })
+	ports := s.ports[first:]
+	for len(ports) > 0 && ports[0].port.Name == port && ports[0].port.Protocol.String() != protocol {
+		ports = ports[1:]
 	}
-	if at < 0 {
-		return s.cut(s.several[^at])
+	n := 0
+	for n < len(ports) && ports[n].port.Name == port && ports[n].port.Protocol == ports[0].port.Protocol {
+		n++
 	}
-	if target >= 0 && s.places != nil {
-		if at = s.places[at]; at == nowhere {
-			return span{}, span{}
-		}
-	}
-	one := span{first: at, n: 1}
-	if s.is4(at) {
-		return one, span{}
-	}
-	return span{}, one
+	return ports[:n]
 }
 
-// cut parts sorted indexes by family.
-func (s *Set) cut(indexes []int32) (v4, v6 span) {
-	split := int32(sort.Search(len(indexes), func(i int) bool { return !s.is4(indexes[i]) }))
-	return span{n: split, indexes: indexes}, span{first: split, n: int32(len(indexes)) - split, indexes: indexes}
-}
-
-// Reverse returns the endpoint name that a PTR record gives for an address.
-func (s *Set) Reverse(addr netip.Addr) (endpoint string, ok bool) {
-	i, ok := s.find(addr)
-	if !ok {
-		return "", false
+// meaning returns the endpoints that a target means and that have names, by family.
+func (s *Set) meaning(t roster.Target) (v4, v6 pool) {
+	one, several := s.roster.Meaning(t)
+	if several != nil {
+		return s.split(s.withNames(several))
 	}
-	if target := s.targets[i]; target != dashed {
-		return s.labels.all[target].text, true
+	if !s.named.Has(one) {
+		return pool{}, pool{}
 	}
-	return dashedLabel(addr), true
-}
-
-func dashedLabel(addr netip.Addr) string { return string(name.AppendDashed(nil, addr)) }
-
-// span is a range of addresses of one family: of the Set's, or of some of them.
-type span struct {
-	first, n int32
-	indexes  []int32
-}
-
-func (p span) equal(o span) bool {
-	return p.first == o.first && p.n == o.n && slices.Equal(p.indexes, o.indexes)
-}
-
-func (p span) at(i int32) int32 {
-	if p.indexes != nil {
-		return p.indexes[p.first+i]
+	of := pool{in: roster.Range(int(one), 1)}
+	if s.roster.Is4(one) {
+		return of, pool{}
 	}
-	return p.first + i
+	return pool{}, of
 }
 
-// addresses draws A or AAAA records.
-func (s *Set) addresses(a *Answer, q *Question, m *match, room int) {
-	n, k, size := int(m.from.n), int(m.from.n), sizeAAAA
-	if m.most > 0 {
-		k = min(k, m.most)
+// withNames returns those of some endpoints that have names.
+func (s *Set) withNames(all []roster.At) []roster.At {
+	nameless := func(at roster.At) bool { return !s.named.Has(at) }
+	if !slices.ContainsFunc(all, nameless) {
+		return all
 	}
-	if s.is4(m.from.at(0)) {
-		size = sizeA
+	return slices.DeleteFunc(slices.Clone(all), nameless)
+}
+
+// split parts sorted endpoints by family.
+func (s *Set) split(all []roster.At) (v4, v6 pool) {
+	n, _ := slices.BinarySearch(all, roster.At(s.roster.Split()))
+	return pool{list: all[:n]}, pool{list: all[n:]}
+}
+
+// pool is endpoints of one family to draw from.
+type pool struct {
+	in roster.Selection
+	// list takes the place of in, where it is not nil.
+	list []roster.At
+}
+
+func (p *pool) len() int {
+	if p.list != nil {
+		return len(p.list)
 	}
-	fit := max(room/size, 0)
-	a.Outcome, a.Truncated = Found, fit < k
-	k = min(k, fit)
-	if n == 1 && k == 1 {
-		a.Records = singleRecord(q.Owner, q.TTL, s.bytes(m.from.at(0)))
-		return
+	return p.in.Len()
+}
+
+func (p *pool) at(i int32) roster.At {
+	if p.list != nil {
+		return p.list[i]
 	}
-	d := drawers.Get().(*drawer)
-	order := d.draw(n, k)
-	if size == sizeA {
-		a.Records = s.recordsA(q, m.from, order)
-	} else {
-		a.Records = s.recordsAAAA(q, m.from, order)
-	}
-	d.release()
-}
-
-// recordsA makes all records in two allocations. Their headers are their own,
-// since other plugins write into those; the addresses are the Set's, since none
-// writes into those. There is room for one more in the slice: the server appends
-// to the last section of a message.
-func (s *Set) recordsA(q *Question, from span, order []int32) []dns.RR {
-	block, rrs := make([]dns.A, len(order)), make([]dns.RR, len(order), len(order)+1)
-	for j, i := range order {
-		at := from.at(i) * net.IPv4len
-		setA(&block[j], q.Owner, q.TTL, s.v4[at:at+net.IPv4len:at+net.IPv4len])
-		rrs[j] = &block[j]
-	}
-	return rrs
-}
-
-func (s *Set) recordsAAAA(q *Question, from span, order []int32) []dns.RR {
-	block, rrs := make([]dns.AAAA, len(order)), make([]dns.RR, len(order), len(order)+1)
-	n4 := int32(len(s.v4) / net.IPv4len)
-	for j, i := range order {
-		at := (from.at(i) - n4) * net.IPv6len
-		setAAAA(&block[j], q.Owner, q.TTL, s.v6[at:at+net.IPv6len:at+net.IPv6len])
-		rrs[j] = &block[j]
-	}
-	return rrs
-}
-
-// singleRecord makes an address record in one allocation with the slice that
-// holds it: most Services and nearly all endpoint names have one address.
-func singleRecord(owner string, ttl uint32, addr []byte) []dns.RR {
-	if len(addr) == net.IPv4len {
-		single := new(struct {
-			a   dns.A
-			rrs [1]dns.RR
-		})
-		setA(&single.a, owner, ttl, addr)
-		single.rrs[0] = &single.a
-		return single.rrs[:]
-	}
-	single := new(struct {
-		aaaa dns.AAAA
-		rrs  [1]dns.RR
-	})
-	setAAAA(&single.aaaa, owner, ttl, addr)
-	single.rrs[0] = &single.aaaa
-	return single.rrs[:]
-}
-
-// setA writes field by field, which takes half of the time of making a record
-// and copying it.
-func setA(rr *dns.A, owner string, ttl uint32, addr []byte) {
-	rr.Hdr.Name, rr.Hdr.Rrtype, rr.Hdr.Class, rr.Hdr.Ttl = owner, dns.TypeA, dns.ClassINET, ttl
-	rr.A = addr
-}
-
-func setAAAA(rr *dns.AAAA, owner string, ttl uint32, addr []byte) {
-	rr.Hdr.Name, rr.Hdr.Rrtype, rr.Hdr.Class, rr.Hdr.Ttl = owner, dns.TypeAAAA, dns.ClassINET, ttl
-	rr.AAAA = addr
-}
-
-// block makes address records of both families in few allocations, as recordsA
-// does.
-type block struct {
-	rrs []dns.RR
-	v4  []dns.A
-	v6  []dns.AAAA
-}
-
-func (b *block) grow(n4, n6 int) {
-	b.rrs = make([]dns.RR, 0, n4+n6+1)
-	b.v4 = make([]dns.A, n4)
-	b.v6 = make([]dns.AAAA, n6)
-}
-
-// append needs the room that grow made: the records must not move.
-func (b *block) append(owner string, ttl uint32, addr []byte) {
-	if len(addr) == net.IPv4len {
-		rr := &b.v4[0]
-		b.v4 = b.v4[1:]
-		setA(rr, owner, ttl, addr)
-		b.rrs = append(b.rrs, rr)
-		return
-	}
-	rr := &b.v6[0]
-	b.v6 = b.v6[1:]
-	setAAAA(rr, owner, ttl, addr)
-	b.rrs = append(b.rrs, rr)
-}
-
-func header(owner string, rrtype uint16, ttl uint32) dns.RR_Header {
-	return dns.RR_Header{Name: owner, Rrtype: rrtype, Class: dns.ClassINET, Ttl: ttl}
+	return p.in.At(i)
 }

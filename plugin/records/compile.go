@@ -7,23 +7,29 @@ import (
 
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/health"
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/model"
+	"github.com/k8s-endpoints/k8s_endpoints/plugin/roster"
 )
+
+// Options are what a Set is compiled with besides objects.
+type Options struct {
+	Naming roster.Naming
+	Policy health.Policy
+	// Drain holds the endpoint names, in lower case and sorted, that are taken
+	// out.
+	Drain []string
+	// Explain makes the Set answer for _explain.
+	Explain bool
+	// Limits are kept in the Set.
+	Limits Limits
+}
 
 // A compiler keeps the memory of one compilation for the next: else each change
 // of a Service of 10,000 endpoints would leave megabytes to collect.
 type compiler struct {
-	sorter     sorter
-	unsorted   []claim
-	claims     []claim
-	merged     []merged
-	lookalikes []lookalike
-	// fresh is a universe that is not kept.
-	fresh      universe
-	candidates []health.Candidate
-	published  []judged
-	ports      portGroups
-	// groups has the group of ports of each slice.
-	groups []int32
+	builder   roster.Builder
+	standings health.Standings
+	takenOut  roster.Bits
+	ports     portCompiler
 }
 
 var compilers = sync.Pool{New: func() any { return new(compiler) }}
@@ -32,118 +38,87 @@ var compilers = sync.Pool{New: func() any { return new(compiler) }}
 // For an ExternalName Service it looks at no slices. What is to be remembered
 // goes into memory.
 func Compile(service *model.Service, all []*model.Slice, o Options, memory *Memory, now time.Time) *Set {
-	s := &Set{Service: service, Limits: o.Limits}
+	s := &Set{Service: service, Limits: o.Limits, roster: &nobody}
 	if service.Kind != model.Headless {
 		// What it remembers of slices would outlive them.
 		*memory = Memory{}
 		return s
 	}
-	memory.Next = time.Time{}
 	c := compilers.Get().(*compiler)
 	defer compilers.Put(c)
-	known := memory.universe
-	u := c.universeOf(all, o.Naming, memory)
-	verdicts := c.judge(s, u, o, memory, now)
-	if u != known {
-		memory.prune(o.Policy.Damping, u, now)
-	}
-	s.explain(u, verdicts, o, memory, now)
-	published := c.publish(u, verdicts)
-	s.compileAddresses(u, published)
-	s.compileName(published)
-	s.compileNames(u, published)
-	c.compileRuns(s, u, published)
+	current := c.rosterOf(all, o.Naming, memory)
+	c.takeOut(current.Roster, o.Drain)
+	st := &c.standings
+	memory.Next = memory.health.Decide(st, &o.Policy, current, c.takenOut, now)
+	s.roster = current.Roster
+	s.explain(current, st, c.takenOut, o, memory, now)
+	s.count(st)
+	inName := s.publish(st)
+	s.compilePorts(&c.ports, st, inName)
 	return s
 }
 
-// compileAddresses takes the addresses and their targets over. Nearly always all
-// have a name: then the universe's are shared.
-func (s *Set) compileAddresses(u *universe, published []judged) {
-	s.v4, s.v6, s.targets = u.v4, u.v6, u.targets
-	if len(published) == u.len() {
+// fewEndpoints is below what keeping a Roster pays for.
+const fewEndpoints = 500
+
+// rosterOf keeps the Roster of a large Service in memory. That of others is good
+// until the next call.
+func (c *compiler) rosterOf(all []*model.Slice, naming roster.Naming, memory *Memory) *roster.Current {
+	if memory.current != nil && memory.current.Refresh(all) {
+		return memory.current
+	}
+	memory.current = nil
+	current, disputed := c.builder.Build(all, naming)
+	if current.Len() < fewEndpoints || disputed {
+		return current
+	}
+	memory.current = current.Kept()
+	return memory.current
+}
+
+// takeOut finds the endpoints that have one of those names.
+func (c *compiler) takeOut(r *roster.Roster, names []string) {
+	if len(names) == 0 {
+		c.takenOut = nil
 		return
 	}
-	n4 := slices.IndexFunc(published, func(j judged) bool { return int(j.at) >= u.n4() })
-	if n4 < 0 {
-		n4 = len(published)
-	}
-	s.v4 = make([]byte, 0, 4*n4)
-	for _, j := range published[:n4] {
-		s.v4 = append(s.v4, u.v4[4*j.at:][:4]...)
-	}
-	s.v6 = make([]byte, 0, 16*(len(published)-n4))
-	for _, j := range published[n4:] {
-		s.v6 = append(s.v6, u.v6[16*(int(j.at)-u.n4()):][:16]...)
-	}
-	s.targets = make([]int32, len(published))
-	for i, j := range published {
-		s.targets[i] = u.targets[j.at]
-	}
-}
-
-// compileName finds what the Service name has. Nearly always that is all that
-// has a name, which takes no memory.
-func (s *Set) compileName(published []judged) {
-	n4 := len(s.v4) / 4
-	s.name[family4] = nameSpan(published[:n4], 0)
-	s.name[family6] = nameSpan(published[n4:], int32(n4))
-}
-
-func nameSpan(published []judged, first int32) span {
-	n := 0
-	for i := range published {
-		if published[i].inName {
-			n++
+	c.takenOut = c.takenOut.Reset(r.Len())
+	for _, text := range names {
+		target, ok := r.Resolve(text)
+		if !ok {
+			continue
+		}
+		one, several := r.Meaning(target)
+		if several == nil {
+			several = []roster.At{one}
+		}
+		for _, at := range several {
+			c.takenOut.Add(at)
 		}
 	}
-	if n == len(published) {
-		return span{first: first, n: int32(n)}
-	}
-	indexes := make([]int32, 0, n)
-	for i := range published {
-		if published[i].inName {
-			indexes = append(indexes, first+int32(i))
-		}
-	}
-	return span{n: int32(n), indexes: indexes}
 }
 
-// compileNames takes the labels over.
-func (s *Set) compileNames(u *universe, published []judged) {
-	s.labels, s.several = u.labels, u.labels.several
-	if len(published) < u.len() {
-		s.compilePlaces(published, u.len())
-	}
-}
-
-// compilePlaces finds where the endpoints of the labels have their addresses,
-// and which have none.
-func (s *Set) compilePlaces(published []judged, endpoints int) {
-	s.places = make([]int32, endpoints)
-	for i := range s.places {
-		s.places[i] = nowhere
-	}
-	for i := range published {
-		s.places[published[i].at] = int32(i)
-	}
-	s.compileSeveral()
-}
-
-// compileSeveral turns indexes of endpoints into those of addresses.
-func (s *Set) compileSeveral() {
-	total := 0
-	for _, of := range s.labels.several {
-		total += len(of)
-	}
-	all := make([]int32, 0, total)
-	s.several = make([][]int32, len(s.labels.several))
-	for i, of := range s.labels.several {
-		first := len(all)
-		for _, endpoint := range of {
-			if at := s.places[endpoint]; at != nowhere {
-				all = append(all, at)
+// count takes the counts over.
+func (s *Set) count(st *health.Standings) {
+	s.failOpen, s.observed = st.FailOpen, int32(st.Observed)
+	for family := range st.Counts {
+		for i, n := range st.Counts[family] {
+			s.counts[family][i] = int32(n)
+			if tier := health.Tier(i); n > 0 && st.Published(family, tier) && (!s.any || tier < s.best) {
+				s.any, s.best = true, tier
 			}
 		}
-		s.several[i] = all[first:len(all):len(all)]
 	}
+}
+
+// publish selects who has a name, and who is in the Service name. It returns the
+// latter of both families. Nearly always these are the same.
+func (s *Set) publish(st *health.Standings) (inName roster.Selection) {
+	s.named = roster.Select(st.Named, s.roster.Len())
+	inName = s.named
+	if !slices.Equal(st.InName, st.Named) {
+		inName = roster.Select(st.InName, s.roster.Len())
+	}
+	s.name[roster.IPv4], s.name[roster.IPv6] = inName.Split(s.roster.Split())
+	return inName
 }

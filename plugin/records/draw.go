@@ -15,7 +15,7 @@ type drawer struct {
 	seen  bitset
 	// drawn has the SRV records to be of one answer.
 	drawn []drawn
-	// ends holds how many targets there are up to each run.
+	// ends holds how many targets there are up to each port.
 	ends []int64
 }
 

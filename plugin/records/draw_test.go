@@ -7,6 +7,8 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/k8s-endpoints/k8s_endpoints/plugin/roster"
+
 	"github.com/miekg/dns"
 )
 
@@ -113,12 +115,12 @@ func TestAHundredThousandTruncatedAnswers(t *testing.T) {
 	set, q, d := big(n), question("db.default.svc.cluster.local.", dns.TypeA), seededDrawer()
 	indexes := make(map[string]int, n)
 	for i := range n {
-		indexes[string(set.bytes(int32(i)))] = i
+		indexes[string(set.roster.Bytes(roster.At(i)))] = i
 	}
 	carried, first, pairs := make([]int, n), make([]int, n), make([]int, 100)
 	last := 0
 	for range answers {
-		rrs := set.recordsA(q, set.name[family4], d.draw(n, k))
+		rrs := set.recordsA(q, &pool{in: set.name[roster.IPv4]}, d.draw(n, k))
 		for _, rr := range rrs {
 			carried[indexes[string(rr.(*dns.A).A)]]++
 		}

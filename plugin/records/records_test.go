@@ -2,7 +2,6 @@ package records
 
 import (
 	"fmt"
-	"math/rand/v2"
 	"net/netip"
 	"slices"
 	"strings"
@@ -11,6 +10,7 @@ import (
 
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/model"
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/name"
+	"github.com/k8s-endpoints/k8s_endpoints/plugin/roster"
 
 	"github.com/miekg/dns"
 )
@@ -48,7 +48,7 @@ func slice(version uint64, ports []model.Port, all ...model.Endpoint) *model.Sli
 }
 
 // compile compiles with the default policy.
-func compile(service *model.Service, all []*model.Slice, naming Naming) *Set {
+func compile(service *model.Service, all []*model.Slice, naming roster.Naming) *Set {
 	return Compile(service, all, Options{Naming: naming}, new(Memory), time.Time{})
 }
 
@@ -90,7 +90,7 @@ func TestAnswersOfAHeadlessService(t *testing.T) {
 			endpoint(2, "10.0.0.3", "", ready),
 			endpoint(3, "10.0.0.4", "db-3", model.Serving|model.Terminating)),
 		slice(2, nil, endpoint(0, "fd00::1", "db-0", ready)),
-	}, ByHostname)
+	}, roster.ByHostname)
 	for _, c := range []struct {
 		name, question string
 		qtype          uint16
@@ -144,7 +144,7 @@ func TestAnswersOfAHeadlessService(t *testing.T) {
 }
 
 func TestNothingPublishedIsNoName(t *testing.T) {
-	set := compile(headless, []*model.Slice{slice(1, []model.Port{sql}, endpoint(0, "10.0.0.1", "db-0", 0))}, ByHostname)
+	set := compile(headless, []*model.Slice{slice(1, []model.Port{sql}, endpoint(0, "10.0.0.1", "db-0", 0))}, roster.ByHostname)
 	for _, text := range []string{"db.", "db-0.db.", "10-0-0-1.db.", "_tcp.db.", "_sql._tcp.db."} {
 		for _, qtype := range []uint16{dns.TypeA, dns.TypeSRV, dns.TypeTXT} {
 			if got := ask(set, text+"default.svc.cluster.local.", qtype); got != "no name" {
@@ -157,11 +157,11 @@ func TestNothingPublishedIsNoName(t *testing.T) {
 func TestNamingDecidesWhatSRVAndPTRGive(t *testing.T) {
 	all := []*model.Slice{slice(1, []model.Port{sql}, endpoint(0, "10.0.0.1", "db-0", ready), endpoint(1, "10.0.0.2", "", ready))}
 	for _, c := range []struct {
-		naming Naming
+		naming roster.Naming
 		want   string
 	}{
-		{ByHostname, "10-0-0-2"},
-		{ByPodName, "pod-1"},
+		{roster.ByHostname, "10-0-0-2"},
+		{roster.ByPodName, "pod-1"},
 	} {
 		set := compile(headless, all, c.naming)
 		if got, _ := set.Reverse(netip.MustParseAddr("10.0.0.1")); got != "db-0" {
@@ -228,7 +228,7 @@ func TestAnAddressInSeveralPlacesHasOneHolder(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			for range 2 {
-				set := compile(headless, c.slices, ByHostname)
+				set := compile(headless, c.slices, roster.ByHostname)
 				if got, _ := set.Reverse(netip.MustParseAddr(addr)); got != c.holder {
 					t.Errorf("the address has the name %q, want %q", got, c.holder)
 				}
@@ -247,7 +247,7 @@ func TestAnAddressInSeveralPlacesHasOneHolder(t *testing.T) {
 
 func TestALabelMayLookLikeAnotherAddress(t *testing.T) {
 	set := compile(headless, []*model.Slice{slice(1, nil,
-		endpoint(0, "10.0.0.1", "10-0-0-2", ready), endpoint(1, "10.0.0.2", "", ready))}, ByHostname)
+		endpoint(0, "10.0.0.1", "10-0-0-2", ready), endpoint(1, "10.0.0.2", "", ready))}, roster.ByHostname)
 	want := "10-0-0-2.db.default.svc.cluster.local. A 10.0.0.1\n10-0-0-2.db.default.svc.cluster.local. A 10.0.0.2"
 	if got := ask(set, "10-0-0-2.db.default.svc.cluster.local.", dns.TypeA); got != want {
 		t.Errorf("got\n%s\nwant\n%s", got, want)
@@ -259,7 +259,7 @@ func TestPortsOfOneNumberAreOneRecordOfTheServiceName(t *testing.T) {
 	set := compile(headless, []*model.Slice{
 		slice(1, []model.Port{tcp, udp}, endpoint(0, "10.0.0.1", "", ready)),
 		slice(2, []model.Port{udp}, endpoint(1, "10.0.0.2", "", ready)),
-	}, ByHostname)
+	}, roster.ByHostname)
 	want := "db.default.svc.cluster.local. SRV 0 100 53 10-0-0-1.db.default.svc.cluster.local.\n" +
 		"db.default.svc.cluster.local. SRV 0 100 53 10-0-0-2.db.default.svc.cluster.local.\n" +
 		"+ 10-0-0-1.db.default.svc.cluster.local. A 10.0.0.1\n" +
@@ -275,7 +275,7 @@ func TestPortsOfOneNumberAreOneRecordOfTheServiceName(t *testing.T) {
 func TestAnswersOfAnExternalName(t *testing.T) {
 	service := func(s model.Service) *Set {
 		s.ServiceKey, s.Kind = headless.ServiceKey, model.ExternalName
-		return compile(&s, nil, ByHostname)
+		return compile(&s, nil, roster.ByHostname)
 	}
 	alias := service(model.Service{Target: "example.org.", Ports: []model.Port{sql}})
 	literal := service(model.Service{Address: netip.MustParseAddr("192.0.2.1"), Ports: []model.Port{sql}})
@@ -313,7 +313,7 @@ func TestAnswersOfAnExternalName(t *testing.T) {
 func TestThePortOfAnAddressGivesThatAsFarAsItFits(t *testing.T) {
 	for _, address := range []string{"192.0.2.1", "2001:db8::1"} {
 		s := model.Service{ServiceKey: headless.ServiceKey, Kind: model.ExternalName, Address: netip.MustParseAddr(address), Ports: []model.Port{sql}}
-		set := compile(&s, nil, ByHostname)
+		set := compile(&s, nil, roster.ByHostname)
 		q := question("_sql._tcp.db.default.svc.cluster.local.", dns.TypeSRV)
 		r := new(dns.Msg).SetQuestion(q.Owner, q.Type)
 		q.Offset = r.Len()
@@ -328,40 +328,6 @@ func TestThePortOfAnAddressGivesThatAsFarAsItFits(t *testing.T) {
 	}
 }
 
-func TestEqualMeansEqualAnswers(t *testing.T) {
-	base := func() []*model.Slice {
-		return []*model.Slice{slice(1, []model.Port{sql}, endpoint(0, "10.0.0.1", "db-0", ready), endpoint(1, "10.0.0.2", "db-1", 0))}
-	}
-	change := func(f func(*model.Slice)) *Set {
-		all := base()
-		f(all[0])
-		return compile(headless, all, ByHostname)
-	}
-	set := compile(headless, base(), ByHostname)
-	for what, other := range map[string]*Set{
-		"a new version of the slice":            change(func(s *model.Slice) { s.Version++ }),
-		"an unpublished endpoint that vanishes": change(func(s *model.Slice) { s.Endpoints = s.Endpoints[:1] }),
-	} {
-		if !set.Equal(other) {
-			t.Errorf("%s makes a difference", what)
-		}
-	}
-	for what, other := range map[string]*Set{
-		"another address":  change(func(s *model.Slice) { s.Endpoints[0].Address = netip.MustParseAddr("10.0.0.9") }),
-		"another hostname": change(func(s *model.Slice) { s.Endpoints[0].Hostname = "db-9" }),
-		"another Pod name": change(func(s *model.Slice) { s.Endpoints[0].Pod = "db-9" }),
-		"another port":     change(func(s *model.Slice) { s.Ports = []model.Port{peer} }),
-		"no port":          change(func(s *model.Slice) { s.Ports = nil }),
-		"a Pod gets ready": change(func(s *model.Slice) { s.Endpoints[1].Conditions = ready }),
-		"another kind":     compile(&model.Service{ServiceKey: headless.ServiceKey, Kind: model.ExternalName, Target: "a."}, nil, ByHostname),
-		"the other naming": compile(headless, []*model.Slice{slice(1, []model.Port{sql}, endpoint(0, "10.0.0.1", "", ready))}, ByPodName),
-	} {
-		if set.Equal(other) {
-			t.Errorf("%s makes no difference", what)
-		}
-	}
-}
-
 // big has n endpoints with hostnames of different lengths.
 func big(n int) *Set {
 	all := make([]model.Endpoint, n)
@@ -369,13 +335,13 @@ func big(n int) *Set {
 		all[i] = endpoint(byte(i), netip.AddrFrom4([4]byte{10, 0, byte(i >> 8), byte(i)}).String(), fmt.Sprintf("db-%d", i), ready)
 		all[i].ID = model.PodID{byte(i), byte(i >> 8)}
 	}
-	return compile(headless, []*model.Slice{slice(1, []model.Port{sql, peer}, all...)}, ByHostname)
+	return compile(headless, []*model.Slice{slice(1, []model.Port{sql, peer}, all...)}, roster.ByHostname)
 }
 
 func TestNamesTooLongForDNSAreLeftOut(t *testing.T) {
 	long := strings.Repeat("h", 63)
 	set := compile(headless, []*model.Slice{slice(1, []model.Port{sql},
-		endpoint(0, "10.0.0.1", long, ready), endpoint(1, "10.0.0.2", "db-1", ready))}, ByHostname)
+		endpoint(0, "10.0.0.1", long, ready), endpoint(1, "10.0.0.2", "db-1", ready))}, roster.ByHostname)
 	deep := strings.Repeat("z.", 98)
 	q := question("_sql._tcp.db.default.svc.cluster.local.", dns.TypeSRV)
 	q.Owner = strings.TrimSuffix(q.Owner, ".") + "." + deep
@@ -386,46 +352,5 @@ func TestNamesTooLongForDNSAreLeftOut(t *testing.T) {
 	m := &dns.Msg{Answer: a.Records, Extra: a.Extra}
 	if _, err := m.Pack(); err != nil {
 		t.Error(err)
-	}
-}
-
-func TestWithoutIsTheDifferenceOfTheAddresses(t *testing.T) {
-	set := func(seed int, of ...netip.Addr) *Set {
-		slice := &model.Slice{SliceKey: model.SliceKey{Name: "db-1"}}
-		for _, addr := range of {
-			slice.Endpoints = append(slice.Endpoints, model.Endpoint{Address: addr, ID: model.PodID{byte(seed)}, Conditions: model.Ready})
-		}
-		return Compile(&model.Service{Kind: model.Headless}, []*model.Slice{slice}, Options{}, new(Memory), time.Time{})
-	}
-	random := rand.New(rand.NewPCG(1, 2))
-	for round := range 500 {
-		var a, b []netip.Addr
-		var want []netip.Addr
-		n := random.IntN(60)
-		if round%10 == 0 {
-			n = 3000
-		}
-		for i := range n {
-			addr := netip.AddrFrom4([4]byte{10, 0, byte(i >> 8), byte(i)})
-			if random.IntN(3) == 0 {
-				addr = netip.AddrFrom16([16]byte{0xfd, 14: byte(i >> 8), 15: byte(i)})
-			}
-			switch where := random.IntN(max(n/2, 6)); where {
-			case 0:
-				a, want = append(a, addr), append(want, addr)
-			case 1:
-				b = append(b, addr)
-			default:
-				a, b = append(a, addr), append(b, addr)
-			}
-		}
-		slices.SortFunc(want, netip.Addr.Compare)
-		if got := slices.Collect(set(1, a...).Without(set(2, b...))); !slices.Equal(got, want) {
-			t.Fatalf("%v without %v is %v, want %v", a, b, got, want)
-		}
-		slices.SortFunc(a, netip.Addr.Compare)
-		if got := slices.Collect(set(1, a...).Without(nil)); !slices.Equal(got, a) {
-			t.Fatalf("%v without nothing is %v", a, got)
-		}
 	}
 }

@@ -6,6 +6,7 @@ import (
 
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/health"
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/name"
+	"github.com/k8s-endpoints/k8s_endpoints/plugin/roster"
 
 	"github.com/miekg/dns"
 )
@@ -24,7 +25,7 @@ const pointable = 1 << 14
 
 // drawn is one SRV record to be.
 type drawn struct {
-	target   int32
+	target   roster.Target
 	number   uint16
 	priority uint16
 	// pointable tells that the record's target can be pointed to.
@@ -34,9 +35,9 @@ type drawn struct {
 
 // srv draws SRV records for the ports, and the addresses of their targets as
 // far as there is room. Where not all fit, backups go first.
-func (s *Set) srv(a *Answer, q *Question, runs []run, room int) {
+func (s *Set) srv(a *Answer, q *Question, ports []portSet, room int) {
 	fixed := sizeSRV + sizeTarget(0, q)
-	of, cut := fitting(runs, fixed, room)
+	of, cut := fitting(ports, fixed, room)
 	a.Truncated = cut
 	k := of.n
 	if of.size(fixed) > int64(room) {
@@ -46,7 +47,7 @@ func (s *Set) srv(a *Answer, q *Question, runs []run, room int) {
 	}
 	d := drawers.Get().(*drawer)
 	defer d.release()
-	d.drawTargets(runs, of, int(k))
+	d.drawTargets(s.roster, ports, of, int(k))
 	all, used := s.nameTargets(q, d.drawn)
 	if k > 0 && len(all) == 0 {
 		// No target can be named.
@@ -72,14 +73,14 @@ func (c choice) size(fixed int) int64 { return c.n*int64(fixed) + c.total }
 // fitting returns the choice of most tiers that fits, or else that of the best
 // tier alone, and whether that leaves anything out. It looks at each run once:
 // there may be as many as ports.
-func fitting(runs []run, fixed, room int) (of choice, cut bool) {
+func fitting(ports []portSet, fixed, room int) (of choice, cut bool) {
 	var tiers [health.Tiers]choice
-	for i := range runs {
-		r := &runs[i]
-		t := &tiers[r.tier]
-		t.n += int64(len(r.targets))
-		t.total += int64(r.total)
-		t.longest = max(t.longest, r.longest)
+	for i := range ports {
+		p := &ports[i]
+		t := &tiers[p.tier]
+		t.n += int64(p.who.Len())
+		t.total += p.total
+		t.longest = max(t.longest, int(p.longest))
 	}
 	for tier, t := range tiers {
 		if t.n == 0 {
@@ -106,43 +107,43 @@ func fitting(runs []run, fixed, room int) (of choice, cut bool) {
 const largestBitset = 1 << 22
 
 // drawTargets draws k of the targets of a choice into d.drawn.
-func (d *drawer) drawTargets(runs []run, of choice, k int) {
+func (d *drawer) drawTargets(r *roster.Roster, ports []portSet, of choice, k int) {
 	d.drawn = slices.Grow(d.drawn[:0], k)
 	d.ends = d.ends[:0]
 	end := int64(0)
-	for i := range runs {
-		if runs[i].tier <= of.worst {
-			end += int64(len(runs[i].targets))
+	for i := range ports {
+		if ports[i].tier <= of.worst {
+			end += int64(ports[i].who.Len())
 		}
 		d.ends = append(d.ends, end)
 	}
 	if of.n > largestBitset && int64(k) <= of.n/2 {
-		d.sampleTargets(runs, of.n, k)
+		d.sampleTargets(r, ports, of.n, k)
 		return
 	}
 	for _, i := range d.draw(int(of.n), k) {
-		d.drawn = append(d.drawn, d.pick(runs, int64(i)))
+		d.drawn = append(d.drawn, d.pick(r, ports, int64(i)))
 	}
 }
 
 // sampleTargets does as sample does, with memory for what is drawn instead of
 // what could be.
-func (d *drawer) sampleTargets(runs []run, n int64, k int) {
+func (d *drawer) sampleTargets(r *roster.Roster, ports []portSet, n int64, k int) {
 	seen := make(map[int64]bool, k)
 	for len(seen) < k {
 		if i := d.rand.Int64N(n); !seen[i] {
 			seen[i] = true
-			d.drawn = append(d.drawn, d.pick(runs, i))
+			d.drawn = append(d.drawn, d.pick(r, ports, i))
 		}
 	}
 }
 
 // pick returns the i-th of all targets of a choice.
-func (d *drawer) pick(runs []run, i int64) drawn {
+func (d *drawer) pick(r *roster.Roster, ports []portSet, i int64) drawn {
 	at, _ := slices.BinarySearch(d.ends, i+1)
-	r := &runs[at]
-	of := r.targets[int64(len(r.targets))-(d.ends[at]-i)]
-	return drawn{target: of, number: r.port.Number, priority: srvPerTier * uint16(r.tier)}
+	p := &ports[at]
+	of := p.who.At(int32(int64(p.who.Len()) - (d.ends[at] - i)))
+	return drawn{target: r.Target(of), number: p.port.Number, priority: srvPerTier * uint16(p.tier)}
 }
 
 // sizeTarget is the size in bytes of the name of a target, which is never
@@ -157,9 +158,9 @@ func (s *Set) nameTargets(q *Question, all []drawn) (named []drawn, used int) {
 	var names strings.Builder
 	names.Grow(len(all) * (len("255-255-255-255.") + len(q.service())))
 	named = all[:0]
-	var text [maxLabel]byte
+	var text [roster.MaxLabel]byte
 	for _, each := range all {
-		label := s.appendTarget(text[:0], each.target)
+		label := s.roster.AppendLabel(text[:0], each.target)
 		start := names.Len()
 		names.Write(label)
 		names.WriteByte('.')
@@ -197,24 +198,24 @@ func (s *Set) glue(d *drawer, q *Question, all []drawn, room int) []dns.RR {
 	all = s.distinct(d, all)
 	fit, n4, n6 := 0, 0, 0
 	for _, each := range all {
-		v4, v6 := s.targetAddresses(each.target)
+		v4, v6 := s.meaning(each.target)
 		owner := sizePointer
 		if !each.pointable {
 			owner += len(each.name) - len(q.service())
 		}
-		room -= int(v4.n)*(owner+sizeA-sizePointer) + int(v6.n)*(owner+sizeAAAA-sizePointer)
+		room -= v4.len()*(owner+sizeA-sizePointer) + v6.len()*(owner+sizeAAAA-sizePointer)
 		if room < 0 {
 			break
 		}
-		fit, n4, n6 = fit+1, n4+int(v4.n), n6+int(v6.n)
+		fit, n4, n6 = fit+1, n4+v4.len(), n6+v6.len()
 	}
 	var block block
 	block.grow(n4, n6)
 	for _, each := range all[:fit] {
-		v4, v6 := s.targetAddresses(each.target)
-		for _, of := range [...]span{v4, v6} {
-			for i := range of.n {
-				block.append(each.name, q.TTL, s.bytes(of.at(i)))
+		v4, v6 := s.meaning(each.target)
+		for _, of := range [...]pool{v4, v6} {
+			for i := range int32(of.len()) {
+				block.append(each.name, q.TTL, s.roster.Bytes(of.at(i)))
 			}
 		}
 	}
@@ -224,14 +225,11 @@ func (s *Set) glue(d *drawer, q *Question, all []drawn, room int) []dns.RR {
 // distinct moves the first record of each target to the front, and returns
 // those. An endpoint with several ports is the target of several records.
 func (s *Set) distinct(d *drawer, all []drawn) []drawn {
-	d.seen.grow(len(s.labels.all) + s.Len())
+	d.seen.grow(s.roster.Ordinals())
 	d.order = d.order[:0]
 	n := 0
 	for _, each := range all {
-		id := each.target
-		if id < 0 {
-			id = int32(len(s.labels.all)) + ^id
-		}
+		id := s.roster.Ordinal(each.target)
 		if d.seen.add(id) {
 			d.order = append(d.order, id)
 			all[n] = each

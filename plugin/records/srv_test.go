@@ -62,25 +62,23 @@ func TestOfManyPortsEachRecordIsDrawnOnce(t *testing.T) {
 }
 
 func TestTargetsBeyond32BitsAreDrawn(t *testing.T) {
-	// 40,000 runs of 100,000 targets are 4 billion.
-	targets := make([]int32, 100_000)
-	for i := range targets {
-		targets[i] = ^int32(i)
+	// 40,000 ports of 100,000 targets are 4 billion.
+	service, all := statefulSet(100_000)
+	set := Compile(service, all, Options{}, new(Memory), time.Time{})
+	ports := make([]portSet, 40_000)
+	for i := range ports {
+		ports[i] = portSet{port: model.Port{Number: uint16(i + 1)}, offer: set.numbers[0].offer}
 	}
-	runs := make([]run, 40_000)
-	for i := range runs {
-		runs[i] = run{port: model.Port{Number: uint16(i + 1)}, targets: targets, total: 10 * len(targets), longest: 10}
-	}
-	of, cut := fitting(runs, 50, 65000)
+	of, cut := fitting(ports, 50, 65000)
 	if !cut || of.n != 4_000_000_000 {
 		t.Fatalf("got %+v, cut %v", of, cut)
 	}
 	d := drawers.Get().(*drawer)
 	defer d.release()
 	highest := uint16(0)
-	d.drawTargets(runs, of, 1000)
+	d.drawTargets(set.roster, ports, of, 1000)
 	for _, each := range d.drawn {
-		if each.target > -1 || each.target < ^int32(len(targets)-1) || each.number == 0 {
+		if each.target < 0 || int(each.target) >= set.Len() || each.number == 0 {
 			t.Fatalf("drew %+v", each)
 		}
 		highest = max(highest, each.number)

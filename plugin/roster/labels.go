@@ -1,4 +1,4 @@
-package records
+package roster
 
 import (
 	"hash/maphash"
@@ -6,21 +6,21 @@ import (
 	"slices"
 )
 
-// label is an endpoint name and what it resolves to. Nearly always that is one
+// label is an endpoint name and who it means. Nearly always that is one
 // endpoint; those of others stand in labels.several.
 type label struct {
 	text string
-	// at is the index of an endpoint, or ^at that of a list in labels.several.
-	at int32
+	// at is an endpoint, or ^at the index of a list in labels.several.
+	at At
 }
 
-// labels are the names of all endpoints of a Service, published or not, in the
-// order of the endpoints. They are found by a hash, so that a name in a Service
-// of 10,000 endpoints costs what it costs in one of 10. Sets share them.
+// labels are the names of all endpoints of a Service but for dashed addresses,
+// in the order of the endpoints. They are found by a hash, so that a name in a
+// Service of 10,000 endpoints costs what it costs in one of 10.
 type labels struct {
 	all []label
-	// several holds the indexes of endpoints of labels that have more than one.
-	several [][]int32
+	// several holds the endpoints of labels that have more than one.
+	several [][]At
 	// slots hold indexes of all, plus one; zero is empty. Their number is a power
 	// of two, and at least an eighth of them is empty.
 	slots []int32
@@ -64,7 +64,7 @@ func (l *labels) find(text string) (int32, bool) {
 	return at - 1, at > 0
 }
 
-// probe returns the slot of a label, and what is in it.
+// probe returns the slot of a label, and the content of the slot.
 func (l *labels) probe(text string) (slot uint64, at int32) {
 	mask := uint64(len(l.slots) - 1)
 	for slot = maphash.String(labelSeed, text) & mask; ; slot = (slot + 1) & mask {
@@ -76,21 +76,21 @@ func (l *labels) probe(text string) (slot uint64, at int32) {
 }
 
 // resolve makes a label mean an endpoint, too.
-func (l *labels) resolve(at, endpoint int32) {
-	of := &l.all[at]
+func (l *labels) resolve(index int32, endpoint At) {
+	of := &l.all[index]
 	switch {
 	case of.at == nowhere:
 		of.at = endpoint
 	case of.at >= 0:
-		l.several = append(l.several, []int32{of.at, endpoint})
-		of.at = ^int32(len(l.several) - 1)
+		l.several = append(l.several, []At{of.at, endpoint})
+		of.at = ^At(len(l.several) - 1)
 	default:
 		l.several[^of.at] = append(l.several[^of.at], endpoint)
 	}
 }
 
-// sortSeveral sorts the endpoints of labels that have several. What was one
-// endpoint twice is a list of one.
+// sortSeveral sorts the endpoints of labels that have several. One endpoint twice
+// becomes a list of one.
 func (l *labels) sortSeveral() {
 	for i, of := range l.several {
 		slices.Sort(of)

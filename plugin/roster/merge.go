@@ -1,88 +1,96 @@
-package records
+package roster
 
 import (
 	"bytes"
 	"slices"
-	"strings"
 
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/model"
 )
 
-// claim is what one slice says of one address.
+// claim is an endpoint of one slice, which claims its address.
 type claim struct {
 	endpoint *model.Endpoint
 	slice    *model.Slice
 	// ports is the group of those who have the slice's ports.
-	ports int32
-	place position
+	ports [1]int32
+	position
 }
 
-// merged is an address, and the endpoint that holds it. Its ports are those of
-// all slices that carry the endpoint there.
-type merged struct {
+// position is where an endpoint stands: in which slice, and where in it.
+type position struct{ in, index int32 }
+
+// holder is the endpoint that holds an address. Its ports are those of all slices
+// that carry it there.
+type holder struct {
 	claim
-	// all are its groups of ports where it stands in several slices, which is
-	// rare; otherwise claim.ports is the only one.
-	all []int32
+	// several are its groups of ports where it stands in several slices, which is
+	// rare.
+	several []int32
 }
 
-// sortedByName puts slices into an order of their own, so that the result does
-// not depend on theirs.
-func sortedByName(all []*model.Slice) []*model.Slice {
-	byName := func(a, b *model.Slice) int { return strings.Compare(a.Name, b.Name) }
-	if slices.IsSortedFunc(all, byName) {
-		return all
+// groups returns the groups of ports that the endpoint is in.
+func (h *holder) groups() []int32 {
+	if h.several != nil {
+		return h.several
 	}
-	return slices.SortedFunc(slices.Values(all), byName)
+	return h.ports[:]
 }
 
-// merge leaves one endpoint for each address in c.merged, sorted by address, and
-// returns how many claims there are to the addresses.
+// merger finds who holds which address, in memory that it keeps.
+type merger struct {
+	sorter   sorter
+	unsorted []claim
+	claims   []claim
+	holders  []holder
+}
+
+// merge returns the holder of each address, sorted by address, and how many claims
+// there are. The holders are good until the next call. Groups has the group of
+// ports of each slice.
 //
 // Of two claims for the same Pod the newer slice tells the truth: an endpoint
 // that moves between slices stands in both for a moment. Of two Pods, which is
 // an address used again, the one that is not terminating has it, then the one
 // that is ready, then the one in the newer slice.
-func (c *compiler) merge(all []*model.Slice) int {
-	claims := c.sortedClaims(all)
-	c.merged = c.merged[:0]
-	for len(claims) > 0 {
-		n := samePod(claims)
-		m := merged{claim: newest(claims[:n])}
+func (m *merger) merge(all []*model.Slice, groups []int32) (holders []holder, claims int) {
+	left := m.sortedClaims(all, groups)
+	m.holders = m.holders[:0]
+	for len(left) > 0 {
+		n := samePod(left)
+		h := holder{claim: newest(left[:n])}
 		if n > 1 {
-			m.all = groupsOf(claims[:n])
+			h.several = groupsOf(left[:n])
 		}
-		c.merged = appendHolder(c.merged, m)
-		claims = claims[n:]
+		m.holders = appendHolder(m.holders, h)
+		left = left[n:]
 	}
-	return len(c.claims)
+	return m.holders, len(m.claims)
 }
 
 // sortedClaims puts the claims for one address together, and among them those
 // of one Pod. All IPv4 addresses come first.
-func (c *compiler) sortedClaims(all []*model.Slice) []claim {
-	c.claims = c.claims[:0]
-	for _, is4 := range []bool{true, false} {
-		c.unsorted, c.sorter.keys = c.unsorted[:0], c.sorter.keys[:0]
+func (m *merger) sortedClaims(all []*model.Slice, groups []int32) []claim {
+	m.claims = m.claims[:0]
+	for family := range Families {
+		m.unsorted, m.sorter.keys = m.unsorted[:0], m.sorter.keys[:0]
 		for i, s := range all {
 			// The addresses of a slice are of one family.
-			if len(s.Endpoints) > 0 && s.Endpoints[0].Address.Is4() == is4 {
-				c.addClaims(s, int32(i))
+			if len(s.Endpoints) > 0 && familyOf(s.Endpoints[0].Address) == family {
+				m.add(s, int32(i), groups[i])
 			}
 		}
-		for _, i := range c.sorter.sort() {
-			c.claims = append(c.claims, c.unsorted[i])
+		for _, i := range m.sorter.sort() {
+			m.claims = append(m.claims, m.unsorted[i])
 		}
 	}
-	sortPods(c.claims)
-	return c.claims
+	sortPods(m.claims)
+	return m.claims
 }
 
-func (c *compiler) addClaims(s *model.Slice, at int32) {
-	ports := c.groups[at]
+func (m *merger) add(s *model.Slice, in, group int32) {
 	for i := range s.Endpoints {
-		c.unsorted = append(c.unsorted, claim{&s.Endpoints[i], s, ports, position{at, int32(i)}})
-		c.sorter.keys = append(c.sorter.keys, keyOf(s.Endpoints[i].Address))
+		m.unsorted = append(m.unsorted, claim{&s.Endpoints[i], s, [1]int32{group}, position{in, int32(i)}})
+		m.sorter.keys = append(m.sorter.keys, keyOf(s.Endpoints[i].Address))
 	}
 }
 
@@ -126,23 +134,23 @@ func newest(claims []claim) claim {
 func groupsOf(claims []claim) []int32 {
 	groups := make([]int32, 0, len(claims))
 	for _, c := range claims {
-		groups = append(groups, c.ports)
+		groups = append(groups, c.ports[0])
 	}
 	slices.Sort(groups)
 	return slices.Compact(groups)
 }
 
-// appendHolder appends m, or lets it take the place of the last one where that
+// appendHolder appends h, or lets it take the place of the last one where that
 // is another Pod's claim for the same address, and a weaker one.
-func appendHolder(result []merged, m merged) []merged {
-	last := len(result) - 1
-	if last < 0 || result[last].endpoint.Address != m.endpoint.Address {
-		return append(result, m)
+func appendHolder(holders []holder, h holder) []holder {
+	last := len(holders) - 1
+	if last < 0 || holders[last].endpoint.Address != h.endpoint.Address {
+		return append(holders, h)
 	}
-	if outranks(m.claim, result[last].claim) {
-		result[last] = m
+	if outranks(h.claim, holders[last].claim) {
+		holders[last] = h
 	}
-	return result
+	return holders
 }
 
 // outranks compares claims of two Pods for one address.

@@ -1,4 +1,4 @@
-package records
+package roster
 
 import (
 	"cmp"

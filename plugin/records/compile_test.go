@@ -10,6 +10,7 @@ import (
 
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/health"
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/model"
+	"github.com/k8s-endpoints/k8s_endpoints/plugin/roster"
 )
 
 // largeDualStack returns slices of a Service of Pods with two addresses each. Some
@@ -48,12 +49,12 @@ func largeDualStack(pods int) []*model.Slice {
 func TestAChangeOfConditionsCompilesAsFromTheBeginning(t *testing.T) {
 	random := rand.New(rand.NewPCG(3, 4))
 	states := []model.Conditions{model.Ready | model.Serving, 0, model.Serving | model.Terminating, model.Terminating, model.Serving}
-	for _, o := range []Options{{}, {Naming: ByPodName, Policy: health.Policy{PodNames: health.NamesAll, SRVTiers: health.SRVAll}}} {
+	for _, o := range []Options{{}, {Naming: roster.ByPodName, Policy: health.Policy{PodNames: health.NamesAll, SRVTiers: health.SRVAll}}} {
 		all := largeDualStack(500)
 		var memory Memory
 		compile := func() *Set { return Compile(headless, all, o, &memory, epoch) }
 		compile()
-		kept := memory.universe
+		kept := memory.current
 		for round := range 60 {
 			at := random.IntN(len(all))
 			next := *all[at]
@@ -66,11 +67,11 @@ func TestAChangeOfConditionsCompilesAsFromTheBeginning(t *testing.T) {
 			}
 			all[at] = &next
 			got := compile()
-			if memory.universe != kept || kept == nil {
+			if memory.current != kept || kept == nil {
 				t.Fatal("a change of conditions made all anew")
 			}
 			fresh := memory
-			fresh.universe = nil
+			fresh.current = nil
 			want := Compile(headless, all, o, &fresh, epoch)
 			if !got.Equal(want) || !want.Equal(got) || got.Tally() != want.Tally() {
 				t.Fatalf("round %d: the sets differ", round)
@@ -116,13 +117,13 @@ func TestWhatIsMoreThanAChangeOfConditionsIsSeen(t *testing.T) {
 			all := largeDualStack(500)
 			var memory Memory
 			Compile(headless, all, Options{}, &memory, epoch)
-			kept := memory.universe
+			kept := memory.current
 			next := *all[0]
 			next.Endpoints = slices.Clone(next.Endpoints)
 			change(&next)
 			all[0] = &next
 			got := Compile(headless, all, Options{}, &memory, epoch)
-			if memory.universe == kept {
+			if memory.current == kept {
 				t.Error("it was not seen")
 			}
 			if want := Compile(headless, all, Options{}, new(Memory), time.Time{}); !got.Equal(want) {

@@ -1,0 +1,153 @@
+package roster
+
+import (
+	"net/netip"
+	"slices"
+	"strings"
+
+	"github.com/k8s-endpoints/k8s_endpoints/plugin/model"
+	"github.com/k8s-endpoints/k8s_endpoints/plugin/name"
+)
+
+// Naming says which of its names an endpoint gets in SRV and PTR records.
+type Naming uint8
+
+const (
+	// ByHostname takes the hostname, else the dashed address.
+	ByHostname Naming = iota
+	// ByPodName takes the hostname, else the Pod's name, else the dashed
+	// address.
+	ByPodName
+)
+
+// A Builder makes Rosters. It keeps its memory between them: else each change of a
+// Service of 10,000 endpoints would leave megabytes to collect. The zero value is
+// ready for use.
+type Builder struct {
+	grouping   grouping
+	merger     merger
+	lookalikes []lookalike
+	current    Current
+}
+
+// Build makes the Roster of a Service from its slices, which it does not change.
+// The result is good until the next call, but for the Roster itself. Disputed means
+// that two claim one address: conditions and versions decide who has it.
+func (b *Builder) Build(all []*model.Slice, naming Naming) (c *Current, disputed bool) {
+	all = sortedByName(all)
+	b.grouping.group(all)
+	holders, claims := b.merger.merge(all, b.grouping.of)
+	c = &b.current
+	c.Roster = new(Roster)
+	c.Roster.settle(holders)
+	c.Roster.groups = b.grouping.groups(holders)
+	c.take(all, holders)
+	b.name(c.Roster, holders, naming)
+	return c, claims != len(holders)
+}
+
+// settle takes in who holds which address.
+func (r *Roster) settle(holders []holder) {
+	n4, _ := slices.BinarySearchFunc(holders, IPv6, func(h holder, family int) int { return familyOf(h.endpoint.Address) - family })
+	r.v4, r.v6 = make([]byte, 0, 4*n4), make([]byte, 0, 16*(len(holders)-n4))
+	for i := range holders {
+		if i < n4 {
+			b := holders[i].endpoint.Address.As4()
+			r.v4 = append(r.v4, b[:]...)
+			continue
+		}
+		b := holders[i].endpoint.Address.As16()
+		r.v6 = append(r.v6, b[:]...)
+	}
+}
+
+// sortedByName puts slices into an order of their own, so that the result does
+// not depend on theirs.
+func sortedByName(all []*model.Slice) []*model.Slice {
+	byName := func(a, b *model.Slice) int { return strings.Compare(a.Name, b.Name) }
+	if slices.IsSortedFunc(all, byName) {
+		return all
+	}
+	return slices.SortedFunc(slices.Values(all), byName)
+}
+
+// take takes over what slices say of the holders.
+func (c *Current) take(all []*model.Slice, holders []holder) {
+	c.slices = append(c.slices[:0], all...)
+	c.positions, c.order, c.pods.next = c.positions[:0], nil, c.pods.next[:0]
+	c.reset(len(holders))
+	for i := range holders {
+		c.positions = append(c.positions, holders[i].position)
+		c.put(At(i), holders[i].endpoint.Conditions)
+	}
+}
+
+// lookalike is a label that looks like the dashed address of an endpoint.
+type lookalike struct {
+	label    int32
+	endpoint At
+}
+
+// name gives each endpoint its hostname and its Pod's name, and chooses which of
+// its names SRV and PTR records show. A lookalike means the endpoint that it looks
+// like, too.
+func (b *Builder) name(r *Roster, holders []holder, naming Naming) {
+	b.lookalikes = b.lookalikes[:0]
+	r.targets = make([]Target, len(holders))
+	r.labels.grow(countLabels(holders))
+	for i := range holders {
+		e, at := holders[i].endpoint, At(i)
+		r.targets[i] = dashed(at)
+		if e.Hostname != "" {
+			r.targets[i] = b.label(r, e.Hostname, at)
+		}
+		if e.Pod == "" || e.Pod == e.Hostname {
+			continue
+		}
+		if label := b.label(r, e.Pod, at); e.Hostname == "" && naming == ByPodName {
+			r.targets[i] = label
+		}
+	}
+	for _, l := range b.lookalikes {
+		r.labels.resolve(l.label, l.endpoint)
+		if r.targets[l.endpoint] < 0 {
+			r.targets[l.endpoint] = Target(l.label)
+		}
+	}
+	r.labels.sortSeveral()
+	for _, t := range r.targets {
+		r.longest = max(r.longest, r.LabelLen(t))
+	}
+}
+
+func (b *Builder) label(r *Roster, text string, endpoint At) Target {
+	index := r.labels.add(text)
+	r.labels.resolve(index, endpoint)
+	if addr, ok := name.ParseDashed(text); ok {
+		if at, ok := b.merger.find(addr); ok {
+			b.lookalikes = append(b.lookalikes, lookalike{index, at})
+		}
+	}
+	return Target(index)
+}
+
+// find returns the place of the holder of an address.
+func (m *merger) find(addr netip.Addr) (At, bool) {
+	i, ok := slices.BinarySearchFunc(m.holders, addr, func(h holder, addr netip.Addr) int { return h.endpoint.Address.Compare(addr) })
+	return At(i), ok
+}
+
+// countLabels is how many labels there are at most.
+func countLabels(holders []holder) int {
+	n := 0
+	for i := range holders {
+		e := holders[i].endpoint
+		if e.Hostname != "" {
+			n++
+		}
+		if e.Pod != "" && e.Pod != e.Hostname {
+			n++
+		}
+	}
+	return n
+}
