@@ -64,13 +64,24 @@ func TestTheCacheTakesEachKindForItself(t *testing.T) {
 	}
 }
 
+// withNames returns the addresses of a set that have a name, sorted.
+func withNames(set *records.Set) (all []netip.Addr) {
+	for addr := range set.Without(nil) {
+		if _, ok := set.Reverse(addr); ok {
+			all = append(all, addr)
+		}
+	}
+	slices.SortFunc(all, netip.Addr.Compare)
+	return all
+}
+
 // published returns the addresses of a Service, sorted, or "not served".
 func published(c *cache, key string) string {
 	set := c.set(key)
 	if set == nil {
 		return "not served"
 	}
-	return fmt.Sprint(slices.Collect(set.Without(nil)))
+	return fmt.Sprint(withNames(set))
 }
 
 func newTestCache() *cache { return newCache(settings{}, false) }

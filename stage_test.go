@@ -94,7 +94,7 @@ func held(t reporter, c *cache) string {
 			t.Fatalf("%v: the record set is there: %t", key, set != nil)
 		}
 		if set != nil {
-			line += fmt.Sprint(slices.Collect(set.Without(nil)))
+			line += fmt.Sprint(withNames(set))
 		}
 		lines = append(lines, line)
 	}
