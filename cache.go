@@ -28,9 +28,7 @@ type cache struct {
 	sets       *index[string, *records.Set]
 	owners     ownersIndex
 	namespaces *index[string, int]
-	synced     atomic.Bool
-	// stale tells that what is served is from a snapshot.
-	stale atomic.Bool
+	*progress
 	// modified is when an answer changed last, in seconds since 1970.
 	modified atomic.Int64
 
@@ -48,10 +46,6 @@ type cache struct {
 	memories map[model.ServiceKey]*records.Memory
 	due      map[model.ServiceKey]time.Time
 	now      func() time.Time
-
-	// ready is closed when synced becomes true, current when what the source has
-	// told is published.
-	ready, current chan struct{}
 }
 
 // service is what the source has told of one Service.
@@ -76,6 +70,7 @@ func newCache(s settings, byNamespace bool) *cache {
 		sets:        newNames[*records.Set](),
 		owners:      newOwnersIndex(),
 		namespaces:  newNames[int](),
+		progress:    newProgress(),
 		services:    make(map[model.ServiceKey]*service),
 		exposed:     make(map[string]bool),
 		dirty:       make(map[model.ServiceKey]struct{}),
@@ -83,8 +78,6 @@ func newCache(s settings, byNamespace bool) *cache {
 		memories:    make(map[model.ServiceKey]*records.Memory),
 		due:         make(map[model.ServiceKey]time.Time),
 		now:         time.Now,
-		ready:       make(chan struct{}),
-		current:     make(chan struct{}),
 	}
 }
 
@@ -354,16 +347,41 @@ func (c *cache) publish() {
 	if !complete {
 		return
 	}
-	first := !c.synced.Load()
-	if first {
+	if !c.isSynced() {
 		c.modified.Store(time.Now().Unix())
-		c.synced.Store(true)
 	}
-	// Before who waits for the first state goes on: a reload may be next.
-	c.nowCurrent()
-	if first {
-		close(c.ready)
+	c.reach(current)
+}
+
+// restore makes the cache serve objects that may be out of date. It is called before
+// run.
+func (c *cache) restore(objects []model.Change) {
+	c.Apply(objects)
+	c.publish()
+	c.modified.Store(time.Now().Unix())
+	c.reach(restored)
+}
+
+// served returns the objects that answers are made of.
+func (c *cache) served() (objects []model.Change) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for key, s := range c.services {
+		if s.object == nil || c.byNamespace && !c.exposed[key.Namespace] {
+			continue
+		}
+		objects = append(objects, model.ServiceChange(s.object))
+		if s.object.Kind != model.Headless {
+			continue
+		}
+		for _, slice := range s.slices {
+			objects = append(objects, model.SliceChange(slice))
+		}
 	}
+	for namespace := range c.exposed {
+		objects = append(objects, model.NamespaceChange(namespace))
+	}
+	return objects
 }
 
 // batchSize is how many addresses are changed in the indexes at once. It bounds
@@ -474,7 +492,7 @@ const longestLead = time.Minute
 func (c *cache) close() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.notStale()
+	c.progress.forget()
 	for _, s := range c.services {
 		countService(s.object, -1)
 		for _, slice := range s.slices {

@@ -235,19 +235,19 @@ func TestSyncedComesAfterTheStateIsPublished(t *testing.T) {
 	c := newTestCache()
 	c.Apply([]model.Change{headlessService("default", "db"), readySlice("default", "db", "db-1", "10.0.0.1")})
 	c.Synced()
-	if c.synced.Load() {
+	if c.isSynced() {
 		t.Fatal("synced before anything is published")
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
 	go c.run(ctx)
 	select {
-	case <-c.ready:
+	case <-c.synced:
 	case <-ctx.Done():
-		t.Fatal("never ready")
+		t.Fatal("never synced")
 	}
-	if got := published(c, "db.default"); !c.synced.Load() || got != "[10.0.0.1]" {
-		t.Errorf("ready with %s", got)
+	if got := published(c, "db.default"); !c.isSynced() || got != "[10.0.0.1]" {
+		t.Errorf("synced with %s", got)
 	}
 }
 

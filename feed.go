@@ -2,10 +2,14 @@ package endpoints
 
 import (
 	"context"
+	"iter"
+	"slices"
 	"sync"
 	"time"
 
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/model"
+	"github.com/k8s-endpoints/k8s_endpoints/plugin/reload"
+	"github.com/k8s-endpoints/k8s_endpoints/plugin/snapshot"
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/source"
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/source/apiserver"
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/source/manifests"
@@ -15,34 +19,34 @@ import (
 // the same share one, also those of two generations across a reload: then a
 // reload lists nothing again, and no question meets an empty cache.
 type feed struct {
-	cache  *cache
-	stage  *stage
-	source source.Source
+	cache    *cache
+	handover *handover
+	source   source.Source
 	// origin names what is read of an API server.
 	origin string
-	// snapshots are the writers by their files.
-	snapshots map[string]*snapshotWriter
+	// writers are those of snapshots, by file.
+	writers reload.Pool[string, *snapshot.Writer]
 	// replaces is true where a reload starts this feed while another one serves
 	// what is current.
 	replaces bool
-	holders  int
 	cancel   context.CancelFunc
 	done     sync.WaitGroup
 }
 
-// feeds are those that run, by the key of their stanzas.
-var feeds = struct {
-	mu      sync.Mutex
-	running map[string]*feed
-}{running: make(map[string]*feed)}
+var (
+	// feeds are those that run, by the key of their stanzas.
+	feeds reload.Pool[string, *feed]
+	// generations are what the stanzas of each instance of the server hold.
+	generations reload.Generations[*subscription]
+)
 
 // subscription is one stanza's hold on a feed.
 type subscription struct {
 	stanza *stanza
+	// generation has the other stanzas.
+	generation *reload.Generation[*subscription]
 	// opened is the source to run where no feed runs yet.
 	opened source.Source
-	// others are the snapshots of the other stanzas that share the feed.
-	others []snapshotOption
 	// first is true where the process starts, and false at a reload.
 	first bool
 	held  *feed
@@ -50,17 +54,11 @@ type subscription struct {
 
 // prepare opens the source of a stanza, unless it runs already, so that what is
 // wrong with it stops the start. It neither dials nor starts anything.
-func prepare(s *stanza) (*subscription, error) {
-	sub := &subscription{stanza: s}
-	feeds.mu.Lock()
-	_, runs := feeds.running[s.key()]
-	feeds.mu.Unlock()
-	if runs {
-		return sub, nil
+func (sub *subscription) prepare() (err error) {
+	if !feeds.Runs(sub.stanza.key()) {
+		sub.opened, err = sub.stanza.open()
 	}
-	var err error
-	sub.opened, err = s.open()
-	return sub, err
+	return err
 }
 
 // open returns the source that the stanza names.
@@ -75,58 +73,66 @@ func (s *stanza) open() (source.Source, error) {
 	})
 }
 
-// start takes hold of the feed, and starts it where nobody has.
+// start takes hold of the feed, and starts it where nobody has. All stanzas of the
+// generation have been prepared.
 func (sub *subscription) start() (*feed, error) {
-	feeds.mu.Lock()
-	defer feeds.mu.Unlock()
-	key := sub.stanza.key()
-	f := feeds.running[key]
-	if f == nil {
-		if sub.opened == nil {
-			var err error
-			if sub.opened, err = sub.stanza.open(); err != nil {
-				return nil, err
-			}
-		}
-		var err error
-		if f, err = newFeed(sub.stanza, sub.opened); err != nil {
-			return nil, err
-		}
-		f.replaces = !sub.first && anyCurrent()
-		f.run(sub)
-		feeds.running[key] = f
+	f, err := feeds.Hold(sub.stanza.key(), sub.run)
+	if err != nil {
+		return nil, err
 	}
-	f.holders++
-	f.hold(sub.stanza.snapshot.file)
+	if file := sub.stanza.snapshot.File; file != "" {
+		// Starting a Writer does not fail.
+		_, _ = f.writers.Hold(file, func(iter.Seq[*snapshot.Writer]) (*snapshot.Writer, error) {
+			return snapshot.Start(file, f.origin, f), nil
+		})
+	}
 	sub.held, sub.opened = f, nil
 	return f, nil
 }
 
-// stop lets go of the feed, and ends it where nobody else holds it. It may be
-// called without start, and again.
-func (sub *subscription) stop() {
-	feeds.mu.Lock()
-	defer feeds.mu.Unlock()
+// Stop implements reload.Holder.
+func (sub *subscription) Stop() {
 	f := sub.held
 	if f == nil {
 		return
 	}
 	sub.held = nil
-	f.holders--
-	if f.holders > 0 {
-		f.release(sub.stanza.snapshot.file)
-		return
+	if file := sub.stanza.snapshot.File; file != "" {
+		f.writers.Release(file)
 	}
-	delete(feeds.running, sub.stanza.key())
-	f.cancel()
-	f.done.Wait()
-	f.release(sub.stanza.snapshot.file)
-	f.cache.close()
+	feeds.Release(sub.stanza.key())
+}
+
+// run starts the feed beside the others that run, with what is known of its objects.
+func (sub *subscription) run(others iter.Seq[*feed]) (*feed, error) {
+	if sub.opened == nil {
+		var err error
+		if sub.opened, err = sub.stanza.open(); err != nil {
+			return nil, err
+		}
+	}
+	f, err := newFeed(sub.stanza, sub.opened)
+	if err != nil {
+		return nil, err
+	}
+	f.replaces = !sub.first && anyCurrent(others)
+	objects, ok := inherited(f.origin, others)
+	if !ok {
+		objects, ok = sub.load(f.origin)
+	}
+	if ok {
+		f.handover.restore(objects)
+	}
+	var ctx context.Context
+	ctx, f.cancel = context.WithCancel(context.Background())
+	f.done.Go(func() { f.cache.run(ctx) })
+	f.done.Go(func() { f.source.Run(ctx, f.handover) })
+	return f, nil
 }
 
 func newFeed(s *stanza, from source.Source) (*feed, error) {
 	c := newCache(s.settings, s.namespaceLabels != nil)
-	f := &feed{cache: c, stage: newStage(c), source: from, snapshots: make(map[string]*snapshotWriter)}
+	f := &feed{cache: c, handover: newHandover(c), source: from}
 	if s.manifests == "" {
 		var err error
 		if f.origin, err = s.api.Origin(); err != nil {
@@ -136,9 +142,16 @@ func newFeed(s *stanza, from source.Source) (*feed, error) {
 	return f, nil
 }
 
-// anyCurrent tells whether a feed serves what its source has told.
-func anyCurrent() bool {
-	for _, f := range feeds.running {
+// End implements reload.Ender.
+func (f *feed) End() {
+	f.cancel()
+	f.done.Wait()
+	f.cache.close()
+}
+
+// anyCurrent reports whether a feed serves what its source has told.
+func anyCurrent(running iter.Seq[*feed]) bool {
+	for f := range running {
 		if f.cache.isCurrent() {
 			return true
 		}
@@ -149,10 +162,10 @@ func anyCurrent() bool {
 // inherited returns what another feed serves that reads the same objects, only
 // with other options: a reload while the API server is away has that to go on
 // with. It may itself come from a feed before.
-func inherited(origin string) (objects []model.Change, ok bool) {
+func inherited(origin string, running iter.Seq[*feed]) (objects []model.Change, ok bool) {
 	var from *feed
-	for _, f := range feeds.running {
-		if origin != "" && f.origin == origin && f.cache.synced.Load() && (from == nil || f.cache.isCurrent()) {
+	for f := range running {
+		if origin != "" && f.origin == origin && f.cache.isSynced() && (from == nil || f.cache.isCurrent()) {
 			from = f
 		}
 	}
@@ -162,61 +175,39 @@ func inherited(origin string) (objects []model.Change, ok bool) {
 	return from.cache.served(), true
 }
 
-// run starts the feed, with what is known of its objects.
-func (f *feed) run(sub *subscription) {
-	objects, ok := inherited(f.origin)
-	if !ok {
-		objects, ok = sub.load(f.origin)
-	}
-	if ok {
-		f.stage.restore(objects)
-	}
-	var ctx context.Context
-	ctx, f.cancel = context.WithCancel(context.Background())
-	f.done.Go(func() { f.cache.run(ctx) })
-	f.done.Go(func() { f.source.Run(ctx, f.stage) })
-}
-
-// load returns the objects of the first snapshot that can be used: whichever stanza
-// starts the feed, it does so for all.
+// load returns the objects of the first snapshot that can be used. Whichever stanza
+// starts the feed does so for all that share it, so it looks at their snapshots, too.
 func (sub *subscription) load(origin string) (objects []model.Change, ok bool) {
-	if objects, ok = sub.stanza.snapshot.load(origin); ok {
-		return objects, true
-	}
-	for _, other := range sub.others {
-		if objects, ok = other.load(origin); ok {
+	key, tried := sub.stanza.key(), make(map[snapshot.Option]bool)
+	for _, of := range append([]*subscription{sub}, sub.generation.Held()...) {
+		option := of.stanza.snapshot
+		if tried[option] || of.stanza.key() != key {
+			continue
+		}
+		tried[option] = true
+		if objects, ok = option.Load(origin); ok {
 			return objects, true
 		}
 	}
 	return nil, false
 }
 
-// hold begins to write a snapshot, where a stanza wants one and nobody does.
-func (f *feed) hold(file string) {
-	if file == "" {
-		return
+// Complete implements snapshot.Served.
+func (f *feed) Complete() <-chan struct{} { return f.cache.current }
+
+// Changes implements snapshot.Served.
+func (f *feed) Changes() uint64 { return f.handover.changes.Load() }
+
+// Current implements snapshot.Served.
+func (f *feed) Current() time.Time {
+	if s, ok := f.source.(interface{ Current() time.Time }); ok {
+		return s.Current()
 	}
-	w := f.snapshots[file]
-	if w == nil {
-		w = newSnapshotWriter(file, f)
-		f.snapshots[file] = w
-		w.done.Go(w.run)
-	}
-	w.holders++
+	return time.Now()
 }
 
-// release ends what hold began, where no other stanza wants it.
-func (f *feed) release(file string) {
-	if file == "" {
-		return
-	}
-	w := f.snapshots[file]
-	if w.holders--; w.holders > 0 {
-		return
-	}
-	delete(f.snapshots, file)
-	w.end()
-}
+// Objects implements snapshot.Served.
+func (f *feed) Objects() iter.Seq[model.Change] { return slices.Values(f.cache.served()) }
 
 // wait returns when the first full state is published, or after timeout. A
 // snapshot is one too, unless the server answers with what is current until the
@@ -224,14 +215,14 @@ func (f *feed) release(file string) {
 func (f *feed) wait(timeout time.Duration) {
 	timer := time.NewTimer(timeout)
 	defer timer.Stop()
-	full := f.cache.ready
+	full := f.cache.synced
 	if f.replaces {
 		full = f.cache.current
 	}
 	select {
 	case <-full:
 	case <-timer.C:
-		if f.cache.synced.Load() {
+		if f.cache.isSynced() {
 			log.Warningf("Going on with what was known before: the first list is not complete after %s", timeout)
 			return
 		}

@@ -8,6 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/k8s-endpoints/k8s_endpoints/plugin/model"
+	"github.com/k8s-endpoints/k8s_endpoints/plugin/reload"
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/source"
 )
 
@@ -21,16 +23,80 @@ func (f fakeSource) Run(ctx context.Context, r source.Receiver) {
 	f.running <- false
 }
 
+// newSubscription returns that of the only stanza of an instance.
+func newSubscription(s *stanza) *subscription {
+	return &subscription{stanza: s, generation: new(reload.Generation[*subscription])}
+}
+
 func subscribe(key string) (*subscription, fakeSource) {
 	f := fakeSource{make(chan bool, 2)}
-	return &subscription{stanza: &stanza{manifests: key}, opened: f}, f
+	sub := newSubscription(&stanza{manifests: key})
+	sub.opened = f
+	return sub, f
+}
+
+// toldSource reports what the test tells it to.
+type toldSource struct{ steps chan func(source.Receiver) }
+
+func newToldSource() toldSource { return toldSource{make(chan func(source.Receiver))} }
+
+func (s toldSource) Run(ctx context.Context, r source.Receiver) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case step := <-s.steps:
+			step(r)
+		}
+	}
+}
+
+// apply and sync return when the source has begun to report.
+func (s toldSource) apply(changes ...model.Change) {
+	s.steps <- func(r source.Receiver) { r.Apply(changes) }
+}
+
+func (s toldSource) sync() { s.steps <- func(r source.Receiver) { r.Synced() } }
+
+// startFeed starts a feed for a stanza.
+func startFeed(t *testing.T, s *stanza) (*feed, *subscription, toldSource) {
+	t.Helper()
+	return startAs(t, newSubscription(s))
+}
+
+func startAs(t *testing.T, sub *subscription) (*feed, *subscription, toldSource) {
+	t.Helper()
+	from := newToldSource()
+	sub.opened = from
+	f, err := sub.start()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(sub.Stop)
+	return f, sub, from
+}
+
+// deadline is what a busy machine may need.
+const deadline = time.Minute
+
+func eventually(t testing.TB, condition func() error) {
+	t.Helper()
+	for end := time.Now().Add(deadline); ; time.Sleep(time.Millisecond) {
+		err := condition()
+		if err == nil {
+			return
+		}
+		if time.Now().After(end) {
+			t.Fatal(err)
+		}
+	}
 }
 
 func TestStanzasOfOneSourceShareAFeed(t *testing.T) {
 	first, source := subscribe("shared")
 	second, unused := subscribe("shared")
 	other, otherSource := subscribe("other")
-	defer other.stop()
+	defer other.Stop()
 
 	a, errA := first.start()
 	b, errB := second.start()
@@ -45,25 +111,25 @@ func TestStanzasOfOneSourceShareAFeed(t *testing.T) {
 		t.Error("a source does not run")
 	}
 	a.wait(10 * time.Second)
-	if !a.cache.synced.Load() {
+	if !a.cache.isSynced() {
 		t.Error("the feed is not synced after the wait")
 	}
-	first.stop()
+	first.Stop()
 	select {
 	case <-source.running:
 		t.Error("the source ended while a stanza held it")
 	default:
 	}
-	second.stop()
+	second.Stop()
 	if <-source.running {
 		t.Error("the source did not end")
 	}
-	second.stop()
+	second.Stop()
 	if len(unused.running) > 0 {
 		t.Error("the second source ran")
 	}
-	if len(feeds.running) != 1 {
-		t.Errorf("%d feeds run, want the other one", len(feeds.running))
+	if feeds.Runs(first.stanza.key()) || !feeds.Runs(other.stanza.key()) {
+		t.Error("the feed runs that nobody holds, or the other one does not")
 	}
 }
 
@@ -75,19 +141,19 @@ func TestAReloadKeepsTheFeed(t *testing.T) {
 	}
 	<-source.running
 	// A reload starts the new generation before it stops the old one.
-	renewed, err := prepare(old.stanza)
-	if err != nil || renewed.opened != nil {
+	renewed := newSubscription(old.stanza)
+	if err := renewed.prepare(); err != nil || renewed.opened != nil {
 		t.Fatalf("the source was opened again, or failed: %v", err)
 	}
 	after, err := renewed.start()
 	if err != nil {
 		t.Fatal(err)
 	}
-	old.stop()
+	old.Stop()
 	if before != after || len(source.running) > 0 {
 		t.Error("the reload began anew")
 	}
-	renewed.stop()
+	renewed.Stop()
 	if <-source.running {
 		t.Error("the source did not end")
 	}
@@ -113,8 +179,8 @@ func TestAReloadTakesUpAChangedKubeconfigFile(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		sub, err := prepare(s)
-		if err != nil {
+		sub := newSubscription(s)
+		if err := sub.prepare(); err != nil {
 			t.Fatal(err)
 		}
 		return sub
@@ -139,8 +205,8 @@ func TestAReloadTakesUpAChangedKubeconfigFile(t *testing.T) {
 	if got := len(renewed.cache.served()); got != known || known == 0 {
 		t.Errorf("%d objects are served on, want %d", got, known)
 	}
-	first.stop()
-	if feeds.running[first.stanza.key()] != nil || feeds.running[changed.stanza.key()] != renewed {
+	first.Stop()
+	if runningFeed(first.stanza.key()) != nil || runningFeed(changed.stanza.key()) != renewed {
 		t.Error("the old feed did not end, or not alone")
 	}
 }

@@ -91,7 +91,7 @@ func (h *handler) answer(ctx context.Context, w dns.ResponseWriter, r *dns.Msg) 
 }
 
 func (h *handler) reply(ctx context.Context, q *query) *dns.Msg {
-	if h.mayOwn(&q.asked.Name) && !q.cache.synced.Load() {
+	if h.mayOwn(&q.asked.Name) && !q.cache.isSynced() {
 		return h.notReady(q)
 	}
 	switch q.asked.Name.Kind {
@@ -142,7 +142,7 @@ func (h *handler) parse(q *query, w dns.ResponseWriter, r *dns.Msg) (ours bool) 
 	q.cache = h.cache.Load()
 	// Read before the answer is made, so that none from a snapshot passes for a
 	// current one.
-	q.stale = q.cache.stale.Load()
+	q.stale = q.cache.isStale()
 	return true
 }
 
@@ -323,7 +323,7 @@ func (h *handler) notOwned(q *query) *dns.Msg {
 	case name.Services, name.ReverseTree:
 		return h.negative(q, dns.RcodeSuccess, "no records here, only below")
 	case name.Namespace:
-		if !q.cache.synced.Load() {
+		if !q.cache.isSynced() {
 			return h.notReady(q)
 		}
 		if q.cache.serves(q.asked.Name.Namespace) {

@@ -80,15 +80,6 @@ var (
 		Name:      "stale_sources",
 		Help:      "Gauge of the sources whose answers come from a snapshot, or from before a reload, because their first list is not complete.",
 	})
-	// snapshotErrors counts the snapshots that were not written.
-	snapshotErrors = promauto.NewCounterVec(prometheus.CounterOpts{
-		Namespace: plugin.Namespace,
-		Subsystem: pluginName,
-		Name:      "snapshot_errors_total",
-		Help:      "Counter of snapshots that could not be written, by reason.",
-	}, []string{"reason"})
-	// snapshotAges is one collector for all files, since stanzas come and go.
-	snapshotAges = newSnapshotAgeCollector()
 	// programmingDuration is the DNS programming latency SLI of Kubernetes, as
 	// the kubernetes plugin has it.
 	programmingDuration = promauto.NewHistogramVec(prometheus.HistogramOpts{
@@ -101,71 +92,6 @@ var (
 		Help:                        "Histogram of the time (in seconds) from a change of an endpoint to its records.",
 	}, []string{"service_kind"})
 )
-
-func init() {
-	for _, reason := range []string{"size", "write"} {
-		snapshotErrors.WithLabelValues(reason)
-	}
-	prometheus.MustRegister(snapshotAges)
-}
-
-// snapshotAgeCollector tells at each scrape how old the files are.
-type snapshotAgeCollector struct {
-	desc *prometheus.Desc
-	mu   sync.Mutex
-	// current is when the objects of a file were, and holders counts who writes
-	// it.
-	current map[string]time.Time
-	holders map[string]int
-}
-
-func newSnapshotAgeCollector() *snapshotAgeCollector {
-	return &snapshotAgeCollector{
-		desc: prometheus.NewDesc(
-			prometheus.BuildFQName(plugin.Namespace, pluginName, "snapshot_age_seconds"),
-			"Seconds since the objects of a snapshot were known to be current, by file.",
-			[]string{"file"}, nil),
-		current: make(map[string]time.Time),
-		holders: make(map[string]int),
-	}
-}
-
-func (c *snapshotAgeCollector) enter(file string) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.holders[file]++
-}
-
-func (c *snapshotAgeCollector) leave(file string) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.holders[file]--; c.holders[file] == 0 {
-		delete(c.holders, file)
-		delete(c.current, file)
-	}
-}
-
-func (c *snapshotAgeCollector) set(file string, current time.Time) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.current[file] = current
-}
-
-// Describe implements prometheus.Collector.
-func (c *snapshotAgeCollector) Describe(descs chan<- *prometheus.Desc) { descs <- c.desc }
-
-// Collect implements prometheus.Collector.
-func (c *snapshotAgeCollector) Collect(metrics chan<- prometheus.Metric) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	for file, current := range c.current {
-		// A start that fails may have read the file of a stanza that did not start.
-		if c.holders[file] == 0 {
-			continue
-		}
-		metrics <- prometheus.MustNewConstMetric(c.desc, prometheus.GaugeValue, time.Since(current).Seconds(), file)
-	}
-}
 
 // countService adds n to the count of objects of the Service's kind.
 func countService(s *model.Service, n float64) {

@@ -1,4 +1,4 @@
 package endpoints
 
 // Ready implements ready.Readiness: the first full state is published.
-func (h *handler) Ready() bool { return h.cache.Load().synced.Load() }
+func (h *handler) Ready() bool { return h.cache.Load().isSynced() }

@@ -6,7 +6,8 @@
 // answers. A source (plugin/source) reports changes to the cache (cache.go),
 // which compiles record sets (plugin/records); a question is taken apart
 // (plugin/name) and answered from the set that owns it.
-// What is served is also kept on disk for the next start (snapshot.go, stage.go).
+// A feed (feed.go) joins a source, a cache, and the snapshot on disk for the next
+// start (plugin/snapshot), also across reloads (plugin/reload, handover.go).
 package endpoints
 
 import (
@@ -32,21 +33,17 @@ func setup(c *caddy.Controller) error {
 	if err := s.claimSnapshot(c); err != nil {
 		return plugin.Error(pluginName, err)
 	}
-	g := generationOf(c)
-	// What a failed start left behind must not be taken for what runs.
-	sweep()
-	sub, err := prepare(s)
-	if err != nil {
+	sub := &subscription{stanza: s, generation: generations.Of(c)}
+	if err := sub.prepare(); err != nil {
 		return plugin.Error(pluginName, c.Errf("%v", err))
 	}
-	g.add(sub)
+	sub.generation.Add(sub)
 	h := newHandler(s)
 	c.OnFirstStartup(func() error {
 		sub.first = true
 		return nil
 	})
 	c.OnStartup(func() error {
-		sub.others = g.snapshotsBeside(sub)
 		feed, err := sub.start()
 		if err != nil {
 			return plugin.Error(pluginName, err)

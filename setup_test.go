@@ -12,6 +12,7 @@ import (
 	"github.com/coredns/coredns/plugin/pkg/fall"
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/health"
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/roster"
+	"github.com/k8s-endpoints/k8s_endpoints/plugin/snapshot"
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/source/apiserver"
 )
 
@@ -80,8 +81,8 @@ func TestParseReadsEveryOption(t *testing.T) {
 		{"negative_ttl", "negative_ttl 0", func(s *stanza) { s.negativeTTL = 0 }},
 		{"max_answers", "max_answers 8", func(s *stanza) { s.maxAnswers = 8 }},
 		{"startup_timeout", "startup_timeout 1m", func(s *stanza) { s.startupTimeout = time.Minute }},
-		{"snapshot", "snapshot DIR/snapshot", func(s *stanza) { s.snapshot = snapshotOption{dir + "/snapshot", 24 * time.Hour} }},
-		{"snapshot with an age", "snapshot DIR/ca max_age 36h", func(s *stanza) { s.snapshot = snapshotOption{dir + "/ca", 36 * time.Hour} }},
+		{"snapshot", "snapshot DIR/snapshot", func(s *stanza) { s.snapshot = snapshot.Option{File: dir + "/snapshot", MaxAge: 24 * time.Hour} }},
+		{"snapshot with an age", "snapshot DIR/ca max_age 36h", func(s *stanza) { s.snapshot = snapshot.Option{File: dir + "/ca", MaxAge: 36 * time.Hour} }},
 		{"publish", "publish serving", func(s *stanza) { s.settings.Policy.Publish = health.ByServing }},
 		{"pod_names", "pod_names all", func(s *stanza) { s.settings.Policy.PodNames = health.NamesAll }},
 		{"fallback", "fallback none", func(s *stanza) { s.settings.Policy.Fallback = health.FallbackNone }},

@@ -46,7 +46,7 @@ type stanza struct {
 	// manifests is a directory; without one, objects come from an API server.
 	manifests string
 	api       apiserver.Config
-	snapshot  snapshotOption
+	snapshot  snapshot.Option
 
 	namespaces []string
 	// labels and namespaceLabels are nil where all are selected.
@@ -375,17 +375,17 @@ func parseSnapshot(s *stanza, c *caddy.Controller) error {
 	if len(args) != 1 && (len(args) != 3 || args[1] != "max_age") {
 		return c.Errf("snapshot: want FILE, or FILE max_age DURATION, not %q", strings.Join(args, " "))
 	}
-	s.snapshot.maxAge = defaultMaxAge
+	s.snapshot.MaxAge = snapshot.DefaultMaxAge
 	if len(args) == 3 {
 		d, err := time.ParseDuration(args[2])
 		if err != nil || d <= 0 {
 			return c.Errf("snapshot: max_age must be a duration such as 24h: %s", args[2])
 		}
-		s.snapshot.maxAge = d
+		s.snapshot.MaxAge = d
 	}
 	var err error
-	if s.snapshot.file, err = filepath.Abs(underRoot(c, args[0])); err == nil {
-		err = snapshot.CheckPath(s.snapshot.file)
+	if s.snapshot.File, err = filepath.Abs(underRoot(c, args[0])); err == nil {
+		err = snapshot.CheckPath(s.snapshot.File)
 	}
 	if err != nil {
 		return c.Errf("snapshot: %v", err)
@@ -404,12 +404,12 @@ type claim struct {
 
 // claimSnapshot refuses a file that another stanza uses for something else.
 func (s *stanza) claimSnapshot(c *caddy.Controller) error {
-	if s.snapshot.file == "" {
+	if s.snapshot.File == "" {
 		return nil
 	}
-	key, ours := claimKey{s.snapshot.file}, claim{s.key(), s.snapshot.maxAge}
+	key, ours := claimKey{s.snapshot.File}, claim{s.key(), s.snapshot.MaxAge}
 	if theirs, ok := c.Get(key).(claim); ok && theirs != ours {
-		return c.Errf("snapshot %s is used by another stanza, with another max_age, source or options: each needs a file of its own", s.snapshot.file)
+		return c.Errf("snapshot %s is used by another stanza, with another max_age, source or options: each needs a file of its own", s.snapshot.File)
 	}
 	c.Set(key, ours)
 	return nil

@@ -27,9 +27,9 @@ const (
 
 // An epoch is a generation of the plugin in an upheaval.
 type epoch struct {
-	server wholeServer
-	stage  *stage
-	naming roster.Naming
+	server   wholeServer
+	handover *handover
+	naming   roster.Naming
 	// applied is what its cache was told, and published what is visible, both in
 	// changes.
 	applied, published *atomic.Int64
@@ -121,9 +121,9 @@ func (u *upheaval) step(n int) int {
 	e := u.current.Load()
 	switch {
 	case n == e.synced:
-		e.stage.Synced()
+		e.handover.Synced()
 		e.applied.Store(int64(n))
-		e.stage.cache.wakeUp()
+		e.handover.cache.wakeUp()
 	case n > e.synced && n >= u.nextReload:
 		u.nextReload = n + reloadEvery
 		u.reload(e, n)
@@ -151,11 +151,11 @@ func (u *upheaval) missed(from, to int) (changes []model.Change) {
 
 func (u *upheaval) tell(e *epoch, n int, changes []model.Change) {
 	u.begun.Store(int64(n))
-	e.stage.Apply(changes)
+	e.handover.Apply(changes)
 	if n > e.synced {
 		e.applied.Store(int64(n))
 	}
-	e.stage.cache.wakeUp()
+	e.handover.cache.wakeUp()
 }
 
 // reload keeps the feed, or begins another one whose source has yet to list.
@@ -163,7 +163,7 @@ func (u *upheaval) reload(old *epoch, n int) {
 	u.reloads++
 	if u.reloads%2 == 0 {
 		kept := *old
-		kept.server = newServer(u.stanzas[old.naming], old.stage.cache)
+		kept.server = newServer(u.stanzas[old.naming], old.handover.cache)
 		u.current.Store(&kept)
 		return
 	}
@@ -183,11 +183,11 @@ func (u *upheaval) begin(naming roster.Naming, n int) *epoch {
 	s := u.stanzas[naming]
 	c := newCache(s.settings, false)
 	e := &epoch{
-		server: newServer(s, c), stage: newStage(c), naming: naming, synced: n + reloadUnknown,
+		server: newServer(s, c), handover: newHandover(c), naming: naming, synced: n + reloadUnknown,
 		applied: new(atomic.Int64), published: new(atomic.Int64), over: new(atomic.Bool),
 	}
-	e.stage.restore(u.states[n].changes())
-	e.stage.Apply(u.states[n].changes())
+	e.handover.restore(u.states[n].changes())
+	e.handover.Apply(u.states[n].changes())
 	e.applied.Store(int64(n))
 	e.published.Store(int64(n))
 	u.publishers.Go(e.publish)
@@ -196,11 +196,11 @@ func (u *upheaval) begin(naming roster.Naming, n int) *epoch {
 
 func (u *upheaval) end(e *epoch) {
 	e.over.Store(true)
-	e.stage.cache.wakeUp()
+	e.handover.cache.wakeUp()
 }
 
 func (e *epoch) publish() {
-	c := e.stage.cache
+	c := e.handover.cache
 	for !e.over.Load() {
 		<-c.wake
 		n := e.applied.Load()

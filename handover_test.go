@@ -13,9 +13,9 @@ import (
 	"pgregory.net/rapid"
 )
 
-func restored(objects ...model.Change) (*cache, *stage) {
+func restoredFrom(objects ...model.Change) (*cache, *handover) {
 	c := newTestCache()
-	s := newStage(c)
+	s := newHandover(c)
 	s.restore(objects)
 	return c, s
 }
@@ -23,7 +23,7 @@ func restored(objects ...model.Change) (*cache, *stage) {
 func TestASnapshotIsServedUntilTheFirstListIsWhole(t *testing.T) {
 	before := testutil.ToFloat64(staleSources)
 	db, one := headlessService("default", "db"), readySlice("default", "db", "db-1", "10.0.0.1")
-	c, s := restored(db, one, headlessService("default", "old"), readySlice("default", "old", "old-1", "10.0.0.9"))
+	c, s := restoredFrom(db, one, headlessService("default", "old"), readySlice("default", "old", "old-1", "10.0.0.9"))
 	expect := func(what, db, old, late string, stale bool) {
 		t.Helper()
 		c.publish()
@@ -31,8 +31,8 @@ func TestASnapshotIsServedUntilTheFirstListIsWhole(t *testing.T) {
 		if want := fmt.Sprint(db, old, late); got != want {
 			t.Errorf("%s: got %s, want %s", what, got, want)
 		}
-		if !c.synced.Load() || c.stale.Load() != stale || c.isCurrent() == stale {
-			t.Errorf("%s: synced %t, stale %t, current %t", what, c.synced.Load(), c.stale.Load(), c.isCurrent())
+		if !c.isSynced() || c.isStale() != stale || c.isCurrent() == stale {
+			t.Errorf("%s: synced %t, stale %t, current %t", what, c.isSynced(), c.isStale(), c.isCurrent())
 		}
 		if got := testutil.ToFloat64(staleSources) - before; got != map[bool]float64{true: 1}[stale] {
 			t.Errorf("%s: the metric counts %v stale sources", what, got)
@@ -54,7 +54,7 @@ func TestWhatTheFirstListLeavesTheSameIsNotTouched(t *testing.T) {
 	objects := func() []model.Change {
 		return []model.Change{headlessService("default", "db"), readySlice("default", "db", "db-1", "10.0.0.1")}
 	}
-	c, s := restored(objects()...)
+	c, s := restoredFrom(objects()...)
 	before := c.set("db.default")
 	s.Apply(objects())
 	s.Synced()
@@ -72,7 +72,7 @@ func TestWhatTheFirstListLeavesTheSameIsNotTouched(t *testing.T) {
 
 func TestAFeedThatEndsWhileItIsStaleLeavesTheMetrics(t *testing.T) {
 	before := testutil.ToFloat64(staleSources)
-	c, _ := restored(headlessService("default", "db"))
+	c, _ := restoredFrom(headlessService("default", "db"))
 	c.close()
 	if got := testutil.ToFloat64(staleSources) - before; got != 0 {
 		t.Errorf("%v stale sources are left", got)
@@ -113,7 +113,7 @@ func TestAfterTheFirstListNothingOfTheSnapshotIsLeft(t *testing.T) {
 		old := synced(0, before.changes())
 		snapshot := old.served()
 		old.close()
-		c, s := restored(snapshot...)
+		c, s := restoredFrom(snapshot...)
 		defer c.close()
 		stale := held(t, c)
 		for _, change := range rapid.Permutation(after.changes()).Draw(t, "list") {

@@ -1,0 +1,65 @@
+package endpoints
+
+import (
+	"sync"
+	"sync/atomic"
+
+	"github.com/k8s-endpoints/k8s_endpoints/plugin/model"
+)
+
+// handover stands between a source and the cache that it fills. While the cache
+// serves objects of a snapshot, or of the feed before a reload, handover collects
+// what the source tells, and applies the difference once the first state is whole:
+// a Service and its slices come on separate streams, and half a Service is worse
+// than a stale one. Objects that are as they were stay the same ones: so nothing
+// is in memory twice, and only what differs is compiled.
+type handover struct {
+	cache *cache
+	// changes counts the calls that changed, or may have changed, the cache.
+	changes atomic.Uint64
+
+	mu sync.Mutex
+	// restored is what the cache serves meanwhile, and told what the source has
+	// told of. Both are nil while nothing is held back.
+	restored, told *model.State
+}
+
+func newHandover(c *cache) *handover { return &handover{cache: c} }
+
+// restore makes the cache serve objects that may be out of date. It is called before
+// the source and the cache run.
+func (h *handover) restore(objects []model.Change) {
+	h.restored, h.told = new(model.State), new(model.State)
+	for _, object := range objects {
+		h.restored.Apply(object)
+	}
+	h.cache.restore(objects)
+}
+
+// Apply implements source.Receiver.
+func (h *handover) Apply(changes []model.Change) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.told == nil {
+		h.cache.Apply(changes)
+		h.changes.Add(1)
+		return
+	}
+	for _, change := range changes {
+		h.told.Apply(h.restored.Share(change))
+	}
+}
+
+// Synced implements source.Receiver.
+func (h *handover) Synced() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.told != nil {
+		changes := h.restored.Difference(h.told)
+		log.Infof("The first list is complete: %d objects differ from those served before", len(changes))
+		h.cache.Apply(changes)
+		h.restored, h.told = nil, nil
+	}
+	h.changes.Add(1)
+	h.cache.Synced()
+}

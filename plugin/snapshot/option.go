@@ -1,0 +1,64 @@
+package snapshot
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"time"
+
+	"github.com/k8s-endpoints/k8s_endpoints/plugin/model"
+
+	clog "github.com/coredns/coredns/plugin/pkg/log"
+)
+
+var log = clog.NewWithPlugin("k8s_endpoints")
+
+// DefaultMaxAge is the shortest of the bounds that RFC 8767, section 5, suggests
+// for stale answers.
+const DefaultMaxAge = 24 * time.Hour
+
+// Option is what a stanza says of its snapshot. Without a file there is none.
+type Option struct {
+	// File is an absolute path.
+	File string
+	// MaxAge is how old the objects may be that a start goes on with.
+	MaxAge time.Duration
+}
+
+// Load returns the objects of the file, where they are of origin and not too old.
+// Where there are none, it logs why.
+func (o Option) Load(origin string) (objects []model.Change, ok bool) {
+	if o.File == "" {
+		return nil, false
+	}
+	var current time.Time
+	objects, err := Load(o.File, func(h Header) error {
+		current = h.Current
+		return o.accept(h, origin)
+	})
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		log.Infof("There is no snapshot %s yet", o.File)
+		return nil, false
+	case err != nil:
+		log.Warningf("Starting without the snapshot %s: %v", o.File, err)
+		return nil, false
+	}
+	ages.set(o.File, current)
+	log.Warningf("Serving %d objects from the snapshot %s of %s until the first list is complete",
+		len(objects), o.File, current.UTC().Format(time.RFC3339))
+	return objects, true
+}
+
+// accept refuses what is of another origin or too old. Objects that seem to be of
+// the future are as good as new: a clock was wrong, not the objects.
+func (o Option) accept(h Header, origin string) error {
+	if h.Origin != origin {
+		return fmt.Errorf("it is of another cluster or selection: it holds %q, and the stanza reads %q", h.Origin, origin)
+	}
+	if age := time.Since(h.Current); age > o.MaxAge {
+		return fmt.Errorf("it is too old: it is of %s, %s ago, and max_age is %s",
+			h.Current.UTC().Format(time.RFC3339), age.Round(time.Second), o.MaxAge)
+	}
+	return nil
+}

@@ -1,0 +1,172 @@
+package snapshot
+
+import (
+	"errors"
+	"iter"
+	"sync"
+	"time"
+
+	"github.com/k8s-endpoints/k8s_endpoints/plugin/model"
+)
+
+const (
+	// interval is the shortest time between two snapshots.
+	interval = 30 * time.Second
+	// refresh is how old a snapshot becomes while nothing changes and the source
+	// is known to be in touch.
+	refresh = 10 * time.Minute
+)
+
+// Served is what a Writer writes to a file, and when. Its methods are called from
+// one goroutine at a time.
+type Served interface {
+	// Complete is closed once all that the source has is served. Before that
+	// nothing is written: a part would replace a file that has more.
+	Complete() <-chan struct{}
+	// Changes counts the changes so far: while it stays, so do the objects.
+	Changes() uint64
+	// Current is when the source last told that the objects are like this.
+	Current() time.Time
+	// Objects yields the objects that answers are made of.
+	Objects() iter.Seq[model.Change]
+}
+
+// Writer keeps a file up to date with what is served.
+type Writer struct {
+	file   string
+	origin string
+	served Served
+	// serial is larger for a Writer that began later.
+	serial uint64
+
+	over chan struct{}
+	done sync.WaitGroup
+
+	// Only the goroutine of run touches these. changes and current are what the
+	// file has.
+	changes uint64
+	current time.Time
+	// failed is the error of the last try, and tried when that was.
+	failed error
+	tried  time.Time
+}
+
+// files keeps two Writers of one file apart. There are two while a reload replaces
+// what is served: then the objects of the older one are of no use any more.
+var files = struct {
+	mu     sync.Mutex
+	serial uint64
+	// latest are the Writers that wrote last, by file.
+	latest map[string]*Writer
+}{latest: make(map[string]*Writer)}
+
+// Start begins to write what is served to file. Origin is what Option.Load will
+// ask for.
+func Start(file, origin string, served Served) *Writer {
+	w := newWriter(file, origin, served)
+	w.done.Go(w.run)
+	return w
+}
+
+func newWriter(file, origin string, served Served) *Writer {
+	files.mu.Lock()
+	defer files.mu.Unlock()
+	files.serial++
+	ages.enter(file)
+	return &Writer{file: file, origin: origin, served: served, serial: files.serial, over: make(chan struct{})}
+}
+
+// End writes a last time, and returns when that is done. It is called once.
+func (w *Writer) End() {
+	close(w.over)
+	w.done.Wait()
+	files.mu.Lock()
+	defer files.mu.Unlock()
+	if files.latest[w.file] == w {
+		delete(files.latest, w.file)
+	}
+	ages.leave(w.file)
+}
+
+// run writes once the first list is complete, then as often as it may, and a
+// last time at the end.
+func (w *Writer) run() {
+	ticker := time.NewTicker(interval)
+	defer ticker.Stop()
+	complete := w.served.Complete()
+	for {
+		select {
+		case <-complete:
+			complete = nil
+		case <-ticker.C:
+		case <-w.over:
+			w.write()
+			return
+		}
+		w.write()
+	}
+}
+
+// write writes where the file does not have what is served, or its age has to
+// be brought up to date.
+func (w *Writer) write() {
+	select {
+	case <-w.served.Complete():
+	default:
+		return
+	}
+	// Changes that come from here on may be in the file, and are written again.
+	changes, current := w.served.Changes(), w.served.Current()
+	if w.wroteLast() && changes == w.changes && current.Sub(w.current) < refresh {
+		return
+	}
+	// Objects that are too large will be so for a while.
+	if errors.Is(w.failed, ErrTooLarge) && time.Since(w.tried) < refresh {
+		return
+	}
+	wrote, err := w.save(current)
+	w.tried = time.Now()
+	w.note(err)
+	if wrote {
+		w.changes, w.current = changes, current
+	}
+}
+
+// wroteLast is false where the file may hold what a reload has served that failed.
+func (w *Writer) wroteLast() bool {
+	files.mu.Lock()
+	defer files.mu.Unlock()
+	return files.latest[w.file] == w
+}
+
+func (w *Writer) save(current time.Time) (wrote bool, err error) {
+	files.mu.Lock()
+	defer files.mu.Unlock()
+	if latest := files.latest[w.file]; latest != nil && latest.serial > w.serial {
+		return false, nil
+	}
+	if err := Save(w.file, Header{Origin: w.origin, Current: current}, w.served.Objects()); err != nil {
+		return false, err
+	}
+	files.latest[w.file] = w
+	ages.set(w.file, current)
+	return true, nil
+}
+
+// note counts what fails, and logs it once per change of state.
+func (w *Writer) note(err error) {
+	if err != nil {
+		reason := unwritten
+		if errors.Is(err, ErrTooLarge) {
+			reason = tooLarge
+		}
+		failures.WithLabelValues(reason).Inc()
+	}
+	switch {
+	case err != nil && w.failed == nil:
+		log.Errorf("Cannot write the snapshot %s, the last one stays: %v", w.file, err)
+	case err == nil && w.failed != nil:
+		log.Infof("The snapshot %s is written again", w.file)
+	}
+	w.failed = err
+}
