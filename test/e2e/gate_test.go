@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"net/http"
 	"path/filepath"
 	"testing"
 
@@ -14,10 +15,10 @@ type testGate struct {
 	t *testing.T
 }
 
-// openGate returns a gate that is open.
-func openGate(t *testing.T, c *cluster.Cluster) *testGate {
+// openGate returns a gate that is open. Each wrap sees the requests first.
+func openGate(t *testing.T, c *cluster.Cluster, wraps ...func(http.Handler) http.Handler) *testGate {
 	t.Helper()
-	g, err := gate.New(c)
+	g, err := gate.New(c, wraps...)
 	must(t, err)
 	t.Cleanup(g.Close)
 	return &testGate{Gate: g, t: t}

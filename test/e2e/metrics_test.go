@@ -157,7 +157,7 @@ func TestMetricsOfObjects(t *testing.T) {
 	}
 
 	g.expireAll()
-	for _, stream := range []string{"services_headless", "services_externalname", "endpointslices_headless", "endpointslices_other"} {
+	for _, stream := range []string{"services", "endpointslices_headless", "endpointslices_other"} {
 		wantMetrics(t, s, sample{`relists_total{stream="` + stream + `"}`, 1})
 		all, err := samples(t.Context(), s)
 		must(t, err)
@@ -223,7 +223,7 @@ func TestTheReadmeHasEveryMetric(t *testing.T) {
 	p.runMany(t, s)
 	s.MustDig(t, p.name("many"), "A", "+ignore")
 	g.expireAll()
-	wantMetrics(t, s, sample{`relists_total{stream="services_headless"}`, 1})
+	wantMetrics(t, s, sample{`relists_total{stream="services"}`, 1})
 	g.Close()
 	untilMetric(t, s, "watch_errors_total{")
 	wantSoon(t, s, question{name: p.name("hand"), qtype: "A", want: found(at(p.name("hand"), p.v4(11), p.v4(12))...)})

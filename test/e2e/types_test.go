@@ -2,7 +2,9 @@ package e2e
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/k8s-endpoints/k8s_endpoints/test/cluster"
@@ -10,6 +12,7 @@ import (
 
 	"github.com/miekg/dns"
 	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/intstr"
 )
 
@@ -170,6 +173,88 @@ func TestAServiceOfWhoseSlicesOnlySomeHaveTheHeadlessLabel(t *testing.T) {
 	wantSoon(t, s, question{name: db, qtype: "A", want: found(at(db, p.v4(1))...)})
 	must(t, p.PodReady(ctx, p.namespace, "db-1"))
 	wantSoon(t, s, both...)
+}
+
+// TestAHundredServicesKeepSlicesWithoutTheHeadlessLabel has them in the trap all
+// at once, and out of it.
+func TestAHundredServicesKeepSlicesWithoutTheHeadlessLabel(t *testing.T) {
+	const many = 100
+	p := newPlace(t)
+	must(t, p.CreatePod(within(t), p.dbPod("db-0")), p.PodReady(within(t), p.namespace, "db-0", p.v4(1)))
+	for i := range many {
+		must(t, p.CreateService(within(t), cluster.ClusterIPService(p.namespace, serviceAt(i), app, cluster.Port("sql", corev1.ProtocolTCP, 5432))))
+	}
+	p.untilAllLabels(t, many, 0)
+	file, err := p.Kubeconfig(cluster.CoreDNSUser)
+	must(t, err)
+	s := server.New(t, aloneCorefile("kubeconfig "+file))
+	for i := range many {
+		must(t, p.ToExternalName(within(t), p.namespace, serviceAt(i), "web.example.org"), p.ToHeadless(within(t), p.namespace, serviceAt(i)))
+	}
+	untilAll := func(answer func(*dns.Msg) bool) {
+		t.Helper()
+		for i := range many {
+			untilAnswer(t, s, p.name(serviceAt(i)), answer)
+		}
+	}
+	untilAll(answersOne)
+	p.untilAllLabels(t, many, 0)
+	wantMetrics(t, s, sample{`stream_up{stream="endpointslices_unlabelled"}`, 1})
+	// One that starts now knows them from the beginning.
+	fresh := server.New(t, aloneCorefile("kubeconfig "+file))
+	for i := range many {
+		m, _, err := new(dns.Client).ExchangeContext(within(t), new(dns.Msg).SetQuestion(p.name(serviceAt(i)), dns.TypeA), fresh.Address())
+		must(t, err)
+		if !answersOne(m) {
+			t.Errorf("the first answer of a new server is\n%v", m)
+		}
+	}
+
+	// The slices go from one watch to another.
+	l := ask(t, s, p.name(serviceAt(0)), dns.TypeA, func(answer string) error {
+		if !strings.Contains(answer, " "+p.v4(1)+"\n") {
+			return fmt.Errorf("%s is not in the answer\n%s", p.v4(1), answer)
+		}
+		return nil
+	})
+	must(t, p.CreatePod(within(t), p.dbPod("db-1")), p.PodReady(within(t), p.namespace, "db-1", p.v4(2)))
+	untilAll(answersTwo)
+	must(t, p.PodUnready(within(t), p.namespace, "db-1"))
+	p.untilAllLabels(t, many, many)
+	l.stop()
+	untilAll(answersOne)
+	until(t, func(ctx context.Context) error {
+		all, err := samples(ctx, s)
+		if _, runs := all[`stream_up{stream="endpointslices_unlabelled"}`]; runs && err == nil {
+			err = errors.New("the stream of slices without the label runs, and no Service needs it")
+		}
+		return err
+	})
+}
+
+// untilAllLabels waits until the place has so many slices with endpoints, and so
+// many of them have the headless label.
+func (p *place) untilAllLabels(t *testing.T, total, labelled int) {
+	t.Helper()
+	until(t, func(ctx context.Context) error {
+		all, err := p.Clients().DiscoveryV1().EndpointSlices(p.namespace).List(ctx, metav1.ListOptions{})
+		if err != nil {
+			return err
+		}
+		filled, marked := 0, 0
+		for _, slice := range all.Items {
+			if len(slice.Endpoints) > 0 {
+				filled++
+			}
+			if _, ok := slice.Labels[corev1.IsHeadlessService]; ok {
+				marked++
+			}
+		}
+		if filled != total || marked != labelled {
+			return fmt.Errorf("%d slices with endpoints, %d with the headless label; want %d and %d", filled, marked, total, labelled)
+		}
+		return nil
+	})
 }
 
 // runTwoSlices creates the ClusterIP Service db, and two ready Pods that are in

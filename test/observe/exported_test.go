@@ -166,5 +166,5 @@ func (s *stage) seeTrouble(t *testing.T) {
 	s.until(t, "relists_total{")
 	s.gate.Close()
 	s.until(t, "watch_errors_total{")
-	s.until(t, `stream_up{stream="services_headless"} 0`)
+	s.until(t, `stream_up{stream="services"} 0`)
 }

@@ -10,13 +10,13 @@ import (
 
 // A Port is one of an endpoint, or of a Service.
 type Port struct {
-	// Name may be empty. Protocol is in lower case.
+	// Name is empty for a port without one, and Protocol in lower case.
 	Name, Protocol string
-	// Number is 0 for a port without a number, which stands for all ports.
+	// Number is 0 where the slice has a port without one, which stands for all.
 	Number int32
 }
 
-// A Standing says whether k8s_endpoints publishes an endpoint, and if not, why.
+// A Standing is what the slices say of an endpoint.
 type Standing int
 
 // The standings.
@@ -24,8 +24,8 @@ const (
 	Ready Standing = iota
 	Unready
 	Terminating
-	// Draining serves while it terminates, and the Service has no ready endpoint of
-	// the address family.
+	// Draining serves while it terminates, and no endpoint of the Service and the
+	// address family is ready.
 	Draining
 	// Outdated is ready by an older slice, while a newer one says otherwise of
 	// the same Pod.
@@ -45,7 +45,7 @@ type Endpoint struct {
 	Standing      Standing
 }
 
-// Published reports whether k8s_endpoints publishes the endpoint, with its default
+// Published tells whether k8s_endpoints publishes the endpoint, with its default
 // options.
 func (e Endpoint) Published() bool { return e.Standing == Ready || e.Standing == Draining }
 
@@ -69,7 +69,7 @@ func (e Endpoint) Called(podNames bool) string {
 	return e.Dashed()
 }
 
-// A Kind is a kind of Service.
+// A Kind is one of Services.
 type Kind int
 
 // The kinds of Services.
@@ -77,21 +77,21 @@ const (
 	Headless Kind = iota
 	ExternalName
 	ClusterIP
-	// Absent is the kind where there are slices, and no Service that k8s_endpoints
-	// could serve.
+	// Absent is no Service: slices that carry the name of none.
 	Absent
 )
 
-// A Service is one of the cluster, as the API server knows it, whatever answers say.
+// A Service is one of the cluster, and what is known of it from elsewhere than
+// the answers about it.
 type Service struct {
 	Namespace, Name string
 	Kind            Kind
 	Endpoints       []Endpoint
-	// FQDN is an endpoint of a slice of the address type FQDN, or empty.
+	// FQDN is an endpoint that a slice of the address type FQDN holds.
 	FQDN string
 	// Target is the external name, with a final dot, or an address.
 	Target string
-	// Links is how many further ExternalName Services Target leads through, or
+	// Links is how many further ExternalName Services Target leads through, and
 	// Loop where they lead to each other.
 	Links int
 	// Ports are those of an ExternalName or a ClusterIP Service.
@@ -106,10 +106,10 @@ const Loop = 1000
 // FullName is the name of the Service in a zone, which ends in a dot.
 func (s *Service) FullName(zone string) string { return s.Name + "." + s.Namespace + ".svc." + zone }
 
-// served reports whether k8s_endpoints owns the names of the Service.
+// served tells whether k8s_endpoints owns the names of the Service.
 func (s *Service) served() bool { return s != nil && (s.Kind == Headless || s.Kind == ExternalName) }
 
-// isLiteral reports whether the external name is an address.
+// isLiteral tells whether the external name is an address.
 func (s *Service) isLiteral() bool {
 	_, err := netip.ParseAddr(s.Target)
 	return err == nil
@@ -138,22 +138,21 @@ func (s *Service) named(label string) []Endpoint {
 	})
 }
 
-// hasProtocol reports whether a published named port has the protocol.
+// hasProtocol tells whether a published named port has the protocol.
 func (s *Service) hasProtocol(protocol string) bool {
 	return slices.ContainsFunc(s.allPorts(), func(p Port) bool {
 		return p.Name != "" && p.Number > 0 && p.Protocol == protocol
 	})
 }
 
-// hasPort reports whether there are SRV records of a port.
+// hasPort tells whether a port is there for SRV records.
 func (s *Service) hasPort(name, protocol string) bool {
 	return slices.ContainsFunc(s.allPorts(), func(p Port) bool {
 		return p.Name != "" && p.Name == name && p.Protocol == protocol && p.Number > 0
 	})
 }
 
-// allPorts are the ports of an ExternalName Service, or those of all published
-// endpoints.
+// allPorts are the ports of an ExternalName Service, or of published endpoints.
 func (s *Service) allPorts() []Port {
 	if s.Kind == ExternalName {
 		return s.Ports

@@ -2,7 +2,6 @@ package apiserver
 
 import (
 	"strconv"
-	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
@@ -29,12 +28,6 @@ func headless(name string, version int) *corev1.Service {
 func byHand(name string, version int) *corev1.Service {
 	s := headless(name, version)
 	s.Spec.Selector = nil
-	return s
-}
-
-// aged is a Service of that age by the clock of a scene.
-func aged(s *corev1.Service, age time.Duration) *corev1.Service {
-	s.CreationTimestamp = metav1.NewTime(sceneStart.Add(-age))
 	return s
 }
 

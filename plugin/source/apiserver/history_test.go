@@ -3,10 +3,10 @@ package apiserver
 import (
 	"fmt"
 	"maps"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/model"
 
@@ -72,8 +72,7 @@ func drawChange(t *rapid.T, at int) (string, runtime.Object) {
 		if deleted {
 			return "service " + service, nil
 		}
-		obj := serviceForms[form](service, at*10).(*corev1.Service)
-		return "service " + service, aged(obj, creationTime+time.Second)
+		return "service " + service, serviceForms[form](service, at*10)
 	}
 	name := rapid.SampledFrom([]string{"s", "t", "u"}).Draw(t, "slice")
 	form := rapid.SampledFrom(slices.Sorted(maps.Keys(sliceForms))).Draw(t, "form")
@@ -83,13 +82,12 @@ func drawChange(t *rapid.T, at int) (string, runtime.Object) {
 	return "slice " + name, sliceForms[form](name, service, at*10)
 }
 
-// in tells whether a stream shows an object, as the API server would select it.
+// in tells whether an API server has an object in what a stream asks for.
 func in(s *stream, obj runtime.Object) bool {
-	if obj == nil {
+	if obj == nil || reflect.TypeOf(obj) != reflect.TypeOf(s.query.example) {
 		return false
 	}
-	o := s.query.read(obj)
-	return o != nil && o.matches
+	return s.query.labels.Matches(labels.Set(obj.(metav1.Object).GetLabels()))
 }
 
 // versioned is an object as a delete event has it: the last state that was in
@@ -143,30 +141,74 @@ func (h *history) relist(sc *scene, v *view, at int) {
 	sc.list(v.stream, at*10, objects...)
 }
 
-// throughout returns the objects that some filtered stream has in all states
-// from the beginning, and that can be served.
-func (h *history) throughout(sc *scene, from int) []string {
+// throughout returns the objects that may not be missing for a moment, from some
+// state on: Services, whatever their types, and slices that stay with their
+// Service and in their stream, or get the headless label while their Service is
+// headless.
+func (h *history) throughout(from int) []string {
 	var names []string
 	for name := range h.states[from] {
-		always := true
-		for _, state := range h.states[from:] {
-			always = always && served(sc, state[name]) != ""
-		}
-		if always {
+		if h.stays(name, from) {
 			names = append(names, name)
 		}
 	}
 	return names
 }
 
-// served is how an object is reported if a filtered stream has it, empty if
+func (h *history) stays(name string, from int) bool {
+	for at, state := range h.states[from:] {
+		if shown(state[name]) == "" {
+			return false
+		}
+		if at == 0 {
+			continue
+		}
+		before, after := h.states[from+at-1][name], state[name]
+		s, ok := after.(*discoveryv1.EndpointSlice)
+		if !ok {
+			continue
+		}
+		if ownerOf(before.(*discoveryv1.EndpointSlice)) != ownerOf(s) || class(before) != class(after) && (class(before) != unlabelledClass || class(after) != labelledClass) {
+			return false
+		}
+	}
+	s, ok := h.states[from][name].(*discoveryv1.EndpointSlice)
+	if !ok || class(s) != unlabelledClass {
+		return true
+	}
+	for _, state := range h.states[from:] {
+		if service, ok := state["service "+ownerOf(s).Name].(*corev1.Service); !ok || service.Spec.ClusterIP != corev1.ClusterIPNone {
+			return false
+		}
+	}
+	return true
+}
+
+// The classes of slices: the streams that they are in.
+const (
+	otherClass = iota
+	labelledClass
+	unlabelledClass
+)
+
+func class(obj runtime.Object) int {
+	set := labels.Set(obj.(metav1.Object).GetLabels())
+	switch {
+	case parsed(headlessLabels).Matches(set):
+		return labelledClass
+	case parsed(unlabelledLabels).Matches(set):
+		return unlabelledClass
+	}
+	return otherClass
+}
+
+// served is how an object is reported if a stream has it that always runs, empty if
 // none has or it is bad.
 func served(sc *scene, obj runtime.Object) string {
 	for _, s := range sc.all() {
-		if !in(s, obj) {
-			continue
+		if in(s, obj) {
+			return shown(obj)
 		}
-		return shown(obj)
 	}
 	return ""
 }
@@ -174,6 +216,8 @@ func served(sc *scene, obj runtime.Object) string {
 func shown(obj runtime.Object) string {
 	alone := newReceiver()
 	switch obj := obj.(type) {
+	case nil:
+		return ""
 	case *corev1.Service:
 		s, err := model.NewService(obj)
 		if err != nil || s == nil {
@@ -195,11 +239,11 @@ type play struct {
 	*scene
 	history *history
 	views   []*view
-	// shown has the states that the stream of headless Services has shown.
+	// shown has the states that the stream of Services has shown.
 	shown []int
 	// searched is true after the search for slices without the label.
 	searched bool
-	// known counts the extra streams that have a view.
+	// known counts the streams of the fallback that have a view.
 	known int
 }
 
@@ -240,20 +284,22 @@ func (p *play) search(at int) {
 }
 
 func (p *play) note(v *view) {
-	if v.stream == p.headless {
+	if v.stream == p.services {
 		p.shown = append(p.shown, v.at)
 	}
 }
 
-// follow gives new extra streams a view, and takes it from ended ones.
+// follow gives new streams of the fallback a view, and takes it from ended ones.
 func (p *play) follow(at int) {
-	p.views = slices.DeleteFunc(p.views, func(v *view) bool { return v.stream.closed })
+	p.views = slices.DeleteFunc(p.views, func(v *view) bool {
+		return slices.ContainsFunc(p.opened, func(o *opening) bool { return o.ended && o.stream == v.stream })
+	})
 	for ; p.known < len(p.opened); p.known++ {
-		e := p.opened[p.known]
-		if p.ended[e] {
+		o := p.opened[p.known]
+		if o.ended {
 			continue
 		}
-		v := &view{stream: e.stream}
+		v := &view{stream: o.stream}
 		p.views = append(p.views, v)
 		p.history.relist(p.scene, v, at)
 	}
@@ -270,18 +316,18 @@ func (p *play) turn(t *rapid.T) {
 		p.history.deliver(p.scene, v)
 	}
 	p.note(v)
-	p.join.advance()
+	p.after(0)
 	if !p.searched && rapid.Bool().Draw(t, "search") {
 		p.search(rapid.IntRange(p.newest(), p.history.last()).Draw(t, "search at"))
 	}
-	p.follow(rapid.IntRange(p.newest(), p.history.last()).Draw(t, "extra list at"))
+	p.follow(rapid.IntRange(p.newest(), p.history.last()).Draw(t, "list of the fallback at"))
 }
 
 // expectNoGap finds fault with each state that lacks an object which was there
 // after the first lists and is in some stream at all times.
 func (p *play) expectNoGap(first int) {
 	var always []string
-	for _, name := range p.history.throughout(p.scene, first) {
+	for _, name := range p.history.throughout(first) {
 		if p.receiver.has(name) {
 			always = append(always, name)
 		}
@@ -298,26 +344,23 @@ func (p *play) expectNoGap(first int) {
 // finish brings all streams to the end, and lets all waiting times pass.
 func (p *play) finish() {
 	for _, v := range p.views {
-		for v.at < p.history.last() && !v.stream.closed {
+		for v.at < p.history.last() {
 			p.history.deliver(p.scene, v)
 			p.note(v)
 		}
 	}
-	p.join.advance()
-	p.follow(p.history.last())
 	if !p.searched {
 		p.search(p.history.last())
 	}
-	for range 3 {
-		p.after(extraWait)
+	for range 4 {
+		p.after(fallbackPause)
 		p.follow(p.history.last())
 	}
 }
 
 // wantFinal holds the reported state against the last one of the history.
 // Trapped slices are reported where their headless Service has no others or was
-// seen to become headless after them, and may be where an extra stream still
-// runs.
+// seen to become headless after them, and may be where the Service is in need.
 func (p *play) wantFinal(t *rapid.T) {
 	last := p.history.states[p.history.last()]
 	var must, may []string
@@ -337,7 +380,7 @@ func (p *play) wantFinal(t *rapid.T) {
 		case p.wasTrapped("slice "+s.Name, owner):
 			must = append(must, shown(obj))
 		case service == nil || service.Spec.ClusterIP != corev1.ClusterIPNone:
-		case len(service.Spec.Selector) > 0 && !slices.ContainsFunc(must, func(text string) bool { return strings.Contains(text, " of "+owner+" ") && !p.onlyExtra(text) }):
+		case len(service.Spec.Selector) > 0 && !slices.ContainsFunc(must, func(text string) bool { return strings.Contains(text, " of "+owner+" ") && !p.onlyFallback(text) }):
 			must = append(must, shown(obj))
 		default:
 			may = append(may, shown(obj))
@@ -347,8 +390,9 @@ func (p *play) wantFinal(t *rapid.T) {
 }
 
 // wasTrapped tells whether a slice has been without the label since before its
-// Service became headless, for the last time, and whether the stream of headless
-// Services could see that it did: no list has skipped what was before.
+// Service became headless, for the last time, and whether the stream of Services
+// could see that it did: the Service was there before, and no list has skipped
+// that.
 func (p *play) wasTrapped(name, owner string) bool {
 	entry := len(p.history.states)
 	for entry > 0 && p.selecting(owner, entry-1) && p.trapped(name, owner, entry-1) {
@@ -363,7 +407,7 @@ func (p *play) wasTrapped(name, owner string) bool {
 			before = max(before, at)
 		}
 	}
-	return !p.selecting(owner, before)
+	return before < 0 || p.history.states[before]["service "+owner] != nil && !p.selecting(owner, before)
 }
 
 // selecting tells whether a Service was headless with a selector.
@@ -372,7 +416,7 @@ func (p *play) selecting(name string, at int) bool {
 		return false
 	}
 	s, ok := p.history.states[at]["service "+name].(*corev1.Service)
-	return ok && isHeadless(s) && len(s.Spec.Selector) > 0
+	return ok && s.Spec.ClusterIP == corev1.ClusterIPNone && len(s.Spec.Selector) > 0
 }
 
 func (p *play) trapped(name, owner string, at int) bool {
@@ -380,8 +424,8 @@ func (p *play) trapped(name, owner string, at int) bool {
 	return ok && s.Labels[discoveryv1.LabelServiceName] == owner && parsed(unlabelledLabels).Matches(labels.Set(s.Labels))
 }
 
-// onlyExtra tells a slice that is in no filtered stream by its state's text.
-func (p *play) onlyExtra(text string) bool {
+// onlyFallback tells a slice that only the fallback has by its state's text.
+func (p *play) onlyFallback(text string) bool {
 	for _, obj := range p.history.states[p.history.last()] {
 		if shown(obj) == text {
 			return served(p.scene, obj) == ""
@@ -418,12 +462,13 @@ func TestAnyOrderOfEventsEndsInTheSameState(t *testing.T) {
 		}
 		p.join.unsearched = 1
 		p.after(0)
-		p.follow(rapid.IntRange(p.newest(), p.history.last()).Draw(t, "first extra list at"))
+		p.follow(rapid.IntRange(p.newest(), p.history.last()).Draw(t, "first list of the fallback at"))
 		p.expectNoGap(first)
 		for range rapid.IntRange(0, 80).Draw(t, "turns") {
 			p.turn(t)
 			if p.level() {
-				p.after(settleTime)
+				p.after(fallbackPause)
+				p.follow(p.history.last())
 			}
 		}
 		p.finish()

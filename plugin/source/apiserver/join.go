@@ -1,7 +1,6 @@
 package apiserver
 
 import (
-	"slices"
 	"sync"
 	"time"
 
@@ -11,82 +10,27 @@ import (
 	"k8s.io/utils/clock"
 )
 
-// settleTime is how long a removal is held back. A Service that changes its
-// type leaves one stream and enters another, over two connections and in any
-// order: without the wait there would be a moment without it.
-const settleTime = 100 * time.Millisecond
-
-const (
-	// maxHold is how long a removal is held back at most while a stream is away
-	// that may show the object.
-	maxHold = time.Minute
-	// catchUpTime is what a watch may need, once it is open, to tell what happened
-	// before; also how often it is looked whether a removal is still held back.
-	catchUpTime = 500 * time.Millisecond
-)
-
-// kind is the kind of an object as it stands in metrics and in the log.
-type kind string
-
-const (
-	serviceKind   kind = "Service"
-	sliceKind     kind = "EndpointSlice"
-	namespaceKind kind = "Namespace"
-)
-
-// holders are the streams that hold an object, one bit each.
-type holders uint64
-
-// record is all that is kept of an object.
-type record struct {
-	// version is the newest one that was taken, from whichever stream.
-	version uint64
-	// holders are none while the object's removal is held back.
-	holders holders
-	// served means that the Receiver knows the object, refused that something
-	// is wrong with its newest state.
-	served, refused bool
-	// filtered means that a filtered stream has shown the newest state.
-	filtered bool
-	// selecting marks a served headless Service with a selector: it has slices.
-	// external marks one that was last reported as an ExternalName Service.
-	selecting, external bool
-	// owner is the Service of a served slice, in the slice's own namespace.
-	owner string
-}
-
-// table holds the records of all objects of one kind.
-type table struct {
-	kind    kind
-	settle  time.Duration
-	records map[key]record
-	// streams are those of the kind that are not extra.
-	streams []*stream
-	// leaving has the objects that no stream holds any more.
-	leaving map[key]departure
-}
-
-// departure is when the Receiver is told that an object is gone: when it is due,
-// or later where a stream is away, but not after latest.
-type departure struct{ due, latest time.Time }
-
-func newTable(k kind, settle time.Duration) *table {
-	return &table{kind: k, settle: settle, records: make(map[key]record), leaving: make(map[key]departure)}
-}
-
-// join makes one state out of what several streams see. An object may be in
-// two of them, and their events come in any order. So a state is passed on if
-// its resource version is newer than the last one's, and an object is gone
-// once the last stream that held it has let go of it.
+// join makes one state out of what several streams show.
+//
+// An object belongs to the stream that showed its newest state, by resource
+// version. That stream's word alone counts: it brings the next states, and where
+// it says that the object is gone, the object is gone at once. What any other
+// stream says of it is older, or takes it over. So nothing waits, and no stream
+// that is away keeps what another one has removed.
+//
+// An API server does not say whether an object was deleted or only left a
+// stream's selector: both events are alike. For Services that is no question,
+// since one stream has them all. A slice that gets the headless label does not
+// leave the stream of the fallback, which hands it over (need.go). A slice whose
+// label managed-by changes between the controller and others is out until its new
+// stream shows it: no controller does that.
 //
 // All streams and the clock's owner, who calls advance, may use it at once.
 type join struct {
 	clock    clock.PassiveClock
 	receiver source.Receiver
 	refusals source.Refusals
-	// outage is that of the API server which the streams watch.
-	outage *outage
-	// wake has room for one: it tells that advance has something to do earlier
+	// wake has room for one: it says that advance has something to do earlier
 	// than it last said.
 	wake chan struct{}
 
@@ -94,9 +38,15 @@ type join struct {
 	services   *table
 	slices     *table
 	namespaces *table
-	extras     extras
 	changes    []model.Change
-	// unlisted counts the streams without a first list; extra ones do not count.
+	// count is how many served slices each Service has.
+	count map[model.ServiceKey]int
+	// lacking has the Services that should have a slice and have none, and when
+	// they count as in need.
+	lacking map[model.ServiceKey]time.Time
+	// fallbacks are by Namespace, or one is for all, under the empty name.
+	fallbacks map[string]*fallback
+	// unlisted counts the inputs without a first list, without fallbacks.
 	unlisted int
 	// unsearched counts the Namespaces whose slices without the headless label
 	// were not yet asked for.
@@ -111,269 +61,176 @@ func newJoin(c clock.PassiveClock, r source.Receiver) *join {
 		clock:      c,
 		receiver:   r,
 		wake:       make(chan struct{}, 1),
-		services:   newTable(serviceKind, settleTime),
-		slices:     newTable(sliceKind, settleTime),
-		namespaces: newTable(namespaceKind, 0),
-		extras:     newExtras(),
+		services:   newTable(model.KindService),
+		slices:     newTable(model.KindSlice),
+		namespaces: newTable(model.KindNamespace),
+		count:      make(map[model.ServiceKey]int),
+		lacking:    make(map[model.ServiceKey]time.Time),
+		fallbacks:  make(map[string]*fallback),
 	}
 }
 
-func (j *join) table(k kind) *table {
+// enter returns the input for a stream of that kind. Synced waits for its first
+// list.
+func (j *join) enter(k model.Kind) *input {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.unlisted++
+	return &input{table: j.table(k)}
+}
+
+func (j *join) table(k model.Kind) *table {
 	switch k {
-	case serviceKind:
+	case model.KindService:
 		return j.services
-	case sliceKind:
+	case model.KindSlice:
 		return j.slices
 	}
 	return j.namespaces
 }
 
-// observe takes one object as a stream sees it now.
-func (j *join) observe(s *stream, o *object) {
+// observe takes one object as a stream shows it now.
+func (j *join) observe(in *input, o *object) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	if s.closed {
-		return
-	}
-	s.newest = max(s.newest, o.version)
+	in.newest = max(in.newest, o.version)
 	if o.matches {
-		j.take(s, o, o.version == 0)
+		j.take(in, o)
 	} else {
-		j.drop(s, o.key)
+		j.drop(in, o.key, o.version)
 	}
 	j.send()
 }
 
 // remove takes note that an object is no longer in a stream.
-func (j *join) remove(s *stream, o *object) {
+func (j *join) remove(in *input, o *object) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	if s.closed {
-		return
-	}
-	s.newest = max(s.newest, o.version)
-	j.drop(s, o.key)
+	in.newest = max(in.newest, o.version)
+	j.drop(in, o.key, o.version)
 	j.send()
 }
 
-// holds tells whether a stream holds an object in the version that it has: until
-// the stream itself lets go of it, nobody looks at more of it than its name.
-func (j *join) holds(s *stream, o *object) bool {
+// passed notes that a stream has shown everything up to a resource version.
+func (j *join) passed(in *input, version uint64) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	rec, known := s.table.records[o.key]
-	return known && !s.closed && rec.holders&s.query.bit != 0 && rec.version == o.version && o.version != 0
+	in.newest = max(in.newest, version)
 }
 
-// passed notes that a stream has seen everything up to a resource version.
-func (j *join) passed(s *stream, version uint64) {
+// holds reports whether an object belongs to a stream in the version that it has:
+// until the stream itself lets go of it, nobody looks at more of it than its name.
+func (j *join) holds(in *input, o *object) bool {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	s.newest = max(s.newest, version)
+	rec := in.table.records[o.key]
+	return rec.input == in && rec.version == o.version && o.version != 0
 }
 
 // difference counts what a list changed in what its stream held.
 type difference struct{ added, changed, removed int }
 
-// replace takes everything that a stream holds, as of a resource version. It
+// replace takes everything that a stream shows, as of a resource version. It
 // compares and does not clear.
-func (j *join) replace(s *stream, objects []*object, version uint64) (d difference, relist bool) {
+func (j *join) replace(in *input, objects []*object, version uint64) (d difference) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	if s.closed {
-		return d, false
-	}
 	// A server never lists something older than a stream has seen, unless its
-	// store was put back to an earlier state: then the list is right.
-	rewound := version != 0 && version < s.newest
-	s.newest = version
+	// store was put back to an earlier state.
+	in.rewound = version != 0 && version < in.newest
+	in.newest = version
 	present := make(map[key]struct{}, len(objects))
 	for _, o := range objects {
 		if !o.matches {
 			continue
 		}
 		present[o.key] = struct{}{}
-		rec := s.table.records[o.key]
-		switch {
-		case rec.holders&s.query.bit == 0:
+		before := in.table.records[o.key]
+		j.take(in, o)
+		switch after := in.table.records[o.key]; {
+		case after.input != in:
+		case before.input != in:
 			d.added++
-		case rec.version != o.version:
+		case before.version != after.version:
 			d.changed++
 		}
-		j.take(s, o, o.version == 0 || rewound && o.version != rec.version)
 	}
-	for k, rec := range s.table.records {
-		if _, ok := present[k]; !ok && rec.holders&s.query.bit != 0 && s.covers(k) {
+	for k, rec := range in.table.records {
+		if _, ok := present[k]; !ok && rec.input == in && !in.isOld(version, rec) {
 			d.removed++
-			j.drop(s, k)
+			j.drop(in, k, version)
 		}
 	}
-	relist = s.listed
-	j.noteListed(s)
+	in.rewound = false
+	j.noteListed(in)
 	j.send()
-	return d, relist
+	return d
 }
 
-func (j *join) noteListed(s *stream) {
-	if s.listed {
-		return
-	}
-	s.listed = true
-	if s.filtered() {
+func (j *join) noteListed(in *input) {
+	switch {
+	case in.fallback != nil:
+		j.noteFallback(in.fallback)
+	case !in.listed:
 		j.unlisted--
-	}
-	j.rouse()
-}
-
-// take makes the stream a holder of the object, and reports the object's state
-// if it is newer than the last one; always where that is forced, because its
-// version does not tell.
-func (j *join) take(s *stream, o *object, force bool) {
-	rec, known := s.table.records[o.key]
-	entered := rec.holders&s.query.bit == 0
-	rec.holders |= s.query.bit
-	j.extras.held(s, o.key)
-	delete(s.table.leaving, o.key)
-	switch {
-	case o.unchanged && o.version != rec.version:
-		// Another stream has taken up another state since: that stays.
-	case !known || force || o.version > rec.version:
-		rec.version, rec.filtered = o.version, s.filtered()
-		// What was outside for a moment may have been of another type there.
-		rec.selecting = rec.selecting && !entered
-		j.report(s.table, o, &rec)
-	case o.version == rec.version:
-		rec.filtered = rec.filtered || s.filtered()
-	}
-	s.table.records[o.key] = rec
-}
-
-// drop takes the object from what the stream holds. A removal waits for
-// another stream to take the object up.
-func (j *join) drop(s *stream, k key) {
-	rec, known := s.table.records[k]
-	if !known || rec.holders&s.query.bit == 0 {
-		return
-	}
-	rec.holders &^= s.query.bit
-	j.extras.let(s, k)
-	switch {
-	case rec.holders != 0:
-		s.table.records[k] = rec
-	case rec.served && s.table.settle > 0:
-		s.table.records[k] = rec
-		now := j.clock.Now()
-		s.table.leaving[k] = departure{due: now.Add(s.table.settle), latest: now.Add(maxHold)}
 		j.rouse()
-	default:
-		j.forget(s.table, k, rec)
+	}
+	in.listed = true
+}
+
+// take takes the state of an object, if it is news.
+func (j *join) take(in *input, o *object) {
+	before := in.table.records[o.key]
+	to := in
+	switch {
+	case o.unchanged:
+		return
+	case in.fallback != nil && !in.fallback.wants(o):
+		j.drop(in, o.key, o.version)
+		return
+	case in.fallback != nil && o.labelled:
+		// The labelled stream has this state too.
+		if to = in.fallback.labelled; before.input != in {
+			return
+		}
+		if o.version <= to.newest {
+			// It has also shown already what became of the slice since.
+			j.drop(in, o.key, o.version)
+			return
+		}
+	}
+	if !in.isNews(o, before) {
+		return
+	}
+	after := before
+	after.version, after.input = o.version, to
+	j.report(in.table, o, &after)
+	in.table.records[o.key] = after
+	j.noteMove(o.key, before, after)
+}
+
+// drop takes away an object that a stream no longer shows, if it belongs to it.
+func (j *join) drop(in *input, k key, version uint64) {
+	rec := in.table.records[k]
+	if rec.input == in && !in.isOld(version, rec) {
+		j.forget(in.table, k)
 	}
 }
 
-// forget ends a record: nobody holds the object any more.
-func (j *join) forget(t *table, k key, rec record) {
-	j.withdraw(t, k, &rec)
-	if rec.refused {
-		j.refusals.Forget(string(t.kind), k.namespace, k.name)
-	}
-	delete(t.leaving, k)
+// forget ends a record: the object is gone.
+func (j *join) forget(t *table, k key) {
+	rec := t.records[k]
 	delete(t.records, k)
-}
-
-// report hands the state of an object on.
-func (j *join) report(t *table, o *object, rec *record) {
-	if o.refused != nil {
-		j.withdraw(t, o.key, rec)
-		rec.refused = true
-		j.refusals.Refuse(log, string(t.kind), o.namespace, o.name, o.refused)
-		return
-	}
 	if rec.refused {
-		j.refusals.Forget(string(t.kind), o.namespace, o.name)
-		rec.refused = false
+		j.refusals.Forget(t.kind.String(), k.namespace, k.name)
 	}
-	switch t.kind {
-	case serviceKind:
-		j.reportService(o, rec)
-	case sliceKind:
-		j.reportSlice(o.slice, rec)
-	case namespaceKind:
-		j.reportNamespace(o.name, rec)
-	}
-}
-
-func (j *join) reportService(o *object, rec *record) {
-	s := o.service
-	j.changes = append(j.changes, model.ServiceChange(s))
-	before, retyped := rec.selecting, rec.external
-	rec.served = true
-	rec.external = s.Kind == model.ExternalName
-	rec.selecting = s.Kind == model.Headless && s.HasSelector
-	if s.Kind != model.Headless {
-		j.endExtra(s.ServiceKey)
-	}
-	j.expectSlices(s.ServiceKey, rec.selecting)
-	if rec.selecting && !before && (retyped || j.isOld(o.created)) {
-		j.expectUnlabelled(s.ServiceKey)
-	}
-}
-
-func (j *join) reportSlice(s *model.Slice, rec *record) {
-	if rec.served && rec.owner != s.Service {
-		j.withdraw(j.slices, key{s.Namespace, s.Name}, rec)
-	}
-	j.changes = append(j.changes, model.SliceChange(s))
-	if !rec.served {
-		j.extras.slices[s.Owner()]++
-		j.hasSlice(s.Owner())
-	}
-	rec.served, rec.owner = true, s.Service
-}
-
-func (j *join) reportNamespace(name string, rec *record) {
-	if !rec.served {
-		j.changes = append(j.changes, model.NamespaceChange(name))
-		rec.served = true
-	}
-}
-
-// withdraw takes back what the Receiver knows of an object.
-func (j *join) withdraw(t *table, k key, rec *record) {
-	if !rec.served {
-		return
-	}
-	rec.served, rec.selecting = false, false
-	switch t.kind {
-	case serviceKind:
-		j.withdrawService(k)
-	case sliceKind:
-		j.withdrawSlice(k, rec.owner)
-	case namespaceKind:
-		j.changes = append(j.changes, model.NamespaceChange(k.name).Removal())
-	}
-}
-
-func (j *join) withdrawService(k key) {
-	// The key was good when the Service was reported.
-	served, _ := model.NewServiceKey(k.namespace, k.name)
-	j.changes = append(j.changes, model.ServiceChange(&model.Service{ServiceKey: served}).Removal())
-	j.endWait(served)
-	j.endExtra(served)
-}
-
-func (j *join) withdrawSlice(k key, owner string) {
-	s := &model.Slice{SliceKey: model.SliceKey{Namespace: k.namespace, Name: k.name}, Service: owner}
-	j.changes = append(j.changes, model.SliceChange(s).Removal())
-	if j.extras.slices[s.Owner()]--; j.extras.slices[s.Owner()] > 0 {
-		return
-	}
-	delete(j.extras.slices, s.Owner())
-	j.expectSlices(s.Owner(), j.services.records[key{s.Namespace, owner}].selecting)
+	before := rec
+	j.withdraw(t, k, &rec)
+	j.noteMove(k, before, record{})
 }
 
 // send hands over what has come together, in one call.
 func (j *join) send() {
-	j.endCoveredExtras()
 	if len(j.changes) > 0 {
 		j.receiver.Apply(j.changes)
 		j.changes = nil
@@ -385,104 +242,4 @@ func (j *join) rouse() {
 	case j.wake <- struct{}{}:
 	default:
 	}
-}
-
-// step is what came due.
-type step struct {
-	// started are extra streams to be run.
-	started []*extra
-	// search is true once: the slices without the headless label are to be found.
-	search bool
-	// synced is true once: the Receiver is to be told.
-	synced bool
-	// next is when to call advance again if nothing wakes earlier; zero is never.
-	next time.Time
-}
-
-// advance does what is due now.
-func (j *join) advance() step {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	var s step
-	now := j.clock.Now()
-	j.settle(now, j.services)
-	j.settle(now, j.slices)
-	if j.unlisted == 0 && j.syncBy.IsZero() {
-		j.syncBy = now.Add(extraListTime)
-		j.expectAllSlices(now)
-		s.search = true
-	}
-	s.started = j.extras.start(now)
-	s.synced = !j.synced && !j.syncBy.IsZero() && (j.unsearched == 0 && j.extras.listed() || !now.Before(j.syncBy))
-	j.synced = j.synced || s.synced
-	j.send()
-	s.next = j.next()
-	return s
-}
-
-// settle tells the removals that nobody took back in time.
-func (j *join) settle(now time.Time, t *table) {
-	for k, leaves := range t.leaving {
-		switch {
-		case leaves.due.After(now):
-		case leaves.latest.After(now) && t.blind(k, now):
-			leaves.due = earlier(now.Add(catchUpTime), leaves.latest)
-			t.leaving[k] = leaves
-		default:
-			j.forget(t, k, t.records[k])
-		}
-	}
-}
-
-// blind tells whether a stream is away, or was a moment ago, that may show the
-// object: what left one stream may have entered that one.
-func (t *table) blind(k key, now time.Time) bool {
-	return slices.ContainsFunc(t.streams, func(s *stream) bool {
-		return s.covers(k) && (s.away || now.Before(s.regained.Add(catchUpTime)))
-	})
-}
-
-// lose notes that a stream does not see what happens.
-func (j *join) lose(s *stream) {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	s.away = true
-}
-
-// regain notes that a stream sees what happens again.
-func (j *join) regain(s *stream) {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	if s.away {
-		s.away, s.regained = false, j.clock.Now()
-	}
-}
-
-// watched tells whether a stream has its first list and sees what happens. An
-// extra one stands also for those that there are too few of.
-func (j *join) watched(s *stream) bool {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	return s.listed && !s.away && (s.filtered() || !j.extras.starved)
-}
-
-func (j *join) next() time.Time {
-	next := j.extras.next()
-	for _, t := range []*table{j.services, j.slices} {
-		for _, leaves := range t.leaving {
-			next = earlier(next, leaves.due)
-		}
-	}
-	if !j.synced && !j.syncBy.IsZero() {
-		next = earlier(next, j.syncBy)
-	}
-	return next
-}
-
-// earlier returns the earlier of two times, where zero is never.
-func earlier(a, b time.Time) time.Time {
-	if a.IsZero() || !b.IsZero() && b.Before(a) {
-		return b
-	}
-	return a
 }

@@ -31,27 +31,27 @@ func TestAgeOfTheLastEvent(t *testing.T) {
 	check("no source")
 	one, two := newScene(t), newScene(t)
 	streams.enter(one.main)
-	streams.enter(one.headless)
+	streams.enter(one.services)
 	one.after(3 * time.Second)
-	check("before anything came in", "endpointslices_headless 3", "services_headless 3")
+	check("before anything came in", "endpointslices_headless 3", "services 3")
 	one.list(one.main, 2)
 	one.after(time.Second)
-	check("a list", "endpointslices_headless 1", "services_headless 4")
-	one.must(one.headless.Bookmark("3"))
-	check("a bookmark", "endpointslices_headless 1", "services_headless 0")
+	check("a list", "endpointslices_headless 1", "services 4")
+	one.must(one.services.Bookmark("3"))
+	check("a bookmark", "endpointslices_headless 1", "services 0")
 	one.add(one.main, slice("s", "a", 4))
-	check("a new object", "endpointslices_headless 0", "services_headless 0")
+	check("a new object", "endpointslices_headless 0", "services 0")
 	one.after(time.Second)
 	one.update(one.main, slice("s", "a", 5))
-	check("a change", "endpointslices_headless 0", "services_headless 1")
+	check("a change", "endpointslices_headless 0", "services 1")
 	one.after(time.Second)
 	one.delete(one.main, slice("s", "a", 6))
-	check("a delete", "endpointslices_headless 0", "services_headless 2")
+	check("a delete", "endpointslices_headless 0", "services 2")
 	streams.enter(two.main)
 	two.after(time.Minute)
-	check("the oldest of two sources", "endpointslices_headless 60", "services_headless 2")
+	check("the oldest of two sources", "endpointslices_headless 60", "services 2")
 	streams.leave(two.main)
-	check("a source that left", "endpointslices_headless 0", "services_headless 2")
+	check("a source that left", "endpointslices_headless 0", "services 2")
 }
 
 func TestFirstListIsNoRelist(t *testing.T) {
@@ -86,13 +86,13 @@ func TestAStreamIsUpOnlyWhereItIsWatched(t *testing.T) {
 		{"a list again after a watch that is refused", answers{plain: failure}, []func(*requests){list, replace, watch, list, replace}, false},
 	} {
 		sc := newScene(t)
-		r := newRequests(sc.headless, row.answers.listWatch(), noWait)
+		r := newRequests(sc.services, row.answers.listWatch(), noWait)
 		for _, do := range row.events {
 			do(r)
 		}
 		streams := newStreamCollector()
-		streams.enter(sc.headless)
-		if got := streams.worst()[servicesHeadless].up; got != row.up {
+		streams.enter(sc.services)
+		if got := streams.worst()[servicesAll].up; got != row.up {
 			t.Errorf("%s: it is up: %v, want %v", row.name, got, row.up)
 		}
 	}
@@ -106,8 +106,8 @@ func TestStreamsLeaveTheMetricsWithTheirRun(t *testing.T) {
 	}
 	r, stop := start(s)
 	untilSynced(t, r)
-	if n := len(streams.worst()); n != 4 {
-		t.Errorf("%d streams have an age, want 4", n)
+	if n := len(streams.worst()); n != 3 {
+		t.Errorf("%d streams have an age, want 3", n)
 	}
 	stop(t)
 	if n := len(streams.worst()); n != 0 {

@@ -2,7 +2,6 @@ package apiserver
 
 import (
 	"strconv"
-	"time"
 	"unique"
 
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/model"
@@ -21,14 +20,19 @@ type key struct{ namespace, name string }
 type object struct {
 	key
 	version uint64
-	// created is when the API object of a Service was made; zero is unknown.
-	created time.Time
 	// matches is false for an object that does not belong to the stream that it
 	// came in: a delete without the word.
 	matches bool
-	// unchanged is true for what a list shows in the version that its stream holds:
-	// only the name of that is read.
+	// unchanged is true for what a list shows in the version that belongs to its
+	// stream: only the name of that is read.
 	unchanged bool
+	// made is true for what a watch shows for the first time: without a selector it
+	// was just made. What a list shows may be of any age.
+	made bool
+	// labelled is true for a slice with the headless label.
+	labelled bool
+	// owner is the name of the Service that a slice is of.
+	owner string
 	// One of these is set where matches is true, save for a Namespace, and for
 	// what is unchanged.
 	service *model.Service
@@ -61,8 +65,9 @@ func readServices(matches func(*corev1.Service) bool) reader {
 		if !matches(api) {
 			return o
 		}
+		// A Service that is neither headless nor ExternalName is no more than a name
+		// from here on.
 		o.service, o.refused = model.NewService(api)
-		o.created = api.CreationTimestamp.Time
 		o.matches = o.service != nil || o.refused != nil
 		return o
 	}
@@ -79,9 +84,24 @@ func readSlices(matches func(*discoveryv1.EndpointSlice) bool) reader {
 			return o
 		}
 		o.matches = true
-		o.slice, o.refused = model.NewSlice(api)
+		_, o.labelled = api.Labels[corev1.IsHeadlessService]
+		if o.slice, o.refused = model.NewSlice(api); o.slice != nil {
+			o.owner = o.slice.Service
+		} else {
+			o.owner = ownerOf(api).Name
+		}
 		return o
 	}
+}
+
+// ownerOf returns the Service that a slice is of, the zero value where its label
+// is no name of one.
+func ownerOf(slice metav1.Object) model.ServiceKey {
+	owner, err := model.NewServiceKey(slice.GetNamespace(), slice.GetLabels()[discoveryv1.LabelServiceName])
+	if err != nil {
+		return model.ServiceKey{}
+	}
+	return owner
 }
 
 func readNamespaces(matches func(*corev1.Namespace) bool) reader {

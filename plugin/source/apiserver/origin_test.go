@@ -83,7 +83,7 @@ func TestCurrentIsWhatTheMostSilentStreamTells(t *testing.T) {
 	if !s.Current().IsZero() {
 		t.Errorf("before a Run: got %v", s.Current())
 	}
-	s.watched.Store(&[]*stream{sc.main, sc.headless})
+	s.watched.Store(&[]*stream{sc.main, sc.services})
 	began := sc.main.join.clock.Now()
 	sc.after(time.Minute)
 	sc.list(sc.main, 2)
@@ -91,7 +91,7 @@ func TestCurrentIsWhatTheMostSilentStreamTells(t *testing.T) {
 		t.Errorf("one stream is silent: got %v, want %v", got, began)
 	}
 	sc.after(time.Minute)
-	sc.must(sc.headless.Bookmark("3"))
+	sc.must(sc.services.Bookmark("3"))
 	if got := s.Current(); !got.Equal(began.Add(time.Minute)) {
 		t.Errorf("both have told something: got %v, want %v", got, began.Add(time.Minute))
 	}

@@ -61,8 +61,8 @@ func (g *guarded) RoundTrip(request *http.Request) (*http.Response, error) {
 	if err != nil {
 		return nil, err
 	}
-	if s, ok := ctx.Value(streamKey{}).(*stream); ok && waits {
-		s.delayed()
+	if a := askerOf(ctx); a != nil && waits {
+		a.delayed()
 	}
 	if tries {
 		defer func() { <-g.outage.turn }()

@@ -205,7 +205,7 @@ func TestRequestsWaitAfterTrouble(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			r := newRequests(sc.headless, nil, wait.Backoff{Duration: pace})
+			r := newRequests(sc.services, nil, wait.Backoff{Duration: pace})
 			tt.event(r)
 			ctx, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
 			defer cancel()
@@ -217,7 +217,7 @@ func TestRequestsWaitAfterTrouble(t *testing.T) {
 }
 
 func TestTheWaitBeginsAnewOnlyAfterAWatchThatLasted(t *testing.T) {
-	r := newRequests(newScene(t).headless, nil, wait.Backoff{Duration: time.Nanosecond, Factor: 2, Steps: 20})
+	r := newRequests(newScene(t).services, nil, wait.Backoff{Duration: time.Nanosecond, Factor: 2, Steps: 20})
 	await := func() {
 		t.Helper()
 		if err := r.await(t.Context()); err != nil {
@@ -242,7 +242,7 @@ func TestTheWaitBeginsAnewOnlyAfterAWatchThatLasted(t *testing.T) {
 
 func TestWatchesThatEndAgainAndAgainAreAFault(t *testing.T) {
 	logged := captureLog(t)
-	r := newRequests(newScene(t).headless, nil, noWait)
+	r := newRequests(newScene(t).services, nil, noWait)
 	brief := func() { r.ended(steadyTime - 1) }
 	failed := func() { r.failed(errors.New("forbidden")); r.stream.restored() }
 	steps := []struct {

@@ -4,90 +4,116 @@ import (
 	"fmt"
 	"reflect"
 	"slices"
-	"strings"
-	"sync/atomic"
 
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/model"
 
 	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/selection"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/cache"
 )
 
-// The names of the streams in metrics, and of the search in unlabelled.go.
+// The names of the streams in metrics. The search (search.go) asks for what the
+// stream of a fallback is for, and has its name.
 const (
-	servicesHeadless     = "services_headless"
-	servicesExternalName = "services_externalname"
-	slicesHeadless       = "endpointslices_headless"
-	slicesOther          = "endpointslices_other"
-	slicesExtra          = "endpointslices_extra"
-	slicesUnlabelled     = "endpointslices_unlabelled"
-	namespacesSelected   = "namespaces"
+	servicesAll        = "services"
+	slicesHeadless     = "endpointslices_headless"
+	slicesOther        = "endpointslices_other"
+	slicesUnlabelled   = "endpointslices_unlabelled"
+	namespacesSelected = "namespaces"
 )
 
 const sliceController = "endpointslice-controller.k8s.io"
 
 // What the API server is asked for. Slices that the controller made for
-// Services with a ClusterIP are in none of the streams.
+// Services with a ClusterIP are in none of the streams but a fallback's.
 const (
-	headlessField     = "spec.clusterIP=" + corev1.ClusterIPNone
-	externalNameField = "spec.type=" + string(corev1.ServiceTypeExternalName)
-	headlessLabels    = discoveryv1.LabelManagedBy + "=" + sliceController + "," + corev1.IsHeadlessService
-	unlabelledLabels  = discoveryv1.LabelManagedBy + "=" + sliceController + ",!" + corev1.IsHeadlessService
-	otherLabels       = discoveryv1.LabelManagedBy + "!=" + sliceController + "," + discoveryv1.LabelServiceName
+	controllerLabels = discoveryv1.LabelManagedBy + "=" + sliceController
+	headlessLabels   = controllerLabels + "," + corev1.IsHeadlessService
+	unlabelledLabels = controllerLabels + ",!" + corev1.IsHeadlessService
+	otherLabels      = discoveryv1.LabelManagedBy + "!=" + sliceController + "," + discoveryv1.LabelServiceName
 )
+
+// maxNames bounds the names of Services in a selector, in bytes: an address has
+// to pass proxies, of which many take 8 KB. Where there are more, all slices of the
+// controller are read, and filtered here.
+const maxNames = 4 << 10
 
 // query selects the objects of a stream. Streams that differ only in their
 // Namespace share it.
 type query struct {
 	// name is the name of the streams in metrics.
 	name string
-	kind kind
+	kind model.Kind
 	// resource is the plural name of the kind in the API, example one of its
 	// objects.
 	resource string
 	example  runtime.Object
-	// bit marks what the streams hold.
-	bit holders
-	// labels and field are the selectors.
-	labels labels.Selector
-	field  string
-	// unfiltered is set where the API server does not know the field selector, and
-	// givenUp once that was logged.
-	unfiltered, givenUp atomic.Bool
-	read                reader
+	labels   labels.Selector
+	// fresh makes the first list, too, one of what is now: an API server may
+	// answer others from before the reason for the query.
+	fresh bool
+	read  reader
 }
 
-// queries returns the four queries, and the one for Namespaces where they are
-// selected by label.
-func (c Config) queries() ([]*query, error) {
+// queries are those of a Config: of Services, of slices with the headless label, of
+// slices that others manage, and of Namespaces where they are selected by label,
+// else nil.
+type queries struct {
+	services, labelled, other, namespaces *query
+	// controller selects all slices of the EndpointSlice controller that may be of
+	// selected Services, unlabelled those without the headless label.
+	controller, unlabelled labels.Selector
+}
+
+func (c Config) queries() (*queries, error) {
 	selected, err := labels.Parse(c.Labels)
 	if err != nil {
 		return nil, fmt.Errorf("the labels %q are not a label selector: %w", c.Labels, err)
 	}
-	queries := []*query{
-		serviceQuery(servicesHeadless, selected, headlessField, isHeadless),
-		serviceQuery(servicesExternalName, selected, externalNameField, isExternalName),
-		sliceQuery(slicesHeadless, controllerSlices(headlessLabels, selected)),
-		sliceQuery(slicesOther, parsed(otherLabels)),
+	q := &queries{
+		services:   serviceQuery(selected),
+		labelled:   sliceQuery(slicesHeadless, controllerSlices(headlessLabels, selected)),
+		other:      sliceQuery(slicesOther, parsed(otherLabels)),
+		controller: controllerSlices(controllerLabels, selected),
+		unlabelled: controllerSlices(unlabelledLabels, selected),
 	}
-	if c.NamespaceLabels != "" {
-		selected, err := labels.Parse(c.NamespaceLabels)
-		if err != nil {
-			return nil, fmt.Errorf("the namespace labels %q are not a label selector: %w", c.NamespaceLabels, err)
-		}
-		queries = append(queries, namespaceQuery(selected))
+	if c.NamespaceLabels == "" {
+		return q, nil
 	}
-	for i, q := range queries {
-		q.bit = 1 << i
+	selected, err = labels.Parse(c.NamespaceLabels)
+	if err != nil {
+		return nil, fmt.Errorf("the namespace labels %q are not a label selector: %w", c.NamespaceLabels, err)
 	}
-	return queries, nil
+	q.namespaces = namespaceQuery(selected)
+	return q, nil
+}
+
+// fallback asks for the slices of Services in need. Of those whose Service is not
+// in need when they come only the names are read.
+func (q *queries) fallback(services []string, inNeed func(model.ServiceKey) bool) *query {
+	selector := q.controller
+	const comma = len("%2C")
+	size := 0
+	for _, name := range services {
+		size += len(name) + comma
+	}
+	if size <= maxNames {
+		// The names of Services are values of a label.
+		named, _ := labels.NewRequirement(discoveryv1.LabelServiceName, selection.In, services)
+		selector = selector.Add(*named)
+	}
+	f := sliceQuery(slicesUnlabelled, selector)
+	f.fresh = true
+	f.read = readSlices(func(s *discoveryv1.EndpointSlice) bool {
+		return selector.Matches(labels.Set(s.Labels)) && inNeed(ownerOf(s))
+	})
+	return f
 }
 
 // controllerSlices narrows a selector of slices that the EndpointSlice
@@ -123,20 +149,17 @@ func namesReserved(requirements labels.Requirements) bool {
 	})
 }
 
-func isHeadless(s *corev1.Service) bool     { return s.Spec.ClusterIP == corev1.ClusterIPNone }
-func isExternalName(s *corev1.Service) bool { return s.Spec.Type == corev1.ServiceTypeExternalName }
-
-func serviceQuery(name string, selector labels.Selector, field string, matches func(*corev1.Service) bool) *query {
+func serviceQuery(selector labels.Selector) *query {
 	return &query{
-		name: name, kind: serviceKind, resource: "services", example: &corev1.Service{},
-		labels: selector, field: field,
-		read: readServices(func(s *corev1.Service) bool { return matches(s) && selector.Matches(labels.Set(s.Labels)) }),
+		name: servicesAll, kind: model.KindService, resource: "services", example: &corev1.Service{},
+		labels: selector,
+		read:   readServices(func(s *corev1.Service) bool { return selector.Matches(labels.Set(s.Labels)) }),
 	}
 }
 
 func sliceQuery(name string, selector labels.Selector) *query {
 	return &query{
-		name: name, kind: sliceKind, resource: "endpointslices", example: &discoveryv1.EndpointSlice{},
+		name: name, kind: model.KindSlice, resource: "endpointslices", example: &discoveryv1.EndpointSlice{},
 		labels: selector,
 		read:   readSlices(func(s *discoveryv1.EndpointSlice) bool { return selector.Matches(labels.Set(s.Labels)) }),
 	}
@@ -144,54 +167,19 @@ func sliceQuery(name string, selector labels.Selector) *query {
 
 func namespaceQuery(selector labels.Selector) *query {
 	return &query{
-		name: namespacesSelected, kind: namespaceKind, resource: "namespaces", example: &corev1.Namespace{},
+		name: namespacesSelected, kind: model.KindNamespace, resource: "namespaces", example: &corev1.Namespace{},
 		labels: selector,
 		read:   readNamespaces(func(n *corev1.Namespace) bool { return selector.Matches(labels.Set(n.Labels)) }),
 	}
 }
 
-// extraQuery asks for all slices of one Service, which has to be in the one
-// Namespace that the stream covers.
-func extraQuery(owner model.ServiceKey, bit holders) *query {
-	q := sliceQuery(slicesExtra, labels.SelectorFromSet(labels.Set{discoveryv1.LabelServiceName: owner.Name}))
-	q.bit = bit
-	return q
-}
-
 func (q *query) listWatch(client rest.Interface, namespace string) *cache.ListWatch {
 	return cache.NewFilteredListWatchFromClient(client, q.resource, namespace, func(o *metav1.ListOptions) {
 		o.LabelSelector = q.labels.String()
-		if !q.unfiltered.Load() {
-			o.FieldSelector = q.field
+		if q.fresh && o.ResourceVersion == "0" {
+			o.ResourceVersion = ""
 		}
 	})
-}
-
-// giveUpField makes the query go without its field selector, if that may be what
-// the API server refused. The reader filters in any case.
-func (q *query) giveUpField(err error, streaming bool) bool {
-	if q.field == "" || !apierrors.IsBadRequest(err) {
-		return false
-	}
-	// A bad request may also be the answer to a list in the form of a watch;
-	// then the plain list that follows will tell.
-	if streaming && !strings.Contains(err.Error(), "field label") && !strings.Contains(err.Error(), "field selector") {
-		return false
-	}
-	q.unfiltered.Store(true)
-	return true
-}
-
-// judgeField takes the field selector up again where the API server, or a proxy
-// before it, refuses the query without it too: then it was something else.
-func (q *query) judgeField(refusal, without error) {
-	switch {
-	case without != nil:
-		q.unfiltered.Store(false)
-	case q.givenUp.CompareAndSwap(false, true):
-		log.Warningf("The API server does not know the field selector %s, so all %s are read and filtered here: %v",
-			q.field, q.resource, refusal)
-	}
 }
 
 // check refuses a list that is none of the query's objects: it would seem to say

@@ -18,8 +18,8 @@ import (
 	fcache "k8s.io/client-go/tools/cache/testing"
 )
 
-// follow feeds the slices of a fake into a stream until the test ends.
-func follow(t *testing.T, s *stream, fake *fcache.FakeControllerSource) {
+// followFake feeds the slices of a fake into a stream until the test ends.
+func followFake(t *testing.T, s *stream, fake *fcache.FakeControllerSource) {
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan struct{})
 	lw := &cache.ListWatch{
@@ -33,7 +33,7 @@ func follow(t *testing.T, s *stream, fake *fcache.FakeControllerSource) {
 	}
 	go func() {
 		defer close(done)
-		s.run(ctx, lw, wait.Backoff{Duration: time.Millisecond})
+		follow(ctx, s, lw, wait.Backoff{Duration: time.Millisecond})
 	}()
 	t.Cleanup(func() {
 		cancel()
@@ -89,13 +89,10 @@ func TestReflector(t *testing.T) {
 			fake := fcache.NewFakeControllerSource()
 			fake.Add(slice("s", "a", 0))
 			fake.Add(slice("t", "a", 0))
-			follow(t, sc.main, fake)
+			followFake(t, sc.main, fake)
 			sc.receiver.untilState(t, "slice n/s of a at 1, slice n/t of a at 2")
 			tt.events(fake)
-			eventually(t, "the state "+tt.want, func() bool {
-				sc.after(settleTime)
-				return sc.receiver.state() == tt.want
-			})
+			sc.receiver.untilState(t, tt.want)
 			sc.end()
 		})
 	}

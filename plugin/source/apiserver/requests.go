@@ -20,10 +20,6 @@ import (
 // at once.
 const steadyTime = 10 * time.Second
 
-// faultyWatches is how many watches in a row may not last: a single one is as
-// good as a connection that broke.
-const faultyWatches = 3
-
 // requests makes the requests of one stream, and tells its connection how they
 // went. It waits between them where they fail: the reflector does not.
 type requests struct {
@@ -79,16 +75,12 @@ func (r *requests) ListWithContext(ctx context.Context, o metav1.ListOptions) (r
 	if err := r.await(ctx); err != nil {
 		return nil, err
 	}
-	ctx = context.WithValue(ctx, streamKey{}, r.stream)
+	ctx = withAsker(ctx, r.stream)
 	r.stream.streaming.Store(false)
 	if o.Continue == "" {
 		r.stream.begin()
 	}
 	list, err := r.ListWatch.ListWithContext(ctx, o)
-	if refusal := err; r.stream.query.giveUpField(refusal, false) {
-		list, err = r.ListWatch.ListWithContext(ctx, o)
-		r.stream.query.judgeField(refusal, err)
-	}
 	if err == nil {
 		err = r.stream.query.check(list)
 	}
@@ -103,16 +95,12 @@ func (r *requests) WatchWithContext(ctx context.Context, o metav1.ListOptions) (
 	if err := r.await(ctx); err != nil {
 		return nil, err
 	}
-	ctx = context.WithValue(ctx, streamKey{}, r.stream)
+	ctx = withAsker(ctx, r.stream)
 	streaming := o.SendInitialEvents != nil && *o.SendInitialEvents
 	if streaming {
 		r.stream.begin()
 	}
 	w, err := r.ListWatch.WatchWithContext(ctx, o)
-	if refusal := err; r.stream.query.giveUpField(refusal, streaming) {
-		w, err = r.ListWatch.WatchWithContext(ctx, o)
-		r.stream.query.judgeField(refusal, err)
-	}
 	r.stream.streaming.Store(streaming && err == nil)
 	switch {
 	case ctx.Err() != nil:
@@ -198,80 +186,3 @@ var emptyWatch = reflect.TypeOf(watch.NewEmptyWatch())
 // isEmpty tells the watch that client-go makes up where the connection was
 // closed before the answer.
 func isEmpty(w watch.Interface) bool { return reflect.TypeOf(w) == emptyWatch }
-
-// connection logs when what it is of cannot be watched, and when it can again.
-// Of an outage nothing is logged here: that is one line for all streams.
-type connection struct {
-	// of says what is watched, for people.
-	of     string
-	outage *outage
-
-	mu sync.Mutex
-	// lost means that it cannot be watched, told that this was logged.
-	lost, told bool
-	// fault is what client-go last had to say about it.
-	fault string
-	// brief counts the watches that did not last, with no failure in between.
-	brief int
-}
-
-func (c *connection) failed(err error) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.lost, c.brief = true, 0
-	if c.told || c.outage.lasts() {
-		log.Debugf("Still cannot watch %s: %v", c.of, err)
-		return
-	}
-	c.told = true
-	log.Warningf("Cannot watch %s, what is known is served on: %v", c.of, err)
-}
-
-func (c *connection) restored() {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.told {
-		log.Infof("Watching %s again", c.of)
-	}
-	c.lost, c.told = false, false
-}
-
-// settled makes the next fault be logged, even if it is the same again.
-func (c *connection) settled() {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.fault, c.brief = "", 0
-}
-
-// delayed notes that a request had to wait for the end of an outage, so that the
-// watch before it ended with a reason.
-func (c *connection) delayed() {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.brief = 0
-}
-
-// broke notes that a watch did not last, and returns true where that is a fault.
-func (c *connection) broke() bool {
-	c.mu.Lock()
-	c.brief++
-	fault := c.brief >= faultyWatches
-	c.mu.Unlock()
-	if fault {
-		c.faulty("the watch ends again and again")
-	}
-	return fault
-}
-
-// faulty logs an error of client-go, unless the connection is lost in any case
-// or the error is the same as the last one.
-func (c *connection) faulty(text string) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.lost || c.fault == text {
-		log.Debugf("Watching %s: %s", c.of, text)
-		return
-	}
-	c.fault = text
-	log.Warningf("Watching %s: %s", c.of, text)
-}

@@ -89,57 +89,15 @@ func TestConnectionIsLostAndRestored(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			sc := newScene(t)
-			r := newRequests(sc.headless, tt.answers.listWatch(), noWait)
+			r := newRequests(sc.services, tt.answers.listWatch(), noWait)
 			if tt.was {
 				r.failed(failure)
 			}
 			for _, do := range tt.events {
 				do(r)
 			}
-			if got := sc.headless.connection.lost; got != tt.lost {
+			if got := sc.services.connection.lost; got != tt.lost {
 				t.Errorf("the connection is lost: %v, want %v", got, tt.lost)
-			}
-		})
-	}
-}
-
-func TestAFieldSelectorIsGivenUpOnlyWhereTheQueryDoesWithoutIt(t *testing.T) {
-	rejected := apierrors.NewBadRequest("the server rejected our request for an unknown reason")
-	for _, tt := range []struct {
-		name string
-		// without is the answer to a query without the field selector.
-		without error
-		want    bool
-	}{
-		{"a server that does not know the field", nil, true},
-		{"a proxy that refuses everything for a while", rejected, false},
-		{"a connection that breaks", errors.New("connection reset"), false},
-	} {
-		t.Run(tt.name, func(t *testing.T) {
-			s := newScene(t).headless
-			answer := func() error {
-				if s.query.unfiltered.Load() {
-					return tt.without
-				}
-				return rejected
-			}
-			r := newRequests(s, &cache.ListWatch{
-				ListWithContextFunc: func(context.Context, metav1.ListOptions) (runtime.Object, error) {
-					return services(), answer()
-				},
-				WatchFuncWithContext: func(context.Context, metav1.ListOptions) (watch.Interface, error) {
-					return watch.NewFake(), answer()
-				},
-			}, noWait)
-			for range 2 {
-				_, _ = r.ListWithContext(t.Context(), metav1.ListOptions{})
-				if got := s.query.unfiltered.Load(); got != tt.want {
-					t.Errorf("after a list it is given up: %v, want %v", got, tt.want)
-				}
-				_, _ = r.WatchWithContext(t.Context(), metav1.ListOptions{})
-				if got := s.query.unfiltered.Load(); got != tt.want {
-					t.Errorf("after a watch it is given up: %v, want %v", got, tt.want)
-				}
 			}
 		})
 	}
@@ -149,7 +107,7 @@ func TestDrainWaitsForTheListUnderWay(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	begun, goOn := make(chan struct{}), make(chan struct{})
 	finished := false // guarded by the gate
-	r := newRequests(newScene(t).headless, &cache.ListWatch{
+	r := newRequests(newScene(t).services, &cache.ListWatch{
 		ListWithContextFunc: func(context.Context, metav1.ListOptions) (runtime.Object, error) {
 			close(begun)
 			<-goOn

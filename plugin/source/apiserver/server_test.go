@@ -16,7 +16,6 @@ import (
 	discoveryv1 "k8s.io/api/discovery/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/fields"
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -236,17 +235,7 @@ func (r request) selects(obj runtime.Object) bool {
 		return false
 	}
 	byLabel, err := labels.Parse(r.query.Get("labelSelector"))
-	if err != nil || !byLabel.Matches(labels.Set(meta.GetLabels())) {
-		return false
-	}
-	byField, err := fields.ParseSelector(r.query.Get("fieldSelector"))
-	if err != nil {
-		return false
-	}
-	if s, ok := obj.(*corev1.Service); ok {
-		return byField.Matches(fields.Set{"spec.clusterIP": s.Spec.ClusterIP, "spec.type": string(s.Spec.Type)})
-	}
-	return true
+	return err == nil && byLabel.Matches(labels.Set(meta.GetLabels()))
 }
 
 type frame struct {
@@ -321,15 +310,6 @@ func noStreaming(r request) *apierrors.StatusError {
 		return nil
 	}
 	return apierrors.NewInvalid(schema.GroupKind{Group: "meta.k8s.io", Kind: "ListOptions"}, "", nil)
-}
-
-// noFieldSelectors is how a server answers that does not know the fields.
-func noFieldSelectors(r request) *apierrors.StatusError {
-	if field := r.query.Get("fieldSelector"); field != "" {
-		return apierrors.NewBadRequest(fmt.Sprintf("Unable to find %q that match label selector %q, field selector %q: field label not supported: %s",
-			"/v1, Resource=services", "", field, field))
-	}
-	return nil
 }
 
 func forbidden(r request) *apierrors.StatusError {

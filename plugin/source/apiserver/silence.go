@@ -108,8 +108,8 @@ func (b *heardBody) Read(p []byte) (int, error) {
 func (b *heardBody) explain(err error) error {
 	err = orSilence(b.ctx, err)
 	if _, ok := err.(silentError); ok {
-		if stream, ok := b.ctx.Value(streamKey{}).(*stream); ok {
-			stream.silent(err)
+		if a := askerOf(b.ctx); a != nil {
+			a.silent(err)
 		}
 		return err
 	}
@@ -124,6 +124,3 @@ func (b *heardBody) Close() error {
 	b.cancel(nil)
 	return b.ReadCloser.Close()
 }
-
-// streamKey is the key of the stream in the context of its requests.
-type streamKey struct{}

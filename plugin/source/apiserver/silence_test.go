@@ -109,7 +109,7 @@ func TestAnswersThatAreNoListOfTheObjectsAreRefused(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			err := newScene(t).headless.query.check(tt.list)
+			err := newScene(t).services.query.check(tt.list)
 			if got := ""; err != nil {
 				got = err.Error()
 				if got != tt.want {

@@ -12,8 +12,6 @@ import (
 	"k8s.io/client-go/tools/cache"
 )
 
-var log = clog.NewWithPlugin("k8s_endpoints")
-
 // sink takes what client-go logs about one stream. It goes with the context of
 // the stream's requests; the process-wide logger of client-go is the stock
 // plugin's to set.

@@ -1,18 +1,26 @@
 // Package apiserver is the source that lists and watches a Kubernetes API
 // server.
 //
-// Reading order: source.go runs a stream for each query of query.go and each
-// Namespace. A stream (stream.go) is the store behind a reflector, whose
-// requests go through requests.go, and below through outage.go and silence.go. It
-// makes its API objects small (object.go) and hands them to the join (join.go),
-// which makes one state out of all streams for the Receiver. extra.go has the streams for Services whose slices
-// the others miss, and unlabelled.go looks for these Services at the start.
+// It has four streams: of all Services, of the slices that the EndpointSlice
+// controller made for headless Services, of the slices that others manage, and,
+// only while a Service is in need of it, of slices that the controller made before
+// the Service became headless (need.go). What is read of Services with a ClusterIP
+// is dropped at the door.
+//
+// Reading order: source.go runs the streams that query.go names. follow.go ties a
+// stream (stream.go), which is the store behind a reflector, to its requests
+// (requests.go), which pass outage.go and silence.go. The stream makes its API
+// objects small (object.go) and hands them to the join (join.go, record.go),
+// which makes one state out of all streams. report.go tells the Receiver of it,
+// need.go decides who is in need, due.go what happens at its time, and search.go
+// looks for Services in need at the start.
 package apiserver
 
 import (
 	"context"
 	"fmt"
 	"net/http"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -33,20 +41,18 @@ import (
 
 // Source lists and watches an API server.
 type Source struct {
-	queries    []*query
+	queries    *queries
 	namespaces []string
 	client     *http.Client
 	core       rest.Interface
 	discovery  rest.Interface
-	// unlabelled selects the slices that the search is for.
-	unlabelled string
 	metadata   metadata.Interface
 	clock      clock.Clock
 	silence    *silence
 	outage     *outage
 	// backoff is retryBackoff, and searchBackoff for the search, where nil.
 	backoff *wait.Backoff
-	// watched are the streams of a Run, without extra ones.
+	// watched are the streams of a Run, without fallbacks.
 	watched atomic.Pointer[[]*stream]
 }
 
@@ -62,8 +68,6 @@ func New(c Config) (*Source, error) {
 	if err != nil {
 		return nil, err
 	}
-	// The queries have the labels parsed.
-	selected := parsed(c.Labels)
 	config, err := c.clientConfig()
 	if err != nil {
 		return nil, err
@@ -71,7 +75,6 @@ func New(c Config) (*Source, error) {
 	s := &Source{
 		queries:    queries,
 		namespaces: sorted(c.Namespaces),
-		unlabelled: controllerSlices(unlabelledLabels, selected).String(),
 		clock:      clock.RealClock{},
 	}
 	if len(s.namespaces) == 0 {
@@ -125,22 +128,19 @@ func (s *Source) Run(ctx context.Context, r source.Receiver) {
 		s.outage.retry = *s.backoff
 	}
 	j := newJoin(s.clock, r)
-	j.outage = s.outage
-	j.extras.open = func(owner model.ServiceKey, bit holders) *extra { return s.openExtra(ctx, j, owner, bit) }
-	streams := s.streams(j)
+	streams := s.streams(ctx, j)
 	s.watched.Store(&streams)
-	j.unlisted, j.unsearched = len(streams), len(s.namespaces)
 	for _, stream := range streams {
 		running.Go(func() { s.watch(ctx, stream) })
 	}
 	for {
 		next := j.advance()
-		for _, extra := range next.started {
-			running.Go(extra.run)
+		for _, begins := range next.begins {
+			running.Go(begins.run)
 		}
 		if next.search {
 			for _, namespace := range s.namespaces {
-				running.Go(func() { s.search(ctx, j, namespace) })
+				running.Go(func() { s.search(j).run(ctx, namespace) })
 			}
 		}
 		if next.synced {
@@ -157,15 +157,13 @@ func (s *Source) Run(ctx context.Context, r source.Receiver) {
 // Current returns when the API server last told, on each of the streams, that
 // what was reported is how it is: it does so about once a minute even if nothing
 // changes. It is zero before a Run.
-func (s *Source) Current() (oldest time.Time) {
+func (s *Source) Current() time.Time {
 	streams := s.watched.Load()
 	if streams == nil {
 		return time.Time{}
 	}
-	for _, stream := range *streams {
-		oldest = earlier(oldest, *stream.lastEvent.Load())
-	}
-	return oldest
+	last := func(s *stream) time.Time { return *s.lastEvent.Load() }
+	return last(slices.MinFunc(*streams, func(a, b *stream) int { return last(a).Compare(last(b)) }))
 }
 
 // await returns when the join has something to do, with false when the Run is
@@ -192,35 +190,61 @@ func (s *Source) await(ctx context.Context, j *join, next time.Time) bool {
 
 // streams returns one stream for each query and Namespace, or only for each
 // query where all Namespaces are read.
-func (s *Source) streams(j *join) []*stream {
+func (s *Source) streams(ctx context.Context, j *join) []*stream {
 	var streams []*stream
-	for _, q := range s.queries {
-		if q.kind == namespaceKind {
-			streams = append(streams, newStream(j, q, metav1.NamespaceAll))
-			continue
-		}
-		for _, namespace := range s.namespaces {
-			streams = append(streams, newStream(j, q, namespace))
-		}
+	enter := func(q *query, namespace string) *stream {
+		entered := s.stream(j, j.enter(q.kind), q, namespace)
+		streams = append(streams, entered)
+		return entered
 	}
+	for _, namespace := range s.namespaces {
+		enter(s.queries.services, namespace)
+		labelled := enter(s.queries.labelled, namespace)
+		enter(s.queries.other, namespace)
+		s.addFallback(ctx, j, labelled)
+	}
+	if s.queries.namespaces != nil {
+		enter(s.queries.namespaces, metav1.NamespaceAll)
+	}
+	j.unsearched = len(s.namespaces)
 	return streams
+}
+
+func (s *Source) stream(j *join, in *input, q *query, namespace string) *stream {
+	stream := newStream(j, in, q, namespace)
+	stream.connection.outage = s.outage
+	return stream
+}
+
+// addFallback makes the fallback beside the stream of labelled slices.
+func (s *Source) addFallback(ctx context.Context, j *join, labelled *stream) {
+	f := j.addFallback(labelled.namespace, labelled.input)
+	f.open = func(services []string) *follower {
+		stream := s.stream(j, f.input, s.queries.fallback(services, j.isInNeed), labelled.namespace)
+		ctx, cancel := context.WithCancel(ctx)
+		return &follower{cancel: cancel, run: func() {
+			defer j.noteEnd(f)
+			defer cancel()
+			s.watch(ctx, stream)
+		}}
+	}
 }
 
 func (s *Source) watch(ctx context.Context, stream *stream) {
 	client := s.core
-	if stream.query.kind == sliceKind {
+	if stream.query.kind == model.KindSlice {
 		client = s.discovery
 	}
-	stream.run(ctx, stream.query.listWatch(client, stream.namespace), s.outage.retry)
+	follow(ctx, stream, stream.query.listWatch(client, stream.namespace), s.outage.retry)
 }
 
-func (s *Source) openExtra(ctx context.Context, j *join, owner model.ServiceKey, bit holders) *extra {
-	stream := newExtraStream(j, owner, bit)
-	ctx, cancel := context.WithCancel(ctx)
-	return &extra{
-		stream: stream,
-		run:    func() { defer cancel(); s.watch(ctx, stream) },
-		cancel: cancel,
-		holds:  make(map[key]struct{}),
+func (s *Source) search(j *join) search {
+	backoff := searchBackoff
+	if s.backoff != nil {
+		backoff = *s.backoff
+	}
+	return search{
+		metadata: s.metadata, selector: s.queries.unlabelled.String(), clock: s.clock, backoff: backoff,
+		found: j.found, over: j.searched,
 	}
 }

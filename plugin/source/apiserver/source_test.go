@@ -15,6 +15,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/testutil"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/util/wait"
+	clocktesting "k8s.io/utils/clock/testing"
 )
 
 // run runs a Source against a server and ends it with the test.
@@ -66,9 +67,6 @@ func selectors(a *apiServer) []string {
 		if s := r.query.Get("labelSelector"); s != "" {
 			line += " labels " + s
 		}
-		if s := r.query.Get("fieldSelector"); s != "" {
-			line += " field " + s
-		}
 		lines[line] = true
 	}
 	return slices.Sorted(maps.Keys(lines))
@@ -86,18 +84,15 @@ func TestSelectors(t *testing.T) {
 		config Config
 		want   []string
 	}{
-		{"four streams and a search over all namespaces", Config{}, []string{
-			"/api/v1/services field spec.clusterIP=None",
-			"/api/v1/services field spec.type=ExternalName",
+		{"three streams and a search over all namespaces", Config{}, []string{
+			"/api/v1/services",
 			discovery + "endpointslices labels " + otherLabels,
 			discovery + "endpointslices labels " + mainLabels,
 			discovery + "endpointslices labels " + unlabelled,
 		}},
-		{"four streams and a search in each namespace, and nothing across them", Config{Namespaces: []string{"n", "m", "n"}}, []string{
-			"/api/v1/namespaces/m/services field spec.clusterIP=None",
-			"/api/v1/namespaces/m/services field spec.type=ExternalName",
-			"/api/v1/namespaces/n/services field spec.clusterIP=None",
-			"/api/v1/namespaces/n/services field spec.type=ExternalName",
+		{"three streams and a search in each namespace, and nothing across them", Config{Namespaces: []string{"n", "m", "n"}}, []string{
+			"/api/v1/namespaces/m/services",
+			"/api/v1/namespaces/n/services",
 			discovery + "namespaces/m/endpointslices labels " + otherLabels,
 			discovery + "namespaces/m/endpointslices labels " + mainLabels,
 			discovery + "namespaces/m/endpointslices labels " + unlabelled,
@@ -106,23 +101,20 @@ func TestSelectors(t *testing.T) {
 			discovery + "namespaces/n/endpointslices labels " + unlabelled,
 		}},
 		{"labels of Services, which the controller copies to its slices", Config{Labels: "tier in (a, b),dns"}, []string{
-			"/api/v1/services labels dns,tier in (a,b) field spec.clusterIP=None",
-			"/api/v1/services labels dns,tier in (a,b) field spec.type=ExternalName",
+			"/api/v1/services labels dns,tier in (a,b)",
 			discovery + "endpointslices labels dns," + mainLabels + ",tier in (a,b)",
 			discovery + "endpointslices labels dns," + unlabelled + ",tier in (a,b)",
 			discovery + "endpointslices labels " + otherLabels,
 		}},
 		{"labels that the controller reserves are not asked of slices", Config{Labels: "service.kubernetes.io/headless"}, []string{
-			"/api/v1/services labels service.kubernetes.io/headless field spec.clusterIP=None",
-			"/api/v1/services labels service.kubernetes.io/headless field spec.type=ExternalName",
+			"/api/v1/services labels service.kubernetes.io/headless",
 			discovery + "endpointslices labels " + otherLabels,
 			discovery + "endpointslices labels " + mainLabels,
 			discovery + "endpointslices labels " + unlabelled,
 		}},
 		{"Namespaces by label", Config{NamespaceLabels: "dns=yes"}, []string{
 			"/api/v1/namespaces labels dns=yes",
-			"/api/v1/services field spec.clusterIP=None",
-			"/api/v1/services field spec.type=ExternalName",
+			"/api/v1/services",
 			discovery + "endpointslices labels " + otherLabels,
 			discovery + "endpointslices labels " + mainLabels,
 			discovery + "endpointslices labels " + unlabelled,
@@ -170,19 +162,6 @@ func TestServers(t *testing.T) {
 	}{
 		{"that streams lists", nil},
 		{"without streaming lists", noStreaming},
-		{"without field selectors", noFieldSelectors},
-		{"without either", func(r request) *apierrors.StatusError {
-			if err := noStreaming(r); err != nil {
-				return err
-			}
-			return noFieldSelectors(r)
-		}},
-		{"that calls a field selector a bad request and says no more", func(r request) *apierrors.StatusError {
-			if r.query.Get("fieldSelector") != "" {
-				return apierrors.NewBadRequest("the server rejected our request")
-			}
-			return nil
-		}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -198,19 +177,6 @@ func TestServers(t *testing.T) {
 			a.put(headless("b", 0), slice("w", "b", 0))
 			r.untilState(t, "n/b headless, n/d headless, namespace m, slice n/t of a at 6, slice n/v of d at 12, slice n/w of b at 15")
 		})
-	}
-}
-
-func TestMissingFieldSelectorsAreLoggedOncePerSelector(t *testing.T) {
-	logged := captureLog(t)
-	a := newAPIServer(t)
-	a.refuse = noFieldSelectors
-	untilSynced(t, run(t, Config{Namespaces: []string{"n", "m"}}, a))
-	if lines := logged.lines("does not know the field selector"); len(lines) != 2 {
-		t.Errorf("logged %q, want a line for each of the two selectors", lines)
-	}
-	if lines := logged.lines("Cannot watch"); len(lines) != 0 {
-		t.Errorf("logged %q: this is no loss", lines)
 	}
 }
 
@@ -245,7 +211,7 @@ func TestExpiredVersionLeadsToAListThatRemovesWhatVanished(t *testing.T) {
 }
 
 func TestLostServerIsLoggedOnceAndTheStateStays(t *testing.T) {
-	perStream := []string{"Cannot watch " + servicesHeadless, "Cannot watch " + servicesExternalName, "Cannot watch " + slicesHeadless,
+	perStream := []string{"Cannot watch " + servicesAll, "Cannot watch " + slicesHeadless,
 		"Cannot watch " + slicesOther, "Cannot watch " + namespacesSelected}
 	perServer := []string{"is lost, what is known is served on"}
 	tests := []struct {
@@ -278,15 +244,15 @@ func TestLostServerIsLoggedOnceAndTheStateStays(t *testing.T) {
 			want := cluster(a)
 			r := run(t, Config{NamespaceLabels: "dns=yes"}, a)
 			untilSynced(t, r)
-			errorsBefore := testutil.ToFloat64(watchErrors.WithLabelValues(servicesHeadless))
+			errorsBefore := testutil.ToFloat64(watchErrors.WithLabelValues(servicesAll))
 			a.with(func(a *apiServer) { a.refuse, a.requests = tt.refuse, nil })
 			a.breakWatches()
 			eventually(t, "many retries of each stream", func() bool {
 				asked := make(map[string]int)
 				for _, r := range a.asked(func(request) bool { return true }) {
-					asked[r.path+r.query.Get("fieldSelector")+r.query.Get("labelSelector")]++
+					asked[r.path+r.query.Get("labelSelector")]++
 				}
-				return len(asked) == 5 && slices.Min(slices.Collect(maps.Values(asked))) >= 4
+				return len(asked) == 4 && slices.Min(slices.Collect(maps.Values(asked))) >= 4
 			})
 			if got := r.state(); got != want {
 				t.Errorf("the state is %q, want %q", got, want)
@@ -304,7 +270,7 @@ func TestLostServerIsLoggedOnceAndTheStateStays(t *testing.T) {
 					t.Errorf("the stream %s is up", name)
 				}
 			}
-			if n := testutil.ToFloat64(watchErrors.WithLabelValues(servicesHeadless)) - errorsBefore; n < 2 {
+			if n := testutil.ToFloat64(watchErrors.WithLabelValues(servicesAll)) - errorsBefore; n < 2 {
 				t.Errorf("%v errors were counted", n)
 			}
 			a.with(func(a *apiServer) { a.refuse = nil })
@@ -322,6 +288,11 @@ func TestLostServerIsLoggedOnceAndTheStateStays(t *testing.T) {
 	}
 }
 
+// byFallback tells the requests of a fallback.
+func byFallback(r request) bool {
+	return !r.metadata() && strings.Contains(r.query.Get("labelSelector"), controllerLabels) && !strings.Contains(r.query.Get("labelSelector"), headlessLabels)
+}
+
 func TestServiceInTheTrapHasItsSlicesBeforeSynced(t *testing.T) {
 	a := newAPIServer(t)
 	a.put(headless("a", 0), trapped("s", "a", 0))
@@ -330,10 +301,8 @@ func TestServiceInTheTrapHasItsSlicesBeforeSynced(t *testing.T) {
 	if got := r.state(); got != "n/a headless, slice n/s of a at 3" {
 		t.Errorf("the state at the sync is %q", got)
 	}
-	asked := a.asked(func(r request) bool { return strings.Contains(r.path, "/namespaces/") })
-	if len(asked) != 1 || asked[0].path != "/apis/discovery.k8s.io/v1/namespaces/n/endpointslices" ||
-		asked[0].query.Get("labelSelector") != "kubernetes.io/service-name=a" {
-		t.Errorf("the extra stream asked %v", asked)
+	if asked := a.asked(byFallback); len(asked) != 1 || asked[0].path != "/apis/discovery.k8s.io/v1/endpointslices" {
+		t.Errorf("the fallback asked %v", asked)
 	}
 	a.put(slice("s", "a", 0))
 	r.untilState(t, "n/a headless, slice n/s of a at 4")
@@ -352,15 +321,28 @@ func TestServiceThatFallsIntoTheTrapGetsItsSlices(t *testing.T) {
 	r.untilState(t, "n/a -> example.org.")
 }
 
-func TestSyncedComesThoughAnExtraStreamHangs(t *testing.T) {
+func TestSyncedComesThoughTheFallbackHangs(t *testing.T) {
 	a := newAPIServer(t)
-	a.hang = func(r request) bool { return strings.Contains(r.path, "/namespaces/") }
+	a.hang = byFallback
 	a.put(headless("a", 0), trapped("s", "a", 0))
-	r := run(t, Config{}, a)
-	untilSynced(t, r)
+	clock := clocktesting.NewFakeClock(time.Now())
+	r := runWith(t, a, func(s *Source) { s.clock = clock })
+	untilSyncedByTime(t, a, r, clock)
 	if got := r.state(); got != "n/a headless" {
 		t.Errorf("the state at the sync is %q", got)
 	}
+}
+
+// untilSyncedByTime waits until the fallback hangs, and lets the time pass for
+// which Synced waits.
+func untilSyncedByTime(t *testing.T, a *apiServer, r *receiver, clock *clocktesting.FakeClock) {
+	t.Helper()
+	eventually(t, "the request of the fallback", func() bool { return len(a.asked(byFallback)) > 0 })
+	if n := r.syncs(); n != 0 {
+		t.Fatalf("Synced was called %d times too early", n)
+	}
+	clock.Step(syncTime)
+	untilSynced(t, r)
 }
 
 // quiet ends the connections that earlier tests left, and returns how many
@@ -375,21 +357,21 @@ func TestRunEndsPromptlyAndLeavesNothingBehind(t *testing.T) {
 		name string
 		set  func(a *apiServer)
 		// ready waits for the state in which the Run is ended.
-		ready func(t *testing.T, a *apiServer, r *receiver)
+		ready func(t *testing.T, a *apiServer, r *receiver, clock *clocktesting.FakeClock)
 	}{
-		{"while it watches", func(*apiServer) {}, func(t *testing.T, _ *apiServer, r *receiver) { untilSynced(t, r) }},
+		{"while it watches", func(*apiServer) {}, func(t *testing.T, _ *apiServer, r *receiver, _ *clocktesting.FakeClock) { untilSynced(t, r) }},
 		{"while all requests hang", func(a *apiServer) { a.hang = func(request) bool { return true } }, untilAsked},
 		{"while plain lists hang", func(a *apiServer) {
 			a.refuse = noStreaming
 			a.hang = func(r request) bool { return !r.watches }
-		}, func(t *testing.T, a *apiServer, r *receiver) {
-			eventually(t, "four lists", func() bool { return len(a.asked(func(r request) bool { return !r.watches })) == 4 })
+		}, func(t *testing.T, a *apiServer, r *receiver, _ *clocktesting.FakeClock) {
+			eventually(t, "three lists", func() bool { return len(a.asked(func(r request) bool { return !r.watches })) == 3 })
 		}},
 		{"while all requests are refused", func(a *apiServer) { a.refuse = forbidden }, untilAsked},
-		{"while an extra stream hangs", func(a *apiServer) {
+		{"while the fallback hangs", func(a *apiServer) {
 			a.put(headless("a", 0))
-			a.hang = func(r request) bool { return strings.Contains(r.path, "/namespaces/") }
-		}, func(t *testing.T, _ *apiServer, r *receiver) { untilSynced(t, r) }},
+			a.hang = byFallback
+		}, untilSyncedByTime},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -401,8 +383,10 @@ func TestRunEndsPromptlyAndLeavesNothingBehind(t *testing.T) {
 				t.Fatal(err)
 			}
 			s.backoff = &wait.Backoff{Duration: time.Hour}
+			clock := clocktesting.NewFakeClock(time.Now())
+			s.clock = clock
 			r, stop := start(s)
-			tt.ready(t, a, r)
+			tt.ready(t, a, r, clock)
 			stop(t)
 			r.check(t)
 			calls := r.calls()
@@ -415,8 +399,8 @@ func TestRunEndsPromptlyAndLeavesNothingBehind(t *testing.T) {
 	}
 }
 
-func untilAsked(t *testing.T, a *apiServer, _ *receiver) {
-	eventually(t, "four requests", func() bool { return len(a.asked(func(request) bool { return true })) >= 4 })
+func untilAsked(t *testing.T, a *apiServer, _ *receiver, _ *clocktesting.FakeClock) {
+	eventually(t, "three requests", func() bool { return len(a.asked(func(request) bool { return true })) >= 3 })
 }
 
 func TestRunEndsPromptlyWhereNobodyListens(t *testing.T) {

@@ -1,17 +1,11 @@
 package apiserver
 
 import (
-	"context"
 	"sync/atomic"
 	"time"
 
-	"github.com/k8s-endpoints/k8s_endpoints/plugin/model"
-
-	"github.com/go-logr/logr"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/client-go/tools/cache"
-	"k8s.io/klog/v2"
 )
 
 // stream is the store behind one reflector: what comes in goes to the join at
@@ -20,29 +14,20 @@ type stream struct {
 	query *query
 	// namespace is the only one that the stream covers; empty is all.
 	namespace string
-	// owner is the Service of an extra stream.
-	owner model.ServiceKey
-	join  *join
-	table *table
+	join      *join
+	input     *input
 
 	connection connection
 	// listing is when the request for the list began that comes next.
 	listing atomic.Pointer[time.Time]
 	// streaming is true while the list comes as the beginning of a watch.
 	streaming atomic.Bool
+	// listed means that there was a list, away that the watch is over and the next one
+	// not open yet, or that the first one failed.
+	listed, away atomic.Bool
 	// lastEvent is when something last came in, silentSince the one after which
 	// that nothing came was last logged.
 	lastEvent, silentSince atomic.Pointer[time.Time]
-
-	// The rest is guarded by the lock of the join. newest is the newest resource
-	// version that was seen.
-	newest uint64
-	listed bool
-	closed bool
-	// away means that the watch is over and the next one not open yet, or that the
-	// first one failed; regained is when one last was opened after that.
-	away     bool
-	regained time.Time
 }
 
 // The reflector looks for what is optional at run time: without these lines a
@@ -52,12 +37,8 @@ var (
 	_ cache.ReflectorBookmarkStore = (*stream)(nil)
 )
 
-func newStream(j *join, q *query, namespace string) *stream {
-	of := inNamespace(q.name, namespace)
-	s := &stream{query: q, namespace: namespace, join: j, table: j.table(q.kind), connection: connection{of: of, outage: j.outage}}
-	if s.filtered() {
-		s.table.streams = append(s.table.streams, s)
-	}
+func newStream(j *join, in *input, q *query, namespace string) *stream {
+	s := &stream{query: q, namespace: namespace, join: j, input: in, connection: connection{of: inNamespace(q.name, namespace)}}
 	s.touch()
 	s.listing.Store(new(time.Now()))
 	return s
@@ -71,27 +52,22 @@ func inNamespace(name, namespace string) string {
 	return name + " in the namespace " + namespace
 }
 
-func newExtraStream(j *join, owner model.ServiceKey, bit holders) *stream {
-	s := newStream(j, extraQuery(owner, bit), owner.Namespace)
-	s.owner = owner
-	s.connection.of = slicesExtra + " of the Service " + owner.String()
-	return s
+// Add takes an object that the watch has not shown before.
+func (s *stream) Add(obj any) error {
+	s.touch()
+	if o := s.object(obj); o != nil {
+		o.made = true
+		s.join.observe(s.input, o)
+	}
+	return nil
 }
-
-// filtered is false for an extra stream.
-func (s *stream) filtered() bool { return s.query.bit&extraBits == 0 }
-
-func (s *stream) covers(k key) bool { return s.namespace == "" || s.namespace == k.namespace }
-
-// Add takes a new object.
-func (s *stream) Add(obj any) error { return s.Update(obj) }
 
 // Update takes the new state of an object. The reflector would only log an
 // error, so there is none.
 func (s *stream) Update(obj any) error {
 	s.touch()
 	if o := s.object(obj); o != nil {
-		s.join.observe(s, o)
+		s.join.observe(s.input, o)
 	}
 	return nil
 }
@@ -100,7 +76,7 @@ func (s *stream) Update(obj any) error {
 func (s *stream) Delete(obj any) error {
 	s.touch()
 	if o := s.object(obj); o != nil {
-		s.join.remove(s, o)
+		s.join.remove(s.input, o)
 	}
 	return nil
 }
@@ -115,10 +91,11 @@ func (s *stream) Replace(list []any, resourceVersion string) error {
 		}
 		list[i] = nil // a large API object may be freed while the next is read
 	}
-	d, relist := s.join.replace(s, objects, parseVersion(resourceVersion))
-	if relist {
+	if s.listed.Load() {
 		relists.WithLabelValues(s.query.name).Inc()
 	}
+	d := s.join.replace(s.input, objects, parseVersion(resourceVersion))
+	s.listed.Store(true)
 	log.Infof("Listed %s in %.3f s at resource version %s: %d added, %d changed, %d removed",
 		s.connection.of, time.Since(*s.listing.Load()).Seconds(), resourceVersion, d.added, d.changed, d.removed)
 	if s.streaming.Load() {
@@ -133,7 +110,7 @@ func (s *stream) Resync() error { return nil }
 // Bookmark takes note that nothing has changed up to a resource version.
 func (s *stream) Bookmark(resourceVersion string) error {
 	s.touch()
-	s.join.passed(s, parseVersion(resourceVersion))
+	s.join.passed(s.input, parseVersion(resourceVersion))
 	return nil
 }
 
@@ -153,7 +130,7 @@ func (s *stream) Transformer() cache.TransformFunc {
 // of all that is served.
 func (s *stream) listedObject(obj any) *object {
 	if api, ok := obj.(metav1.Object); ok {
-		if o := newObject(api); s.join.holds(s, o) {
+		if o := newObject(api); s.join.holds(s.input, o) {
 			o.matches, o.unchanged = true, true
 			return o
 		}
@@ -182,13 +159,16 @@ func (s *stream) delayed() {
 
 // restored notes that what happens is seen again.
 func (s *stream) restored() {
-	s.join.regain(s)
+	s.away.Store(false)
 	s.connection.restored()
 }
 
 // lost notes that a watch is over, or could not be opened: what happens is not seen
 // until the next one is open.
-func (s *stream) lost() { s.join.lose(s) }
+func (s *stream) lost() { s.away.Store(true) }
+
+// isUp reports whether there was a list, and what happens is seen.
+func (s *stream) isUp() bool { return s.listed.Load() && !s.away.Load() }
 
 // silent notes that a watch was given up because nothing came. That is logged
 // once until something comes.
@@ -198,19 +178,4 @@ func (s *stream) silent(err error) {
 	if s.silentSince.Swap(last) != last {
 		log.Warningf("Watching %s anew: %v", s.connection.of, err)
 	}
-}
-
-// run lists and watches until ctx is done.
-func (s *stream) run(ctx context.Context, lw *cache.ListWatch, retry wait.Backoff) {
-	streams.enter(s)
-	defer streams.leave(s)
-	logger := logr.New(&sink{connection: &s.connection, over: ctx.Done()})
-	ctx = klog.NewContext(ctx, logger)
-	r := newRequests(s, lw, retry)
-	cache.NewReflectorWithOptions(r, s.query.example, s, cache.ReflectorOptions{
-		Name:    s.query.name,
-		Logger:  &logger,
-		Backoff: &wait.Backoff{}, // the requests wait
-	}).RunWithContext(ctx)
-	r.drain()
 }

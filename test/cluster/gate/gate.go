@@ -15,7 +15,6 @@ import (
 	"net/http/httputil"
 	"net/url"
 	"slices"
-	"strings"
 	"sync"
 
 	"github.com/k8s-endpoints/k8s_endpoints/test/cluster"
@@ -50,7 +49,7 @@ type Gate struct {
 type Request struct {
 	Method string
 	// Stream is what is asked for, without what differs from one request to the
-	// next: the path, the field selector and the label selector.
+	// next: the path and the label selector.
 	Stream string
 	Watch  bool
 	Status int
@@ -174,8 +173,7 @@ func (g *Gate) expire(stream string) bool {
 }
 
 func stream(u *url.URL) string {
-	query := u.Query()
-	return strings.Join([]string{u.Path, query.Get("fieldSelector"), query.Get("labelSelector")}, " ")
+	return u.Path + " " + u.Query().Get("labelSelector")
 }
 
 // Passed returns the requests so far.

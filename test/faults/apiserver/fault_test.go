@@ -9,7 +9,7 @@ import (
 )
 
 // streams are those of a source.
-const streams = 4
+const streams = 3
 
 // Parts of the lines that tell of a loss and of the return.
 const (

@@ -75,7 +75,7 @@ type world struct {
 }
 
 // streamsPerNamespace are those of Services and of EndpointSlices.
-const streamsPerNamespace = 4
+const streamsPerNamespace = 3
 
 func newWorld(t *testing.T) *world {
 	t.Helper()

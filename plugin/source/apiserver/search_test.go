@@ -30,8 +30,7 @@ func ownersOf(names ...string) []model.ServiceKey {
 func searching(t tester, services []runtime.Object, slices ...runtime.Object) *scene {
 	sc := newScene(t)
 	sc.join.unsearched = 1
-	sc.list(sc.headless, 5, services...)
-	sc.list(sc.external, 5)
+	sc.list(sc.services, 5, services...)
 	sc.list(sc.main, 5, slices...)
 	sc.list(sc.other, 5)
 	sc.list(sc.namespaces, 5)
@@ -72,7 +71,7 @@ func TestSearchAtTheStart(t *testing.T) {
 		{"a search that succeeds long after Synced counts the same", one, []runtime.Object{slice("s", "a", 3)},
 			func(sc *scene) { sc.join.searched(); sc.after(time.Hour); sc.join.found(ownersOf("a")) }, 1, 1},
 		{"a search that hangs holds up Synced for so long and no longer", one, []runtime.Object{slice("s", "a", 3)},
-			func(sc *scene) { sc.after(extraListTime) }, 0, 1},
+			func(sc *scene) { sc.after(syncTime) }, 0, 1},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -80,7 +79,7 @@ func TestSearchAtTheStart(t *testing.T) {
 			tt.events(sc)
 			sc.after(0)
 			if len(sc.opened) != tt.opened {
-				t.Errorf("%d extra streams were opened, want %d", len(sc.opened), tt.opened)
+				t.Errorf("%d streams were opened, want %d", len(sc.opened), tt.opened)
 			}
 			if n := sc.receiver.syncs(); n != tt.syncs {
 				t.Errorf("Synced was called %d times, want %d", n, tt.syncs)
@@ -95,17 +94,17 @@ func TestMixedServiceHasAllSlicesUntilTheLastHasTheLabel(t *testing.T) {
 	sc.join.found(ownersOf("a"))
 	sc.join.searched()
 	sc.after(0)
-	sc.list(sc.opened[0].stream, 6, slice("s", "a", 3), trapped("t", "a", 1))
+	sc.list(sc.last().stream, 6, slice("s", "a", 3), trapped("t", "a", 1))
 	sc.after(time.Hour)
 	sc.want("n/a headless, slice n/s of a at 3, slice n/t of a at 1")
-	if sc.ended[sc.opened[0]] {
-		t.Error("the extra stream ended while a slice had no label")
+	if sc.last().ended {
+		t.Error("the stream ended while a slice had no label")
 	}
 	sc.add(sc.main, slice("t", "a", 7))
 	sc.after(time.Hour)
 	sc.want("n/a headless, slice n/s of a at 3, slice n/t of a at 7")
-	if !sc.ended[sc.opened[0]] || len(sc.opened) != 1 {
-		t.Error("the extra stream did not end when all slices had the label")
+	if !sc.last().ended || len(sc.opened) != 1 {
+		t.Error("the stream did not end when all slices had the label")
 	}
 	sc.end()
 }
@@ -121,118 +120,6 @@ func TestSearchBeginsOnceAfterTheFirstLists(t *testing.T) {
 	if !sc.join.advance().search || sc.join.advance().search {
 		t.Error("the search did not begin once after the first lists")
 	}
-	sc.end()
-}
-
-func TestServiceThatBecomesHeadlessAfterTheStart(t *testing.T) {
-	const old = creationTime + 1
-	tests := []struct {
-		name   string
-		events func(sc *scene)
-		opened int
-	}{
-		{"an old Service that enters gets a stream at once, whatever slice it has", func(sc *scene) {
-			sc.add(sc.main, slice("s", "a", 2))
-			sc.add(sc.headless, aged(headless("a", 3), old))
-		}, 1},
-		{"and a slice that comes next does not change that", func(sc *scene) {
-			sc.add(sc.headless, aged(headless("a", 3), old))
-			sc.add(sc.main, slice("s", "a", 4))
-		}, 1},
-		{"an ExternalName Service that changes its type gets one", func(sc *scene) {
-			sc.add(sc.external, aged(externalName("a", 2), old))
-			sc.add(sc.headless, aged(headless("a", 3), old))
-			sc.delete(sc.external, aged(externalName("a", 3), old))
-		}, 1},
-		{"also one that was made just now", func(sc *scene) {
-			sc.add(sc.external, aged(externalName("a", 2), 0))
-			sc.add(sc.headless, aged(headless("a", 3), 0))
-			sc.add(sc.main, slice("s", "a", 4))
-		}, 1},
-		{"a Service that changed its type during a lost connection gets one", func(sc *scene) {
-			sc.add(sc.external, aged(externalName("a", 2), old))
-			sc.list(sc.main, 9, slice("s", "a", 5))
-			sc.list(sc.external, 9)
-			sc.list(sc.headless, 9, aged(headless("a", 3), old))
-		}, 1},
-		{"also where the list of headless Services comes first", func(sc *scene) {
-			sc.add(sc.external, aged(externalName("a", 2), old))
-			sc.list(sc.headless, 9, aged(headless("a", 3), old))
-			sc.list(sc.external, 9)
-			sc.list(sc.main, 9, slice("s", "a", 5))
-		}, 1},
-		{"a headless Service that was another for a moment gets one", func(sc *scene) {
-			sc.add(sc.main, slice("s", "a", 2))
-			sc.add(sc.headless, aged(headless("a", 3), 0))
-			sc.after(time.Hour)
-			sc.delete(sc.headless, aged(headless("a", 4), 0))
-			sc.add(sc.headless, aged(headless("a", 5), 0))
-		}, 1},
-		{"a Service that gets a selector gets one", func(sc *scene) {
-			sc.add(sc.headless, aged(byHand("a", 3), old))
-			sc.update(sc.headless, aged(headless("a", 4), old))
-		}, 1},
-		{"a headless Service that stays so gets none", func(sc *scene) {
-			sc.add(sc.main, slice("s", "a", 2))
-			sc.add(sc.headless, aged(headless("a", 3), 0))
-			sc.after(time.Hour)
-			sc.update(sc.headless, aged(headless("a", 4), 0))
-			sc.list(sc.headless, 9, aged(headless("a", 5), 0))
-		}, 0},
-		{"a Service of just the age waits for its slices", func(sc *scene) {
-			sc.add(sc.headless, aged(headless("a", 3), creationTime))
-		}, 0},
-		{"a Service from the future waits for its slices", func(sc *scene) {
-			sc.add(sc.headless, aged(headless("a", 3), -time.Hour))
-		}, 0},
-		{"a Service of unknown age waits for its slices", func(sc *scene) {
-			sc.add(sc.headless, headless("a", 3))
-		}, 0},
-		{"an old Service without a selector gets none", func(sc *scene) {
-			sc.add(sc.headless, aged(byHand("a", 3), old))
-		}, 0},
-		{"an old Service that is ExternalName again gets none", func(sc *scene) {
-			sc.add(sc.headless, aged(headless("a", 3), old))
-			sc.add(sc.external, aged(externalName("a", 4), old))
-		}, 0},
-	}
-	for _, tt := range tests {
-		t.Run(tt.name, func(t *testing.T) {
-			sc := newScene(t)
-			sc.listNothing()
-			tt.events(sc)
-			sc.after(0)
-			if len(sc.opened) != tt.opened {
-				t.Errorf("%d extra streams were opened, want %d", len(sc.opened), tt.opened)
-			}
-			sc.end()
-		})
-	}
-}
-
-func TestTypeChangeWhileTheExtraStreamRunsStartsAnother(t *testing.T) {
-	sc := withExtra(t, slice("s", "a", 1))
-	sc.delete(sc.headless, headless("a", 4))
-	sc.add(sc.headless, aged(headless("a", 5), time.Hour))
-	sc.add(sc.main, slice("s", "a", 1))
-	sc.after(0)
-	if len(sc.opened) != 2 || !sc.ended[sc.opened[0]] {
-		t.Fatalf("%d extra streams were opened and the first has ended: %v; want 2 and true", len(sc.opened), sc.ended[sc.opened[0]])
-	}
-	sc.list(sc.opened[1].stream, 6, trapped("s", "a", 3))
-	sc.delete(sc.main, slice("s", "a", 3))
-	sc.after(settleTime)
-	sc.want("n/a headless, slice n/s of a at 3")
-	sc.end()
-}
-
-func TestExtraStreamDoesNotEndWhileAFilteredStreamLags(t *testing.T) {
-	sc := withExtra(t, trapped("s", "a", 3))
-	sc.add(sc.main, slice("s", "a", 2))
-	sc.delete(sc.main, slice("s", "a", 3))
-	sc.add(sc.main, slice("t", "a", 4))
-	sc.after(settleTime)
-	sc.want("n/a headless, slice n/s of a at 3, slice n/t of a at 4")
 	sc.end()
 }
 

@@ -9,6 +9,8 @@ import (
 	discoveryv1 "k8s.io/api/discovery/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/wait"
+	"k8s.io/client-go/metadata"
+	"k8s.io/utils/clock"
 )
 
 // searchPage is how many slices a page of the search has at most. The search
@@ -20,16 +22,26 @@ const searchPage = 500
 // minutes, for as long as it takes.
 var searchBackoff = wait.Backoff{Duration: time.Second, Factor: 2, Jitter: 0.2, Steps: 20, Cap: 5 * time.Minute}
 
-// search tells the join which Services have slices of the EndpointSlice
-// controller without the headless label. Most of these are slices of Services
-// with a ClusterIP, so only the metadata is asked for and nothing is kept.
-func (s *Source) search(ctx context.Context, j *join, namespace string) {
-	backoff := searchBackoff
-	if s.backoff != nil {
-		backoff = *s.backoff
-	}
-	err := s.searchOnce(ctx, j, namespace)
-	j.searched()
+// search finds the Services that have slices of the EndpointSlice controller
+// without the headless label. Most of these are slices of Services with a
+// ClusterIP, so only the metadata is asked for and nothing is kept.
+type search struct {
+	metadata metadata.Interface
+	// selector selects the slices.
+	selector string
+	clock    clock.Clock
+	backoff  wait.Backoff
+	// found takes the Services that slices name, page by page. over is called once,
+	// after the first try.
+	found func(owners []model.ServiceKey)
+	over  func()
+}
+
+// run searches a Namespace, or all where it is empty, until it has been through
+// once or ctx is done.
+func (s search) run(ctx context.Context, namespace string) {
+	err := s.once(ctx, namespace)
+	s.over()
 	if err == nil || ctx.Err() != nil {
 		return
 	}
@@ -37,17 +49,17 @@ func (s *Source) search(ctx context.Context, j *join, namespace string) {
 	log.Warningf("Cannot list %s, Services that became headless may lack endpoints until a later try: %v", of, withoutURL(err))
 	for err != nil {
 		watchErrors.WithLabelValues(slicesUnlabelled).Inc()
-		if !s.pause(ctx, backoff.Step()) {
+		if !s.pause(ctx) {
 			return
 		}
-		err = s.searchOnce(ctx, j, namespace)
+		err = s.once(ctx, namespace)
 	}
 	log.Infof("Listed %s after all", of)
 }
 
 // pause returns false when the Run is over.
-func (s *Source) pause(ctx context.Context, d time.Duration) bool {
-	timer := s.clock.NewTimer(d)
+func (s *search) pause(ctx context.Context) bool {
+	timer := s.clock.NewTimer(s.backoff.Step())
 	defer timer.Stop()
 	select {
 	case <-timer.C():
@@ -57,15 +69,15 @@ func (s *Source) pause(ctx context.Context, d time.Duration) bool {
 	}
 }
 
-func (s *Source) searchOnce(ctx context.Context, j *join, namespace string) error {
+func (s search) once(ctx context.Context, namespace string) error {
 	slices := s.metadata.Resource(discoveryv1.SchemeGroupVersion.WithResource("endpointslices")).Namespace(namespace)
-	o := metav1.ListOptions{LabelSelector: s.unlabelled, Limit: searchPage}
+	o := metav1.ListOptions{LabelSelector: s.selector, Limit: searchPage}
 	for {
 		page, err := slices.List(ctx, o)
 		if err != nil {
 			return err
 		}
-		j.found(owners(page))
+		s.found(owners(page))
 		if page.Continue == "" {
 			return nil
 		}
@@ -76,8 +88,7 @@ func (s *Source) searchOnce(ctx context.Context, j *join, namespace string) erro
 func owners(page *metav1.PartialObjectMetadataList) []model.ServiceKey {
 	var owners []model.ServiceKey
 	for i := range page.Items {
-		slice := &page.Items[i]
-		if owner, err := model.NewServiceKey(slice.Namespace, slice.Labels[discoveryv1.LabelServiceName]); err == nil {
+		if owner := ownerOf(&page.Items[i]); owner != (model.ServiceKey{}) {
 			owners = append(owners, owner)
 		}
 	}
