@@ -34,6 +34,12 @@ type refusal struct{ kind, namespace, name string }
 // Refuse counts and logs that the object is left out, and why.
 func (r *Refusals) Refuse(log clog.P, kind, namespace, name string, why error) {
 	badObjects.WithLabelValues(kind).Inc()
+	r.Note(log, kind, namespace, name, why)
+}
+
+// Note logs like Refuse that the object is left out, and does not count it:
+// nothing is wrong with it, but something else goes before it.
+func (r *Refusals) Note(log clog.P, kind, namespace, name string, why error) {
 	key, reason := refusal{kind, shown(namespace, maxShown), shown(name, maxShown)},
 		shown(strings.ReplaceAll(why.Error(), "\n", "; "), maxReason)
 	r.mu.Lock()
