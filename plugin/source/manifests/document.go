@@ -1,32 +1,39 @@
 package manifests
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
-	"iter"
-	"path/filepath"
+	"reflect"
+
+	kjson "sigs.k8s.io/json"
 )
 
-// document is one object of a manifest as JSON, whose line breaks are those of
-// the manifest: line is where it begins, and counting from there gives the
-// line of everything in it.
+// document is one object of a manifest as JSON.
 type document struct {
+	place
 	json []byte
+	// flaw is what an object must not have: a key given twice. Whether it is an
+	// object is known later.
+	flaw error
+}
+
+// place is where something stands in a manifest.
+type place struct {
+	// line is that in which the document begins, from 1.
 	line int
+	// item is the path in a list, such as "items[3]"; empty for the document
+	// itself.
+	item string
 }
 
-// lineAt returns the line of the manifest in which the byte before offset is.
-func (d document) lineAt(offset int64) int {
-	return d.line + bytes.Count(d.json[:min(max(offset, 0), int64(len(d.json)))], []byte("\n"))
+// in names the place for people.
+func (p place) in(path string) string {
+	if p.item == "" {
+		return fmt.Sprintf("%s:%d", path, p.line)
+	}
+	return fmt.Sprintf("%s:%d, %s", path, p.line, p.item)
 }
-
-// isNull is true for a document of nothing but comments.
-func (d document) isNull() bool { return string(d.json) == "null" }
-
-func (d document) isMapping() bool { return len(d.json) > 0 && d.json[0] == '{' }
 
 // lineError is an error in a line of a manifest.
 type lineError struct {
@@ -36,144 +43,77 @@ type lineError struct {
 
 func (e *lineError) Error() string { return fmt.Sprintf("%d: %v", e.line, e.err) }
 
+// Unwrap makes the cause visible to the package errors.
+func (e *lineError) Unwrap() error { return e.err }
+
 func errorAt(line int, format string, args ...any) error {
 	return &lineError{line, fmt.Errorf(format, args...)}
 }
 
-// documents splits a manifest. It ends after the first error, a *lineError.
-func documents(path string, data []byte) iter.Seq2[document, error] {
-	data = bytes.TrimPrefix(data, []byte("\uFEFF"))
-	if filepath.Ext(path) == ".json" {
-		return jsonDocuments(data)
+// wrong returns the error that something is wrong with what stands at p.
+func (p place) wrong(format string, args ...any) error {
+	if p.item != "" {
+		return errorAt(p.line, "%s: %w", p.item, fmt.Errorf(format, args...))
 	}
-	return yamlDocuments(data)
+	return errorAt(p.line, format, args...)
 }
 
-// jsonDocuments reads one value after the other.
-func jsonDocuments(data []byte) iter.Seq2[document, error] {
-	return func(yield func(document, error) bool) {
-		decoder := json.NewDecoder(bytes.NewReader(data))
-		whole := cursor{document: document{json: data, line: 1}}
-		for {
-			var raw json.RawMessage
-			err := decoder.Decode(&raw)
-			if err == io.EOF {
-				return
-			}
-			if err != nil {
-				yield(document{}, whole.syntaxError(err))
-				return
-			}
-			if !yield(whole.at(decoder.InputOffset(), raw), nil) {
-				return
-			}
-		}
+// field names a field below p.
+func (p place) field(name string) string {
+	if p.item == "" {
+		return name
 	}
+	return p.item + "." + name
 }
 
-// items returns the objects of a list.
-func (d document) items() iter.Seq2[document, error] {
-	return func(yield func(document, error) bool) {
-		decoder := json.NewDecoder(bytes.NewReader(d.json))
-		list := cursor{document: d}
-		isList, err := toItems(decoder)
-		for isList && decoder.More() {
-			var raw json.RawMessage
-			if err := decoder.Decode(&raw); err != nil {
-				yield(document{}, list.syntaxError(err))
-				return
-			}
-			if !yield(list.at(decoder.InputOffset(), raw), nil) {
-				return
-			}
-		}
-		if err == nil && isList {
-			err = noFurtherItems(decoder)
-		}
-		if err != nil {
-			yield(document{}, &lineError{d.lineAt(decoder.InputOffset()), err})
-		}
+// isNull reports whether a document holds nothing but comments.
+func (d document) isNull() bool { return string(d.json) == "null" }
+
+func (d document) isMapping() bool { return len(d.json) > 0 && d.json[0] == '{' }
+
+// decode reads an object as an API server does: fields that it does not know
+// are passed over, names of fields are told apart by case, and no field may be
+// given twice.
+func decode(doc document, to any) error {
+	if doc.flaw != nil {
+		return doc.flaw
 	}
+	twice, err := kjson.UnmarshalStrict(doc.json, to, kjson.DisallowDuplicateFields)
+	if err == nil && len(twice) > 0 {
+		err = twice[0]
+	}
+	if err == nil {
+		return nil
+	}
+	if mismatch, ok := errors.AsType[*json.UnmarshalTypeError](err); ok && mismatch.Field != "" {
+		return errorAt(doc.line, "%s is %s; it must be %s", doc.field(mismatch.Field), valueName(mismatch.Value), typeName(mismatch.Type))
+	}
+	return doc.wrong("%w", err)
 }
 
-var (
-	errNoItems    = errors.New("items is not a list of objects")
-	errItemsTwice = errors.New("items is given twice")
-)
-
-// toItems moves decoder to the first of the items of a list, or to the end where
-// there are none.
-func toItems(decoder *json.Decoder) (isList bool, err error) {
-	if _, err := decoder.Token(); err != nil {
-		return false, err
+// valueName puts an article to the decoder's word for a value.
+func valueName(value string) string {
+	switch value {
+	case "array":
+		return "a list"
+	case "object":
+		return "a mapping"
+	case "bool":
+		return "true or false"
 	}
-	return nextItems(decoder)
+	return "a " + value
 }
 
-// noFurtherItems refuses what stands behind the last item where that is another
-// list of items, which nobody would read.
-func noFurtherItems(decoder *json.Decoder) error {
-	if _, err := decoder.Token(); err != nil {
-		return err
+func typeName(t reflect.Type) string {
+	switch t.Kind() {
+	case reflect.Int32, reflect.Int64:
+		return fmt.Sprintf("an integer of %d bits", t.Bits())
+	case reflect.Bool:
+		return "true or false"
+	case reflect.String:
+		return "a string"
+	case reflect.Slice:
+		return "a list"
 	}
-	again, err := nextItems(decoder)
-	if again {
-		return errItemsTwice
-	}
-	return err
-}
-
-func nextItems(decoder *json.Decoder) (isList bool, err error) {
-	for decoder.More() {
-		key, err := decoder.Token()
-		if err != nil {
-			return false, err
-		}
-		if key == "items" {
-			if isList, err := openList(decoder); isList || err != nil {
-				return isList, err
-			}
-			continue
-		}
-		var other json.RawMessage
-		if err := decoder.Decode(&other); err != nil {
-			return false, err
-		}
-	}
-	return false, nil
-}
-
-// openList moves decoder into a list. It is none where it is null: that is how an
-// empty one may be written.
-func openList(decoder *json.Decoder) (isList bool, err error) {
-	token, err := decoder.Token()
-	if err != nil || token == nil {
-		return false, err
-	}
-	if token != json.Delim('[') {
-		return false, errNoItems
-	}
-	return true, nil
-}
-
-// cursor counts the lines of a document once, however many parts it has.
-type cursor struct {
-	document
-	passed int
-	lines  int
-}
-
-// at returns the part of the document that ends at offset.
-func (c *cursor) at(end int64, part []byte) document {
-	start := int(end) - len(part)
-	c.lines += bytes.Count(c.json[c.passed:start], []byte("\n"))
-	c.passed = start
-	return document{json: part, line: c.line + c.lines}
-}
-
-func (c *cursor) syntaxError(err error) error {
-	if syntax, ok := errors.AsType[*json.SyntaxError](err); ok {
-		return &lineError{c.lineAt(syntax.Offset), err}
-	}
-	return &lineError{c.lineAt(int64(len(bytes.TrimRight(c.json, " \t\r\n")))), err}
+	return "a mapping"
 }

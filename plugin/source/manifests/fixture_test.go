@@ -25,58 +25,45 @@ const deadline = 20 * time.Second
 // contract.
 type receiver struct {
 	mu      sync.Mutex
-	state   state
+	state   model.State
 	applies [][]model.Change
 	synced  int
 	wrong   []string
 	changed chan struct{}
 }
 
-func newReceiver() *receiver { return &receiver{state: newState(), changed: make(chan struct{}, 1)} }
+func newReceiver() *receiver { return &receiver{changed: make(chan struct{}, 1)} }
 
 func (r *receiver) Apply(changes []model.Change) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.applies = append(r.applies, changes)
 	for _, c := range changes {
-		r.apply(c)
+		r.contract(c)
+		r.state.Apply(c)
 	}
 	r.wake()
 }
 
-func (r *receiver) apply(c model.Change) {
-	switch {
-	case c.Kind == model.KindService && c.Removed:
-		r.demand(reflect.DeepEqual(*c.Service, model.Service{ServiceKey: c.Service.ServiceKey}), "removed with more than its key: %+v", c.Service)
-		r.demand(r.state.services[c.Service.ServiceKey] != nil, "removed what was not there: %v", c.Service.ServiceKey)
-		delete(r.state.services, c.Service.ServiceKey)
-	case c.Kind == model.KindService:
-		r.demand(!reflect.DeepEqual(r.state.services[c.Service.ServiceKey], c.Service), "reported without a change: %v", c.Service.ServiceKey)
-		r.state.services[c.Service.ServiceKey] = c.Service
-	case c.Kind == model.KindSlice && c.Removed:
-		old := r.state.slices[c.Slice.SliceKey]
-		r.demand(old != nil && old.Service == c.Slice.Service, "removed from a Service that it is not of: %+v", c.Slice)
-		delete(r.state.slices, c.Slice.SliceKey)
-	case c.Kind == model.KindSlice:
-		r.applySlice(c.Slice)
-	case c.Kind == model.KindNamespace:
-		r.demand(r.state.namespaces[c.Namespace] == c.Removed, "reported without a change: %+v", c)
-		delete(r.state.namespaces, c.Namespace)
-		if !c.Removed {
-			r.state.namespaces[c.Namespace] = true
-		}
+// contract holds a change to the contract.
+func (r *receiver) contract(c model.Change) {
+	switch c.Kind {
+	case model.KindService:
+		old := r.state.Services[c.Service.ServiceKey]
+		r.demand(!c.Removed || old != nil, "removed what was not there: %v", c)
+		r.demand(c.Removed || !reflect.DeepEqual(old, c.Service), "reported without a change: %v", c)
+	case model.KindSlice:
+		old := r.state.Slices[c.Slice.SliceKey]
+		r.demand(!c.Removed || old != nil && old.Service == c.Slice.Service, "removed from a Service that it is not of: %v", c)
+		r.demand(c.Removed || !reflect.DeepEqual(old, c.Slice), "reported without a change: %v", c)
+		r.demand(c.Removed || old == nil || old.Service == c.Slice.Service, "changed its Service without being removed from the old one: %v", c)
+		r.demand(c.Removed || c.Slice.Version > 0, "without a version: %v", c)
+	case model.KindNamespace:
+		_, old := r.state.Namespaces[c.Namespace]
+		r.demand(old == c.Removed, "reported without a change: %v", c)
 	default:
 		r.demand(false, "reported %v", c)
 	}
-}
-
-func (r *receiver) applySlice(slice *model.Slice) {
-	if old := r.state.slices[slice.SliceKey]; old != nil {
-		r.demand(old.Service == slice.Service, "changed its Service without being removed from the old one: %+v", slice)
-		r.demand(!isSame(old, slice), "reported without a change: %v", slice.SliceKey)
-		r.demand(old.Version < slice.Version, "a newer state with version %d after %d: %v", slice.Version, old.Version, slice.SliceKey)
-	}
-	r.state.slices[slice.SliceKey] = slice
 }
 
 func (r *receiver) demand(ok bool, format string, args ...any) {
@@ -133,9 +120,9 @@ func (r *receiver) check(t *testing.T) {
 }
 
 // lines writes a state without versions: one line each, sorted.
-func lines(s state) string {
+func lines(s model.State) string {
 	var text []string
-	for _, service := range s.services {
+	for _, service := range s.Services {
 		line := fmt.Sprintf("Service %s %s", service.ServiceKey, service.Kind)
 		if service.HasSelector {
 			line += " selects"
@@ -148,14 +135,14 @@ func lines(s state) string {
 		}
 		text = append(text, line+ports(service.Ports))
 	}
-	for _, slice := range s.slices {
+	for _, slice := range s.Slices {
 		line := fmt.Sprintf("Slice %s of %s%s:", slice.SliceKey, slice.Service, ports(slice.Ports))
 		for _, e := range slice.Endpoints {
 			line += " " + endpoint(e)
 		}
 		text = append(text, line)
 	}
-	for name := range s.namespaces {
+	for name := range s.Namespaces {
 		text = append(text, "Namespace "+name)
 	}
 	slices.Sort(text)
@@ -244,6 +231,70 @@ func awaitClosed(t *testing.T, c <-chan struct{}, otherwise string) {
 	case <-c:
 	case <-time.After(deadline):
 		t.Fatal(otherwise)
+	}
+}
+
+// clock is the time of a Source whose test does not wait.
+type clock struct{ at time.Time }
+
+func (c *clock) now() time.Time { return c.at }
+
+// still is a Source that reads when the test says so.
+type still struct {
+	*Source
+	*receiver
+	clock *clock
+}
+
+func newStill(t testing.TB, dir string, opts Options) still {
+	t.Helper()
+	s, err := New(dir, opts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := &clock{time.Now()}
+	s.now, s.compared = c.now, c.at
+	still := still{s, newReceiver(), c}
+	s.report(still)
+	return still
+}
+
+// look has the Source look at its files, as if it had been told that something
+// has changed, but not what.
+func (s still) look() {
+	s.reread(&watcher{told: told{lost: true}})
+	s.report(s)
+}
+
+// after lets time pass, and has the Source look at what is due then.
+func (s still) after(d time.Duration) {
+	s.clock.at = s.clock.at.Add(d)
+	s.reread(&watcher{})
+	s.report(s)
+}
+
+// settle lets so much time pass that everything counts that will.
+func (s still) settle(t testing.TB) {
+	t.Helper()
+	s.look()
+	for range 10 {
+		due := s.due()
+		if due == 0 {
+			return
+		}
+		s.after(due)
+	}
+	t.Fatal("something is due again and again")
+}
+
+// want compares what was reported.
+func (s still) want(t *testing.T, want string) {
+	t.Helper()
+	if got := s.lines(); got != want {
+		t.Errorf("got\n%s\nwant\n%s", got, want)
+	}
+	for _, wrong := range s.wrong {
+		t.Error(wrong)
 	}
 }
 

@@ -1,9 +1,10 @@
 package manifests
 
 import (
-	"errors"
+	"bytes"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 )
@@ -27,6 +28,8 @@ func FuzzLoad(f *testing.F) {
 	for _, seed := range []string{
 		"a: &a [*a]", "a: &a\n  <<: *a\n", "? [a]\n: b", "{{ template }}", "a: .inf", "--- !!map\n!!str a: !!int 3", "%YAML 1.1\n---\n",
 		"%TAG ! tag:example.org,2024:\n---\n!a b", "a: |\n  b\n...\n---\n", "\xff\xfe", "{}{}[]", "- - - -", "[[[[", "{\"items\":[", "\t",
+		"\xff\xfea\x00:\x00", "---\n\uFEFFa: b\n---\n\uFEFF{}", "{\"kind\":\"List\",\"apiVersion\":\"v1\",\"items\":[{\"kind\":\"List\"}]}", "{a: b}\n{c: d}",
+		"a: b\u2028---\u2028c: d", "<<: [a]", "a: &a {b: 1}\nc: {<<: *a, b: 2}\n",
 	} {
 		f.Add([]byte(seed))
 	}
@@ -38,41 +41,44 @@ func FuzzLoad(f *testing.F) {
 }
 
 func fuzzOne(t *testing.T, path string, data []byte) {
-	l := loader{filter: newFilter(Options{NamespaceLabels: selector(t, "a=b")})}
-	objects, err := l.parse(path, data)
-	again, errAgain := l.parse(path, data)
+	m := newMaker(Options{NamespaceLabels: selector(t, "a=b")})
+	made, err := parse(m, path, data)
+	again, errAgain := parse(m, path, data)
 	if (err == nil) != (errAgain == nil) || err != nil && err.Error() != errAgain.Error() {
 		t.Fatalf("read twice: %v, then %v", err, errAgain)
 	}
-	// YAML knows more line breaks than editors do.
-	lastLine := 1
-	for _, lineBreak := range []string{"\n", "\r", "\u0085", "\u2028", "\u2029"} {
-		lastLine += strings.Count(string(data), lineBreak)
+	text, errText := textOf(data)
+	if errText != nil {
+		return
 	}
+	lastLine := 1 + bytes.Count(text, []byte("\n"))
 	if err != nil {
-		located, ok := errors.AsType[*lineError](err)
-		if !ok || located.line < 1 || located.line > lastLine {
+		parts := strings.SplitN(err.Error(), ":", 3)
+		if line, notNumber := strconv.Atoi(parts[1]); notNumber != nil || line < 1 || line > lastLine {
 			t.Fatalf("an error outside of the %d lines of the file: %v", lastLine, err)
 		}
 		return
 	}
-	if len(objects) > len(data) || len(again) != len(objects) {
-		t.Fatalf("%d objects in %d bytes, then %d", len(objects), len(data), len(again))
+	if len(made.objects) > len(text) || len(again.objects) != len(made.objects) {
+		t.Fatalf("%d objects in %d bytes, then %d", len(made.objects), len(text), len(again.objects))
 	}
-	for i := range objects {
-		o := &objects[i]
+	var all definitions
+	for i := range made.objects {
+		o := &made.objects[i]
 		if o.line < 1 || o.line > lastLine {
 			t.Fatalf("an object in line %d of %d", o.line, lastLine)
 		}
 		if o.refused != nil && o.reported != nil {
 			t.Fatalf("refused and reported: %+v", o)
 		}
+		all.add(path, o)
 	}
-	files := map[string]*file{path: {path: path, objects: objects}}
-	inForce, _ := definitions(files, nil)
-	s := newState()
-	first := len(s.become(inForce))
-	if second := len(s.become(inForce)); second != 0 {
-		t.Fatalf("%d changes, then %d more for nothing", first, second)
+	first, _ := all.state()
+	second, _ := all.state()
+	if changes := first.Difference(&second); len(changes) > 0 {
+		t.Fatalf("%d changes for nothing: %v", len(changes), changes)
+	}
+	if isPart(made.objects, made.objects) {
+		t.Fatal("a part of itself")
 	}
 }

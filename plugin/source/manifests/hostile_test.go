@@ -19,19 +19,29 @@ func TestManifestsThatWouldTakeTooMuchAreRefused(t *testing.T) {
 		{"a YAML document of too many values in one line", "a.yaml", bytes.Repeat([]byte("a,"), maxValues+1),
 			"a.yaml:1: a document of more than 2000000 values; make several of it, or write it as JSON"},
 		{"a YAML document of too many short lines, the second one", "a.yaml", append([]byte("# first\n---\n"), bytes.Repeat([]byte("-\n"), maxValues)...),
-			"a.yaml:2: a document of more than 2000000 values; make several of it, or write it as JSON"},
+			"a.yaml:3: a document of more than 2000000 values; make several of it, or write it as JSON"},
 		{"a YAML document of too many keys that look like the end of one", "a.yaml", bytes.Repeat([]byte("---a: b\n"), half+1),
 			"a.yaml:1: a document of more than 2000000 values; make several of it, or write it as JSON"},
 		{"a JSON object of too many values", "a.json",
 			fmt.Appendf(nil, `{"apiVersion":"discovery.k8s.io/v1","kind":"EndpointSlice","endpoints":[%s{}]}`, bytes.Repeat([]byte("{},"), half)),
 			"a.json:1: an object of more than 2000000 values"},
 		{"the aliases of many documents together", "a.yaml", []byte(strings.Repeat("apiVersion: v1\nkind: Pod\na: &a "+strings.Repeat("b", 1<<20)+"\nc: *a\n---\n", 5)),
-			"a.yaml:19: the aliases of the file stand for more than 4 MiB"},
+			"a.yaml:21: the aliases of the file stand for more than 4 MiB"},
+		{"a long text that aliases stand for", "a.yaml", fmt.Appendf(nil, "a: &a %s\nb: [%s]\n", bytes.Repeat([]byte("b"), 1<<20), bytes.Repeat([]byte("*a,"), 500)),
+			"a.yaml:1: the aliases of the file stand for more than 4 MiB"},
+		{"a long text that is a key again and again", "a.yaml", fmt.Appendf(nil, "a: &a %s\nb: [%s]\n", bytes.Repeat([]byte("b"), 1<<20), bytes.Repeat([]byte("{*a : 1},"), 500)),
+			"a.yaml:1: the aliases of the file stand for more than 4 MiB"},
+		{"too many documents", "a.yaml", bytes.Repeat([]byte("---\na\n"), maxObjects+1),
+			"a.yaml:1000002: more than 500000 documents and items in a file"},
+		{"too many items", "a.json", fmt.Appendf(nil, `{"apiVersion":"v1","kind":"PodList","items":[%s{}]}`, bytes.Repeat([]byte("{},"), maxObjects)),
+			"a.json:1: items[499999]: more than 500000 documents and items in a file"},
+		{"lists inside lists", "a.yaml", []byte(strings.Repeat("{apiVersion: v1, kind: List, items: [", 11) + strings.Repeat("]}", 11)),
+			"a.yaml:1: items[0].items[0].items[0].items[0].items[0].items[0].items[0].items[0].items[0].items[0]: more than 10 lists inside one another"},
 		{"lists inside one another", "a.yaml", []byte(strings.Repeat("[", 100_000)), "a.yaml:1: exceeded max depth of 10000"},
 		{"lists inside one another without brackets", "a.yaml", []byte(strings.Repeat("- ", 100_000)), "a.yaml:1: exceeded max depth of 10000"},
 		{"lists inside one another in JSON", "a.json", []byte(strings.Repeat("[", 100_000)), "a.json:1: invalid character '[' exceeded max depth"},
 		{"an error that repeats a megabyte", "a.yaml", fmt.Appendf(nil, "a: *%s\n", bytes.Repeat([]byte("b"), 1<<20)), "bbbb ..."},
-		{"a list that is none, at great length", "a.yaml", []byte(list + "  a: " + strings.Repeat("b", 1<<20)), "a.yaml:4: items is not a list of objects"},
+		{"a list that is none, at great length", "a.yaml", []byte(list + "  a: " + strings.Repeat("b", 1<<20)), "a.yaml:1: items is a mapping; it must be a list"},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			t.Chdir(t.TempDir())
@@ -59,8 +69,8 @@ func TestManyDocumentsLoad(t *testing.T) {
 	must(t, err)
 	r := newReceiver()
 	s.report(r)
-	if len(r.state.services) != 2*n {
-		t.Errorf("%d Services, want %d", len(r.state.services), 2*n)
+	if len(r.state.Services) != 2*n {
+		t.Errorf("%d Services, want %d", len(r.state.Services), 2*n)
 	}
 }
 
@@ -113,17 +123,12 @@ func TestHostileObjectsAreLeftOut(t *testing.T) {
 			t.Chdir(t.TempDir())
 			content := headless("good") + "---\n" + row.object
 			write(t, ".", map[string]string{"a.yaml": content})
-			s, err := New(".", Options{})
-			must(t, err)
+			s := newStill(t, ".", Options{})
 			for i := range 3 {
 				write(t, ".", map[string]string{"a.yaml": content + strings.Repeat("#\n", i)})
-				s.reread(&watcher{})
+				s.settle(t)
 			}
-			r := newReceiver()
-			s.report(r)
-			if got := r.lines(); got != "Service default/good headless" {
-				t.Errorf("got\n%s", got)
-			}
+			s.want(t, "Service default/good headless")
 			if n := log.count("Left out the "); n != 1 || log.count("Left out the "+row.want) != 1 {
 				t.Errorf("logged\n%swant once\n%s", log.text(), row.want)
 			}

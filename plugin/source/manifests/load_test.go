@@ -1,6 +1,7 @@
 package manifests
 
 import (
+	"encoding/binary"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -112,6 +113,53 @@ items:
 			Service default/a headless
 			Service default/b headless
 			Service default/c external_name example.org.`},
+		{"the later of two definitions counts, in a file and in the order of files", map[string]string{
+			"a.yaml": external("a", "a.example.org") + "---\n" + slice("s", "a", "10.244.0.1"),
+			"b.yaml": external("a", "b.example.org") + "---\n" + external("a", "c.example.org"),
+			// kubectl takes a directory before the file that begins like it.
+			"b/c.yaml": external("a", "d.example.org") + "---\n" + slice("s", "b", "10.244.0.2"),
+		}, `
+			Service default/a external_name c.example.org.
+			Slice default/s of b: 10.244.0.2`},
+		{"what is no Kubernetes object is for others", map[string]string{
+			"values.yaml": "replicaCount: 3\nimage: {tag: v1}\n", "package.json": `{"name": "a", "version": "1.0.0", "kind": 3, "name": "b"}`,
+			"kustomization.yaml": "resources:\n- a.yaml\n", "list.yaml": "- a\n- b\n", "text.yml": "text\n", "twice.yaml": "a: 1\na: 2\n", "kind.yaml": "kind: Service\nspec: 3\n",
+			"a.yaml": headless("a"),
+		}, "Service default/a headless"},
+		{"lists in lists, and typed lists", map[string]string{"a.yaml": `
+apiVersion: v1
+kind: List
+items:
+- apiVersion: v1
+  kind: List
+  items:
+  - {apiVersion: v1, kind: Service, metadata: {name: a}, spec: {clusterIP: None}}
+  - apiVersion: discovery.k8s.io/v1
+    kind: EndpointSliceList
+    items:
+    - {metadata: {name: s, labels: {kubernetes.io/service-name: a}}, addressType: IPv4, endpoints: [{addresses: [10.244.0.1]}]}
+- apiVersion: v1
+  kind: ServiceList
+  items:
+  - {metadata: {name: b}, spec: {clusterIP: None}}
+  - {apiVersion: v1, kind: Pod, metadata: {name: c}, spec: {clusterIP: None}}
+- {apiVersion: v1, kind: PodList, items: [{metadata: {name: d}}]}
+- {apiVersion: example.org/v1, kind: AllowList, spec: {items: 3}}
+`}, `
+			Service default/a headless
+			Service default/b headless
+			Slice default/s of a: 10.244.0.1`},
+		{"UTF-16 with a mark, in YAML and JSON", map[string]string{
+			"a.yaml": inUTF16(strings.ReplaceAll(headless("a"), "\n", "\r\n"), binary.LittleEndian),
+			"b.json": inUTF16(`{"apiVersion":"v1","kind":"Service","metadata":{"name":"b"},"spec":{"clusterIP":"None"}}`, binary.BigEndian),
+		}, `
+			Service default/a headless
+			Service default/b headless`},
+		{"a .json file of YAML, and JSON in a .yaml file", map[string]string{
+			"a.json": headless("a"), "b.yaml": "{\"apiVersion\": \"v1\",\n\t\"kind\": \"Service\", \"metadata\": {\"name\": \"b\"}, \"spec\": {\"clusterIP\": \"None\"}}\n",
+		}, `
+			Service default/a headless
+			Service default/b headless`},
 		{"a list whose items are null is empty, wherever it says so", map[string]string{
 			"a.yaml": "apiVersion: v1\nitems: null\nkind: List\nmetadata: {}\n---\n" + headless("a"),
 			"b.json": `{"kind":"ServiceList","apiVersion":"v1","items":null}`,
@@ -141,50 +189,45 @@ func TestErrorsNameFileAndLine(t *testing.T) {
 		{"a key that is indented too little", "a.yaml", "apiVersion: v1\nkind: Service\nmetadata:\n  name: x\n labels: y\nspec: {}\n",
 			"a.yaml:5: did not find expected key"},
 		{"a list that is not closed, in the second document", "a.yaml", service + "---\nports: [\n\nb: c\nd: e\n",
-			"a.yaml:7: did not find expected ',' or ']'"},
+			"a.yaml:8: did not find expected ',' or ']'"},
 		{"a tab", "a.yaml", "apiVersion: v1\nmetadata:\n\tname: x\n", "a.yaml:3: found character that cannot start any token"},
-		{"an alias of nothing", "a.yaml", "# comment\napiVersion: v1\nmetadata: *x\n", "a.yaml:3: unknown anchor 'x' referenced"},
-		{"a byte that is no text", "a.yaml", "a: b\nc: \xff\n", "a.yaml:2: invalid leading UTF-8 octet"},
+		{"an alias of nothing", "a.yaml", "# comment\napiVersion: v1\nmetadata: *x\n", "a.yaml:2: unknown anchor 'x' referenced"},
+		{"a byte that is no text", "a.yaml", "a: b\nc: \xff\n", "a.yaml:1: invalid leading UTF-8 octet"},
 		{"a string in place of a number", "a.yaml", service + "spec:\n  ports:\n  - port: 1\n  - port: eighty\n",
-			"a.yaml:7: spec.ports.port is a string; it must be an integer of 32 bits"},
+			"a.yaml:1: spec.ports.port is a string; it must be an integer of 32 bits"},
 		{"a string in place of a number in the second document", "a.yaml", "# comment\n" + service + "---\n# comment\n" + service + "spec:\n  ports:\n  - port: eighty\n",
-			"a.yaml:12: spec.ports.port is a string; it must be an integer of 32 bits"},
+			"a.yaml:7: spec.ports.port is a string; it must be an integer of 32 bits"},
 		{"a number too large", "a.yaml", service + "spec:\n  ports:\n  - port: 99999999999\n",
-			"a.yaml:6: spec.ports.port is a number 99999999999; it must be an integer of 32 bits"},
+			"a.yaml:1: spec.ports.port is a number 99999999999; it must be an integer of 32 bits"},
 		{"a mapping in place of a list", "a.yaml", service + "spec:\n  ports:\n    sql: 1\n",
-			"a.yaml:6: spec.ports is a mapping; it must be a list"},
+			"a.yaml:1: spec.ports is a mapping; it must be a list"},
 		{"a truth value in place of a name", "a.yaml", "apiVersion: v1\nkind: Service\nmetadata:\n  name: no\n",
-			"a.yaml:4: metadata.name is true or false; it must be a string"},
+			"a.yaml:1: metadata.name is true or false; it must be a string"},
 		{"a list in place of a truth value", "a.yaml", slice("a", "a", "10.244.0.1") + "  conditions:\n    ready: []\n",
-			"a.yaml:10: endpoints.conditions.ready is a list; it must be true or false"},
+			"a.yaml:1: endpoints.conditions.ready is a list; it must be true or false"},
 		{"a time that is none", "a.yaml", "---\n\napiVersion: v1\nkind: Service\nmetadata: {creationTimestamp: yesterday}\n",
 			`a.yaml:3: parsing time "yesterday" as "2006-01-02T15:04:05Z07:00": cannot parse "yesterday" as "2006"`},
-		{"a field given twice", "a.yaml", service + "spec: {}\nspec: {}\n", `a.yaml:1: duplicate field "spec"`},
-		{"a document that is a list", "a.yaml", service + "---\n- a\n", "a.yaml:5: a document is not an object; it must begin with apiVersion and kind"},
-		{"no apiVersion", "a.yaml", "\nkind: Service\n", "a.yaml:2: apiVersion is missing"},
-		{"no kind", "a.yaml", "\n\napiVersion: v1\n", "a.yaml:3: kind is missing"},
+		{"a field given twice", "a.yaml", service + "spec: {}\nspec: {}\n", `a.yaml:5: key "spec" already set in map`},
 		{"a wrong item of a list", "a.yaml", "apiVersion: v1\nkind: List\nitems:\n- apiVersion: v1\n  kind: Service\n  metadata: 3\n",
-			"a.yaml:6: metadata is a number; it must be a mapping"},
-		{"an item without kind", "a.yaml", "apiVersion: v1\nkind: List\nitems:\n- metadata: {}\n", "a.yaml:4: apiVersion is missing"},
-		{"an item that is a number", "a.yaml", "apiVersion: v1\nkind: ServiceList\nitems:\n- 3\n", "a.yaml:4: a document is not an object"},
-		{"items that are given twice", "a.yaml", "apiVersion: v1\nkind: List\nitems:\n- {apiVersion: v1, kind: Pod}\nmetadata: {}\nitems: []\n", "a.yaml:6: items is given twice"},
-		{"items that are given twice, in JSON", "a.json", "{\"items\": [],\n\"apiVersion\": \"v1\", \"kind\": \"List\",\n\"items\": []}", "a.json:3: items is given twice"},
-		{"items that are a number", "a.yaml", "apiVersion: v1\nkind: List\nitems: 3\n", "a.yaml:3: items is not a list of objects"},
-		{"an alias inside itself", "a.yaml", "a: b\nc: &c [*c]\n", "a.yaml:2: more than 1000 mappings and lists inside one another"},
-		{"a mapping merged into itself", "a.yaml", "a: &a\n  <<: *a\n", "a.yaml:2: more than 1000 mappings and lists inside one another"},
-		{"aliases that double", "a.yaml", bomb("[*a%d, *a%d]"), "a.yaml:19: the aliases of the file stand for more than 4 MiB"},
-		{"merged keys that double", "a.yaml", bomb("{<<: [*a%d, *a%d]}"), "a.yaml:20: the aliases of the file stand for more than 4 MiB"},
-		{"something merged that is no mapping", "a.yaml", "a:\n  <<: 3\n", "a.yaml:2: the value of << is not a mapping, or a list of mappings"},
-		{"a list as a key", "a.yaml", "a: b\n? [c]\n: d\n", "a.yaml:2: a key is a mapping or a list; it must be a name"},
-		{"infinity", "a.yaml", "a: .inf\n", "a.yaml:1: .inf is not a number that an object can hold"},
-		{"a tag that does not fit", "a.yaml", "a: 1\nb: !!int c\n", "a.yaml:2: cannot decode !!str `c` as a !!int"},
+			"a.yaml:1: items[0].metadata is a number; it must be a mapping"},
+		{"an item without kind", "a.yaml", "apiVersion: v1\nkind: List\nitems:\n- metadata: {}\n", "a.yaml:1: items[0]: kind is missing"},
+		{"an item that is a number", "a.yaml", "apiVersion: v1\nkind: ServiceList\nitems:\n- 3\n", "a.yaml:1: items[0]: an item is not an object"},
+		{"items that are given twice", "a.yaml", "apiVersion: v1\nkind: List\nitems:\n- {apiVersion: v1, kind: Pod}\nmetadata: {}\nitems: []\n", `a.yaml:6: key "items" already set in map`},
+		{"items that are given twice, in JSON", "a.json", "{\"items\": [],\n\"apiVersion\": \"v1\", \"kind\": \"List\",\n\"items\": []}", `a.json:1: duplicate field "items"`},
+		{"items that are a number", "a.yaml", "apiVersion: v1\nkind: List\nitems: 3\n", "a.yaml:1: items is a number; it must be a list"},
+		{"an alias inside itself", "a.yaml", "a: b\nc: &c [*c]\n", "a.yaml:1: anchor 'c' value contains itself"},
+		{"a mapping merged into itself", "a.yaml", "a: &a\n  <<: *a\n", "a.yaml:1: anchor 'a' value contains itself"},
+		{"aliases that double", "a.yaml", bomb("[*a%d, *a%d]"), "a.yaml:1: the aliases of the file stand for more than 4 MiB"},
+		{"merged keys that double", "a.yaml", bomb("{<<: [*a%d, *a%d]}"), "a.yaml:1: the aliases of the file stand for more than 4 MiB"},
+		{"something merged that is no mapping", "a.yaml", "a:\n  <<: 3\n", "a.yaml:1: map merge requires map or sequence of maps as the value"},
+		{"a list as a key", "a.yaml", "a: b\n? [c]\n: d\n", `a.yaml:1: invalid map key: []interface {}{"c"}`},
+		{"infinity", "a.yaml", "a: .inf\n", "a.yaml:1: json: unsupported value: +Inf"},
+		{"a tag that does not fit", "a.yaml", "a: 1\nb: !!int c\n", "a.yaml:1: cannot decode !!str `c` as a !!int"},
 		{"a comma too many in JSON", "a.json", "{\n\"kind\": \"Service\",\n}", "a.json:3: invalid character '}' looking for beginning of object key string"},
 		{"JSON that ends too early", "a.json", "{\n\"kind\": \"Service\"\n\n", "a.json:2: unexpected EOF"},
 		{"a mistake in the second JSON value", "a.json", "{\n\"apiVersion\": \"v1\",\n\"kind\": \"Pod\"\n}\n{\n\"a\"}\n", "a.json:6: invalid character '}' after object key"},
 		{"a wrong item of a JSON list", "a.json", "{\"kind\": \"ServiceList\",\n\"apiVersion\": \"v1\",\n\"items\": [\n{},\n{\"metadata\":\n{\"name\": 3\n}}]}",
-			"a.json:6: metadata.name is a number; it must be a string"},
-		{"one Service twice in a file", "a.yaml", headless("a") + "---\n" + external("a", "example.org"),
-			"a.yaml:6: Service default/a is defined already at a.yaml:1"},
+			"a.json:1: items[1].metadata.name is a number; it must be a string"},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			t.Chdir(t.TempDir())
@@ -234,13 +277,6 @@ func TestTreesThatStopTheStart(t *testing.T) {
 		{"directories are nested too deep", func(t *testing.T) {
 			must(t, os.MkdirAll("dir/"+strings.Repeat("d/", maxDepth+1), 0o755))
 		}, "dir/" + strings.Repeat("d/", maxDepth) + "d: more than 32 directories below one another"},
-		{"two files define one object", func(t *testing.T) {
-			write(t, "dir", map[string]string{"a.yaml": headless("a") + "---\n" + slice("s", "a"), "b/b.yaml": headless("b") + "---\n" + slice("s", "b")})
-		}, "dir/b/b.yaml:6: EndpointSlice default/s is defined already at dir/a.yaml:6"},
-		{"two files define one Namespace", func(t *testing.T) {
-			const namespace = "apiVersion: v1\nkind: Namespace\nmetadata: {name: a}\n"
-			write(t, "dir", map[string]string{"a.yaml": namespace, "b.yaml": "\n" + namespace})
-		}, "dir/b.yaml:2: Namespace a is defined already at dir/a.yaml:1"},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			t.Chdir(t.TempDir())
@@ -363,29 +399,6 @@ func selector(t *testing.T, text string) labels.Selector {
 	return parsed
 }
 
-func TestVersionsGrowByPathAndPosition(t *testing.T) {
-	dir := t.TempDir()
-	write(t, dir, map[string]string{
-		"b.yaml":   slice("first", "x") + "---\n" + slice("second", "x"),
-		"b/a.yaml": slice("third", "x"),
-		"a.yaml":   slice("zeroth", "x"),
-	})
-	s, err := New(dir, Options{})
-	must(t, err)
-	r := newReceiver()
-	s.report(r)
-	for i, name := range []string{"zeroth", "first", "second", "third"} {
-		for key, got := range r.state.slices {
-			if key.Name == name && got.Version != uint64(i+1) {
-				t.Errorf("slice %s has version %d, want %d", name, got.Version, i+1)
-			}
-		}
-	}
-	if len(r.state.slices) != 4 {
-		t.Errorf("got %d slices, want 4", len(r.state.slices))
-	}
-}
-
 func TestTheTimeOfAChangeThatAControllerNotedIsNotOurs(t *testing.T) {
 	dir := t.TempDir()
 	annotated := strings.Replace(slice("a-1", "a"), "metadata:\n",
@@ -395,19 +408,21 @@ func TestTheTimeOfAChangeThatAControllerNotedIsNotOurs(t *testing.T) {
 	must(t, err)
 	r := newReceiver()
 	s.report(r)
-	for _, slice := range r.state.slices {
+	for _, slice := range r.state.Slices {
 		if !slice.Triggered.IsZero() {
 			t.Errorf("Triggered is %v, want none", slice.Triggered)
 		}
 	}
-	if len(r.state.slices) != 1 {
-		t.Errorf("got %d slices, want 1", len(r.state.slices))
+	if len(r.state.Slices) != 1 {
+		t.Errorf("got %d slices, want 1", len(r.state.Slices))
 	}
 }
 
 func TestOtherKindsAreCounted(t *testing.T) {
 	pods, others := skippedObjects.WithLabelValues("Pod"), skippedObjects.WithLabelValues("other")
 	podsBefore, othersBefore := count(t, pods), count(t, others)
+	none := skippedObjects.WithLabelValues(noObject)
+	noneBefore := count(t, none)
 	dir := t.TempDir()
 	write(t, dir, map[string]string{"a.yaml": `
 apiVersion: v1
@@ -417,13 +432,20 @@ items:
 - {apiVersion: v1, kind: Pod, spec: 3}
 - {apiVersion: example.org/v1, kind: Unheard}
 - {apiVersion: v1, kind: List, items: [{apiVersion: v1, kind: Pod}]}
+---
+replicas: 3
+---
+kind: Service
 `})
 	loaded(t, dir, Options{})
-	if got := count(t, pods) - podsBefore; got != 2 {
-		t.Errorf("%v Pods were counted, want 2", got)
+	if got := count(t, pods) - podsBefore; got != 3 {
+		t.Errorf("%v Pods were counted, want 3", got)
 	}
-	if got := count(t, others) - othersBefore; got != 2 {
-		t.Errorf("%v others were counted, want 2", got)
+	if got := count(t, others) - othersBefore; got != 1 {
+		t.Errorf("%v others were counted, want 1", got)
+	}
+	if got := count(t, none) - noneBefore; got != 2 {
+		t.Errorf("%v that are no objects were counted, want 2", got)
 	}
 }
 

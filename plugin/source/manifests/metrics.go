@@ -20,16 +20,18 @@ var (
 		Namespace: plugin.Namespace,
 		Subsystem: subsystem,
 		Name:      "skipped_objects_total",
-		Help:      "Counter of objects in manifests that were skipped because their kind is not served.",
+		Help:      "Counter of documents in manifests that were skipped because their kind is not served, or because they are no objects.",
 	}, []string{"kind"})
 )
 
 // kindLabel bounds the values of the label kind: a manifest may name any.
 func kindLabel(kind string) string {
 	switch kind {
-	case "ConfigMap", "CronJob", "DaemonSet", "Deployment", "Ingress", "Job", "Pod", "ReplicaSet", "Secret",
-		"ServiceAccount", "StatefulSet":
+	case noObject, "ConfigMap", "CronJob", "DaemonSet", "Deployment", "Ingress", "Job", "Pod", "ReplicaSet", "Secret",
+		"ServiceAccount", "StatefulSet", "Endpoints":
 		return kind
+	case betaKind:
+		return "EndpointSlice"
 	}
 	return "other"
 }

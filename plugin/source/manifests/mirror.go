@@ -1,6 +1,7 @@
 package manifests
 
 import (
+	"errors"
 	"fmt"
 	"sort"
 	"strings"
@@ -27,11 +28,31 @@ type (
 	legacySubset    = corev1.EndpointSubset //lint:ignore SA1019 see above
 )
 
-// isMirrored follows the EndpointSlice mirroring controller of Kubernetes. It
-// asks besides that there be a Service without selector.
-func isMirrored(obj *legacyEndpoints) bool {
-	_, election := obj.Annotations[resourcelock.LeaderElectionRecordAnnotationKey]
-	return obj.Labels[discoveryv1.LabelSkipMirror] != "true" && !election
+// unmirrored returns why the EndpointSlice mirroring controller of Kubernetes
+// would leave an object alone, nil where it would not. Whether there is a
+// Service, and slices besides, is for the definitions to say.
+func unmirrored(obj *legacyEndpoints) error {
+	if obj.Labels[discoveryv1.LabelSkipMirror] == "true" {
+		return fmt.Errorf("its label %s says so", discoveryv1.LabelSkipMirror)
+	}
+	if _, election := obj.Annotations[resourcelock.LeaderElectionRecordAnnotationKey]; election {
+		return errors.New("it is the record of a leader election")
+	}
+	return nil
+}
+
+// written returns the addresses of an object in the order in which they stand
+// there.
+func written(obj *legacyEndpoints) (all []string) {
+	for i := range obj.Subsets {
+		for j := range obj.Subsets[i].Addresses {
+			all = append(all, obj.Subsets[i].Addresses[j].IP)
+		}
+		for j := range obj.Subsets[i].NotReadyAddresses {
+			all = append(all, obj.Subsets[i].NotReadyAddresses[j].IP)
+		}
+	}
+	return all
 }
 
 // mirror returns the slices that the mirroring controller makes: for each set

@@ -16,16 +16,21 @@ func TestMirroring(t *testing.T) {
 	for _, row := range []struct {
 		name, manifest, want string
 	}{
-		{"a Service without selector has its Endpoints mirrored", service + endpoints + address,
+		{"a Service without selector has its Endpoints read as slices", service + endpoints + address,
 			"Slice default/endpoints/a/ipv4/0 of a: 192.0.2.1"},
 		{"an empty selector is none", strings.Replace(selecting, "{app: a}", "{}", 1) + endpoints + address,
 			"Slice default/endpoints/a/ipv4/0 of a: 192.0.2.1"},
-		{"a Service with a selector has not", selecting + endpoints + address, ""},
+		{"a Service with a selector has, too, since no controller makes its slices here", selecting + endpoints + address,
+			"Slice default/endpoints/a/ipv4/0 of a: 192.0.2.1"},
 		{"no Service, no mirror", endpoints + address, ""},
 		{"a Service that is left out is no Service", strings.Replace(service, "clusterIP: None", "type: ExternalName", 1) + endpoints + address, ""},
 		{"a ClusterIP Service is not served, so neither is its mirror", strings.Replace(service, "None", "10.96.0.1", 1) + endpoints + address, ""},
-		{"a slice that is there besides changes nothing", service + endpoints + address + "---\n" + slice("a-1", "a", "192.0.2.2"), `
-			Slice default/a-1 of a: 192.0.2.2
+		{"beside a slice of the Service it has not", service + endpoints + address + "---\n" + slice("a-1", "a", "192.0.2.2"),
+			"Slice default/a-1 of a: 192.0.2.2"},
+		{"beside a slice that cannot be served it has", service + endpoints + address + "---\n" + slice("a-1", "a", "nowhere"),
+			"Slice default/endpoints/a/ipv4/0 of a: 192.0.2.1"},
+		{"beside a slice of another Service it has", service + endpoints + address + "---\n" + slice("b-1", "b", "192.0.2.2"), `
+			Slice default/b-1 of b: 192.0.2.2
 			Slice default/endpoints/a/ipv4/0 of a: 192.0.2.1`},
 		{"the label skip-mirror is obeyed", service + strings.Replace(endpoints, "{name: a}", `{name: a, labels: {endpointslice.kubernetes.io/skip-mirror: "true"}}`, 1) + address, ""},
 		{"skip-mirror with another value means nothing", service + strings.Replace(endpoints, "{name: a}", `{name: a, labels: {endpointslice.kubernetes.io/skip-mirror: "yes"}}`, 1) + address,
@@ -85,7 +90,7 @@ func TestASubsetIsMirroredUpToAThousandAddresses(t *testing.T) {
 	must(t, err)
 	r := newReceiver()
 	s.report(r)
-	for _, slice := range r.state.slices {
+	for _, slice := range r.state.Slices {
 		if len(slice.Endpoints) != maxMirrored {
 			t.Errorf("%d endpoints are mirrored, want %d", len(slice.Endpoints), maxMirrored)
 		}

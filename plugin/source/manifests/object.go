@@ -3,6 +3,8 @@ package manifests
 import (
 	"errors"
 	"fmt"
+	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -12,6 +14,7 @@ import (
 	discoveryv1 "k8s.io/api/discovery/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
+	netutils "k8s.io/utils/net"
 )
 
 // identity is what an object is told apart by, in lower case but for the kind.
@@ -27,19 +30,48 @@ func (id identity) String() string {
 // object is what this source needs of one object in a manifest.
 type object struct {
 	identity
-	line int
-	// refused tells why the object, or a part of it, is left out.
+	place
+	// refused is why the object, or a part of it, is left out: an API server
+	// would not take it.
 	refused error
+	// skipped is why the object is passed over although nothing is wrong with it.
+	skipped error
+	// version and created are the object's resourceVersion, 0 where that is not a
+	// number, and creationTimestamp: the newer of two has the larger ones.
+	version uint64
+	created time.Time
 
-	// Of a Service: whether it is headless or of type ExternalName, whether
-	// it selects Pods, and what is reported of it, nil where Options say so.
+	// Of a Service: whether it is headless or of type ExternalName, whether it
+	// has no spec, and what is reported of it, nil where Options say so.
 	served   bool
-	selects  bool
+	isBare   bool
 	reported *model.Service
-	// Of an EndpointSlice: itself. Of an Endpoints: its mirror.
+	// Of an EndpointSlice: itself. Of an Endpoints: its mirror. Their Version is
+	// set when it is known which definitions count.
 	slices []*model.Slice
+	// Of an Endpoints: its addresses, in the order in which they stand there.
+	addresses []string
 	// Of a Namespace: whether it is reported.
 	matches bool
+}
+
+// versionOf returns a resourceVersion, which API servers make as numbers, and 0
+// for any other text.
+func versionOf(text string) uint64 {
+	version, err := strconv.ParseUint(text, 10, 64)
+	if err != nil {
+		return 0
+	}
+	return version
+}
+
+// nameIn is what an object is called in the log: objects without a name are told
+// apart by their place.
+func (o *object) nameIn(path string) string {
+	if o.name == "" {
+		return "(" + o.in(path) + ")"
+	}
+	return o.name
 }
 
 // newObject makes what all kinds have in common.
@@ -47,7 +79,11 @@ func newObject(kind string, meta *metav1.ObjectMeta) object {
 	if meta.Namespace == "" && kind != "Namespace" {
 		meta.Namespace = metav1.NamespaceDefault
 	}
-	o := object{identity: identity{kind, strings.ToLower(meta.Namespace), strings.ToLower(meta.Name)}}
+	o := object{
+		identity: identity{kind, strings.ToLower(meta.Namespace), strings.ToLower(meta.Name)},
+		version:  versionOf(meta.ResourceVersion),
+		created:  meta.CreationTimestamp.Time,
+	}
 	switch {
 	case meta.Name == "":
 		o.refused = errors.New("metadata.name is missing")
@@ -64,44 +100,79 @@ func newObject(kind string, meta *metav1.ObjectMeta) object {
 	return o
 }
 
-// isNoName tells what no name of an object has. Capitals may pass, as in the
-// model.
+// isNoName reports whether no name of an object has a character. Capitals may
+// pass, as in the model.
 func isNoName(r rune) bool {
 	return !('a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9' || r == '-' || r == '.')
 }
 
-func (l *loader) newService(obj *corev1.Service) object {
+func (m maker) service(obj *corev1.Service) object {
 	o := newObject("Service", &obj.ObjectMeta)
 	if o.refused != nil {
 		return o
 	}
 	service, err := model.NewService(obj)
+	if err == nil {
+		err = checkClusterIP(&obj.Spec)
+	}
 	o.refused = err
 	o.served = service != nil
-	o.selects = len(obj.Spec.Selector) > 0
-	if err == nil && l.filter.includes(o.namespace) && l.filter.labels.Matches(labels.Set(obj.Labels)) {
+	o.isBare = obj.Spec.ClusterIP == "" && obj.Spec.Type == "" && len(obj.Spec.Ports) == 0
+	if err == nil && m.includes(o.namespace) && m.labels.Matches(labels.Set(obj.Labels)) {
 		o.reported = service
 	}
 	return o
 }
 
-func (l *loader) newSlice(obj *discoveryv1.EndpointSlice) object {
+// checkClusterIP refuses what an API server refuses of a Service that is to be
+// headless and is not: "none" in another case, and the list alone.
+func checkClusterIP(spec *corev1.ServiceSpec) error {
+	ip := spec.ClusterIP
+	switch {
+	case spec.Type == corev1.ServiceTypeExternalName:
+		return nil
+	case ip != "" && ip != corev1.ClusterIPNone && netutils.ParseIPSloppy(ip) == nil:
+		return fmt.Errorf("spec.clusterIP %.80q is not an address, and not None, which is written with a capital N", ip)
+	case len(spec.ClusterIPs) > 0 && spec.ClusterIPs[0] != ip:
+		return fmt.Errorf("spec.clusterIPs begins with %.80q; it must begin with spec.clusterIP, which is %.80q", spec.ClusterIPs[0], ip)
+	}
+	return nil
+}
+
+func (m maker) slice(obj *discoveryv1.EndpointSlice) object {
 	o := newObject("EndpointSlice", &obj.ObjectMeta)
 	if o.refused == nil {
-		o.refused = l.addSlice(&o, obj)
+		o.refused = m.addSlice(&o, obj)
 	}
 	return o
 }
 
-func (l *loader) newEndpoints(obj *legacyEndpoints) object {
+const betaKind = "discovery.k8s.io/v1beta1 EndpointSlice"
+
+// betaSlice is a slice of an API that Kubernetes had until 1.25. Its endpoints
+// are of another form.
+type betaSlice struct {
+	metav1.ObjectMeta `json:"metadata"`
+}
+
+func (m maker) betaSlice(obj *betaSlice) object {
+	o := newObject(betaKind, &obj.ObjectMeta)
+	o.skipped = errors.New("only discovery.k8s.io/v1 is read; kubectl convert makes that of it")
+	return o
+}
+
+func (m maker) endpoints(obj *legacyEndpoints) object {
 	o := newObject("Endpoints", &obj.ObjectMeta)
-	if o.refused != nil || !isMirrored(obj) {
+	if o.refused != nil {
+		return o
+	}
+	if o.skipped = unmirrored(obj); o.skipped != nil {
 		return o
 	}
 	mirrored, tooMany, err := mirror(obj)
 	for i := range mirrored {
 		if err == nil {
-			err = l.addSlice(&o, &mirrored[i])
+			err = m.addSlice(&o, &mirrored[i])
 		}
 	}
 	if err != nil {
@@ -109,28 +180,62 @@ func (l *loader) newEndpoints(obj *legacyEndpoints) object {
 	} else if tooMany > 0 {
 		o.refused = fmt.Errorf("%d addresses more than the %d of a subset that are mirrored; the others are served", tooMany, maxMirrored)
 	}
+	o.addresses = written(obj)
 	return o
 }
 
-// addSlice numbers the slices in the order in which they are read. When the
-// controller saw the change says nothing here: the manifest may be years old.
-func (l *loader) addSlice(o *object, obj *discoveryv1.EndpointSlice) error {
+// addSlice forgets when the controller saw the change: the manifest may be years
+// old.
+func (m maker) addSlice(o *object, obj *discoveryv1.EndpointSlice) error {
 	slice, err := model.NewSlice(obj)
 	if err != nil {
 		return err
 	}
-	l.version++
-	slice.Version = l.version
+	slice.Version = 0
 	slice.Triggered = time.Time{}
-	if l.filter.includes(o.namespace) {
+	if m.includes(o.namespace) {
 		o.slices = append(o.slices, slice)
 	}
 	return nil
 }
 
-func (l *loader) newNamespace(obj *corev1.Namespace) object {
+func (m maker) namespace(obj *corev1.Namespace) object {
 	obj.Namespace = ""
 	o := newObject("Namespace", &obj.ObjectMeta)
-	o.matches = o.refused == nil && l.filter.namespaceLabels.Matches(labels.Set(obj.Labels))
+	o.matches = o.refused == nil && m.namespaceLabels.Matches(labels.Set(obj.Labels))
 	return o
+}
+
+// isPartOf reports whether o says the same as whole, but for what stands at its
+// end: as if somebody had not written all of it yet.
+func (o *object) isPartOf(whole *object) bool {
+	if o.kind == "Service" {
+		return o.isBare && !whole.isBare
+	}
+	now, before := o.offered(), whole.offered()
+	if len(now) < len(before) {
+		return slices.Equal(now, before[:len(now)])
+	}
+	return slices.Equal(now, before) && o.ports() < whole.ports()
+}
+
+// offered returns the addresses of an object in the order in which they stand
+// there.
+func (o *object) offered() []string {
+	all := slices.Clone(o.addresses)
+	if o.kind == "EndpointSlice" {
+		for _, slice := range o.slices {
+			for i := range slice.Endpoints {
+				all = append(all, slice.Endpoints[i].Address.String())
+			}
+		}
+	}
+	return all
+}
+
+func (o *object) ports() (n int) {
+	for _, slice := range o.slices {
+		n += len(slice.Ports)
+	}
+	return n
 }

@@ -145,19 +145,13 @@ func check(t *rapid.T, err error) {
 // state is that of a fresh start, and every report on the way kept to the
 // contract.
 func TestAnyEditsEndInTheStateOfAFreshLoad(t *testing.T) {
-	base := t.TempDir()
+	base, outer := t.TempDir(), t
 	rapid.Check(t, func(t *rapid.T) {
 		dir, err := os.MkdirTemp(base, "tree")
 		check(t, err)
 		e := &edits{dir: dir, holds: make(map[string][]string)}
 		e.swap(t)
-		s, err := New(dir, Options{})
-		check(t, err)
-		r := newReceiver()
-		reread := func() {
-			s.reread(&watcher{})
-			s.report(r)
-		}
+		s := newStill(outer, dir, Options{})
 		t.Repeat(map[string]func(*rapid.T){
 			"write":            e.write,
 			"break":            e.broken,
@@ -165,19 +159,18 @@ func TestAnyEditsEndInTheStateOfAFreshLoad(t *testing.T) {
 			"rename":           e.rename,
 			"remove directory": e.removeDirectory,
 			"swap":             e.swap,
-			"reread":           func(*rapid.T) { reread() },
+			"look":             func(*rapid.T) { s.look() },
+			"wait":             func(*rapid.T) { s.after(writeTime) },
+			"wait long":        func(*rapid.T) { s.after(holdTime) },
 		})
 		e.mend(t)
-		reread()
-		fresh, err := New(dir, Options{})
-		check(t, err)
-		want := newReceiver()
-		fresh.report(want)
-		if r.lines() != want.lines() {
-			t.Fatalf("got\n%s\nwant\n%s", r.lines(), want.lines())
+		s.settle(outer)
+		fresh := newStill(outer, dir, Options{})
+		if changes := s.receiver.state.Difference(&fresh.receiver.state); len(changes) > 0 {
+			t.Fatalf("got\n%s\nwant\n%s\nthe difference is %v", s.lines(), fresh.lines(), changes)
 		}
-		if len(r.wrong) > 0 {
-			t.Fatalf("reports broke the contract: %v", r.wrong)
+		if len(s.wrong) > 0 {
+			t.Fatalf("reports broke the contract: %v", s.wrong)
 		}
 	})
 }

@@ -4,11 +4,13 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	stdlog "log"
 	"os"
 	"path/filepath"
 	"runtime/pprof"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -280,17 +282,12 @@ func TestWhatCannotBeReadKeepsItsLastGoodState(t *testing.T) {
 			dir := t.TempDir()
 			write(t, dir, map[string]string{".target": headless("a"), "sub/b.yaml": ""})
 			must(t, os.Symlink("../.target", filepath.Join(dir, "sub/a.yaml")))
-			s, err := New(dir, Options{})
-			must(t, err)
+			s := newStill(t, dir, Options{})
 			row.spoil(t, dir)
-			r := newReceiver()
 			for _, name := range []string{"b", "c"} {
 				write(t, dir, map[string]string{"sub/b.yaml": headless(name)})
-				s.reread(&watcher{})
-				s.report(r)
-				if want := "Service default/a headless\nService default/" + name + " headless"; r.lines() != want {
-					t.Errorf("got\n%s\nwant\n%s", r.lines(), want)
-				}
+				s.settle(t)
+				s.want(t, "Service default/a headless\nService default/"+name+" headless")
 			}
 			if n := log.count(filepath.Join(dir, row.error)); n != 1 {
 				t.Errorf("logged %d times, want once: %s\n%s", n, row.error, log.text())
@@ -299,61 +296,120 @@ func TestWhatCannotBeReadKeepsItsLastGoodState(t *testing.T) {
 	}
 }
 
-// An old file that has not changed is not read again; one that has is, by any
-// of the signs.
-func TestOldFilesAreReadAgainWhenTheyChange(t *testing.T) {
+// A change that leaves no trace in what a directory says of a file is seen where
+// the system tells of it, and else when contents are compared.
+func TestAFileIsReadAgainWhenItChanges(t *testing.T) {
+	const first, second = "Slice default/s of a: 10.244.0.1", "Slice default/s of a: 10.244.0.2"
 	old := time.Now().Add(-time.Hour)
+	other := slice("s", "a", "10.244.0.2")
+	rewrite := func(t *testing.T, path string) {
+		must(t, os.WriteFile(path, []byte(other), 0o644))
+		must(t, os.Chtimes(path, old, old))
+	}
+	look := func(s still, _ string) { s.after(0) }
 	for _, row := range []struct {
 		name   string
 		change func(t *testing.T, path string)
-		want   uint64
+		look   func(s still, path string)
+		want   string
 	}{
-		{"nothing changes", func(*testing.T, string) {}, 1},
-		{"the time", func(t *testing.T, path string) { must(t, os.Chtimes(path, old, old.Add(time.Second))) }, 2},
-		{"the size", func(t *testing.T, path string) {
-			must(t, os.WriteFile(path, []byte(slice("s", "a")+"\n"), 0o644))
+		{"nothing changes", func(*testing.T, string) {}, look, first},
+		{"another time", func(t *testing.T, path string) { must(t, os.WriteFile(path, []byte(other), 0o644)) }, look, second},
+		{"another size", func(t *testing.T, path string) {
+			must(t, os.WriteFile(path, []byte(other+"#\n"), 0o644))
 			must(t, os.Chtimes(path, old, old))
-		}, 2},
-		{"the file behind the name", func(t *testing.T, path string) {
-			must(t, os.WriteFile(path+"~", []byte(slice("s", "a")), 0o644))
-			must(t, os.Chtimes(path+"~", old, old))
+		}, look, second},
+		{"another file behind the name", func(t *testing.T, path string) {
+			rewrite(t, path+"~")
 			must(t, os.Rename(path+"~", path))
-		}, 2},
+		}, look, second},
+		{"neither, and the system tells of it", rewrite, func(s still, path string) {
+			s.reread(&watcher{told: told{of: map[string]bool{path: true}}})
+		}, second},
+		{"neither, and the system tells of nothing", rewrite, look, first},
+		{"neither, and the system tells that it has lost something", rewrite, func(s still, _ string) { s.look() }, second},
+		{"neither, and it is time to compare contents", rewrite, func(s still, _ string) { s.after(rescanTime) }, second},
 	} {
 		t.Run(row.name, func(t *testing.T) {
-			dir := t.TempDir()
-			path := filepath.Join(dir, "a.yaml")
-			write(t, dir, map[string]string{"a.yaml": slice("s", "a")})
-			must(t, os.Chtimes(path, old, old))
-			s, err := New(dir, Options{})
+			dir, err := filepath.EvalSymlinks(t.TempDir())
 			must(t, err)
+			path := filepath.Join(dir, "a.yaml")
+			write(t, dir, map[string]string{"a.yaml": slice("s", "a", "10.244.0.1")})
+			must(t, os.Chtimes(path, old, old))
+			s := newStill(t, dir, Options{})
 			row.change(t, path)
-			s.reread(&watcher{})
-			if s.loader.version != row.want {
-				t.Errorf("%d slices were made, want %d", s.loader.version, row.want)
-			}
+			row.look(s, path)
+			s.after(writeTime)
+			s.want(t, row.want)
 		})
 	}
 }
 
-func TestTheFirstDefinitionStaysAtRunTime(t *testing.T) {
+// A comparison reads at most so much; the next one goes on where it has ended.
+func TestComparisonsAreBounded(t *testing.T) {
+	dir := t.TempDir()
+	old := time.Now().Add(-time.Hour)
+	fill := func(c string) {
+		for i, size := range []int{1, 1, 1, 2 * minCompared, 1, 1, 1} {
+			path := filepath.Join(dir, fmt.Sprintf("%d.yaml", i))
+			must(t, os.WriteFile(path, []byte("#"+strings.Repeat(c, size)), 0o600))
+			must(t, os.Chtimes(path, old, old))
+		}
+	}
+	fill("a")
+	s := newStill(t, dir, Options{})
+	fill("b")
+	var found []int
+	for range 4 {
+		s.compare(&tree{}, 3*minCompared, s.clock.at)
+		unread := 0
+		for _, f := range s.files {
+			if f.unread {
+				unread++
+			}
+		}
+		found = append(found, unread)
+	}
+	if !slices.Equal(found, []int{3, 5, 7, 7}) {
+		t.Errorf("so many files were found to have changed: %v, want 3, then 2 of which one is large, then 2", found)
+	}
+}
+
+func TestTheLaterDefinitionCounts(t *testing.T) {
 	log := captureLog(t)
 	dir := t.TempDir()
-	write(t, dir, map[string]string{"m.yaml": external("a", "example.org")})
-	r := run(t, dir, Options{})
-	const first, other = "Service default/a external_name example.org.", "Service default/a external_name example.net."
-	r.await(t, first)
+	name := func(path string) string { return filepath.Join(dir, path) }
+	const org, net, com = "Service default/a external_name example.org.", "Service default/a external_name example.net.", "Service default/a external_name example.com."
+	write(t, dir, map[string]string{"m.yaml": external("a", "example.org") + "---\n" + external("a", "example.net")})
+	s := newStill(t, dir, Options{})
+	s.want(t, net)
 	// Before it by path, but later in time.
-	write(t, dir, map[string]string{"b.yaml": external("a", "example.net") + "---\n" + headless("b")})
-	r.await(t, first+"\nService default/b headless")
-	write(t, dir, map[string]string{"m.yaml": external("a", "example.org") + "---\n" + headless("c")})
-	r.await(t, first+"\nService default/b headless\nService default/c headless")
-	text := "Keeping the first definition: " + filepath.Join(dir, "b.yaml") + ":1: Service default/a is defined already at " + filepath.Join(dir, "m.yaml") + ":1"
-	if n := log.count(text); n != 1 {
-		t.Errorf("logged %d times, want once: %s\n%s", n, text, log.text())
+	write(t, dir, map[string]string{"b.yaml": external("a", "example.com")})
+	s.settle(t)
+	s.want(t, net)
+	// The directory m goes before m.yaml, as kubectl walks them.
+	write(t, dir, map[string]string{"m/z.yaml": external("a", "example.com")})
+	s.settle(t)
+	s.want(t, net)
+	write(t, dir, map[string]string{"n.yaml": external("a", "example.com")})
+	s.settle(t)
+	s.want(t, com)
+	must(t, os.Remove(name("n.yaml")))
+	s.settle(t)
+	s.want(t, net)
+	write(t, dir, map[string]string{"m.yaml": external("a", "example.org") + "# the first one alone, and more of other text\n"})
+	s.settle(t)
+	s.want(t, org)
+	for _, text := range []string{
+		"Left out the Service default/a (" + name("m.yaml") + ":1): it is defined again at " + name("m.yaml") + ":6, and the later definition counts",
+		"Left out the Service default/a (" + name("b.yaml") + ":1): it is defined again at " + name("m/z.yaml") + ":1, and the later definition counts",
+		"Left out the Service default/a (" + name("m/z.yaml") + ":1): it is defined again at " + name("m.yaml") + ":1, and the later definition counts",
+		"Left out the Service default/a (" + name("m.yaml") + ":6): it is defined again at " + name("n.yaml") + ":1, and the later definition counts",
+	} {
+		if n := log.count(text); n != 1 {
+			t.Errorf("logged %d times, want once: %s\n%s", n, text, log.text())
+		}
 	}
-	must(t, os.Remove(filepath.Join(dir, "m.yaml")))
-	r.await(t, other+"\nService default/b headless")
 }
 
 func TestABadObjectIsLoggedOnce(t *testing.T) {
@@ -524,6 +580,13 @@ func (l *logged) text() string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.buf.String()
+}
+
+// forget drops what was logged so far.
+func (l *logged) forget() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.buf.Reset()
 }
 
 func (l *logged) count(text string) int { return strings.Count(l.text(), text) }

@@ -20,21 +20,28 @@ const (
 
 // tree is what one walk found.
 type tree struct {
-	// files holds the paths of the manifests, sorted.
-	files    []string
+	// files holds the manifests in the order of the walk.
+	files    []found
 	failures []failure
 	// unread holds the paths of failures.
 	unread map[string]bool
 }
 
-// failure tells why what is at path, and below it, could not be read. The
+// found is a manifest: its path below the directory as it was named, the path
+// behind all symbolic links, and the file there.
+type found struct {
+	path, real string
+	info       fs.FileInfo
+}
+
+// failure says why what is at path, and below it, could not be read. The
 // empty path stands for the whole tree.
 type failure struct {
 	path string
 	err  error
 }
 
-// failed tells whether path could not be looked for.
+// failed reports whether path could not be looked for.
 func (t *tree) failed(path string) bool {
 	for !t.unread[path] {
 		parent := filepath.Dir(path)
@@ -51,7 +58,6 @@ func (t *tree) failed(path string) bool {
 func scan(dir, abs string, w *watcher) tree {
 	s := newScanner(w)
 	s.root(dir, abs)
-	slices.Sort(s.files)
 	return s.tree
 }
 
@@ -143,7 +149,7 @@ func (s *scanner) entry(path, real string, entry fs.DirEntry, depth int) {
 	case !info.Mode().IsRegular():
 		s.fail(path, fmt.Errorf("%s: not a regular file", path))
 	case s.count(path, real):
-		s.files = append(s.files, path)
+		s.files = append(s.files, found{path, real, info})
 	}
 }
 
@@ -208,16 +214,19 @@ func (s *scanner) follow(path string) (string, error) {
 	return real, nil
 }
 
-// isHidden is true for the dot files of editors, and for what a ConfigMap
-// volume keeps its versions in (..data and the like).
-func isHidden(name string) bool { return strings.HasPrefix(name, ".") }
-
 func isManifest(path string) bool {
 	switch filepath.Ext(path) {
 	case ".yaml", ".yml", ".json":
 		return true
 	}
 	return false
+}
+
+// comparePaths orders files as a walk meets them, and so as kubectl applies
+// them: what is in the directory b goes before b.yaml.
+func comparePaths(a, b string) int {
+	separator := string(filepath.Separator)
+	return slices.Compare(strings.Split(a, separator), strings.Split(b, separator))
 }
 
 // cause strips the path that the os package puts in front: the message has it.

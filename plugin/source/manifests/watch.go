@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/fsnotify/fsnotify"
@@ -22,6 +23,14 @@ const (
 	pollTime = time.Second
 )
 
+// told is what a watch tells.
+type told struct {
+	// of holds the paths that something happened to.
+	of map[string]bool
+	// lost is set where something may have happened to others.
+	lost bool
+}
+
 // watcher tells when a tree may have changed. The methods that take paths are
 // for one walk, between begin and end. A nil watcher takes them and does
 // nothing.
@@ -34,8 +43,10 @@ type watcher struct {
 	directories, paths map[string]bool
 	// watched holds the directories that the walk needs.
 	watched map[string]bool
-	// complete tells whether all that should be watched is.
+	// complete reports whether all that should be watched is.
 	complete bool
+	// told is what was told since the last walk.
+	told told
 	// failed is the last error of notify that was logged.
 	failed string
 }
@@ -65,11 +76,15 @@ func (w *watcher) close() {
 	}
 }
 
-func (w *watcher) begin() {
+// begin starts a walk, and returns what was told before it.
+func (w *watcher) begin() told {
+	before := w.told
+	w.told = told{of: make(map[string]bool)}
 	w.complete = w.notify != nil
 	w.directories = make(map[string]bool)
 	w.paths = make(map[string]bool)
 	w.watched = make(map[string]bool)
+	return before
 }
 
 // directory watches a directory of the tree.
@@ -128,12 +143,15 @@ func (w *watcher) fail(err error) {
 	}
 }
 
-// wait returns true when it is time to read the tree again, and false when ctx
-// is done.
-func (w *watcher) wait(ctx context.Context) bool {
+// wait returns true when it is time to read the tree again, at the latest when
+// something is due, unless that is 0. It returns false when ctx is done.
+func (w *watcher) wait(ctx context.Context, due time.Duration) bool {
 	interval := rescanTime
 	if !w.complete {
 		interval = pollTime
+	}
+	if due > 0 {
+		interval = min(interval, due)
 	}
 	rescan := time.NewTimer(interval)
 	defer rescan.Stop()
@@ -192,22 +210,25 @@ func (w *watcher) errors() <-chan error {
 	return w.notify.Errors
 }
 
-// concerns tells whether an event may have changed the tree. The directories
-// around single paths have many others.
+// concerns reports whether an event may have changed the tree, and keeps it. The
+// directories around single paths have many others.
 func (w *watcher) concerns(event fsnotify.Event, ok bool) bool {
 	if !ok {
 		w.lost(errors.New("the watch has ended"), false)
 		return true
 	}
-	if w.paths[event.Name] || w.directories[event.Name] {
+	if w.paths[event.Name] || w.directories[event.Name] ||
+		w.directories[filepath.Dir(event.Name)] && !isHidden(filepath.Base(event.Name)) {
+		w.told.of[event.Name] = true
 		return true
 	}
-	return w.directories[filepath.Dir(event.Name)] && !isHidden(filepath.Base(event.Name))
+	return false
 }
 
 // lost takes note of an error of the watch. Too many events at once need no
 // word: the tree is read again.
 func (w *watcher) lost(err error, ok bool) {
+	w.told.lost = true
 	if !ok {
 		w.notify, w.complete = nil, false
 	}
@@ -215,3 +236,7 @@ func (w *watcher) lost(err error, ok bool) {
 		w.fail(err)
 	}
 }
+
+// isHidden is true for the dot files of editors, and for what a ConfigMap
+// volume keeps its versions in (..data and the like).
+func isHidden(name string) bool { return strings.HasPrefix(name, ".") }
