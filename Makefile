@@ -131,7 +131,7 @@ test-fuzz:
 	go test -run '^$$' -fuzz FuzzLoad -fuzztime $(FUZZTIME) ./plugin/source/manifests
 	go test -run '^$$' -fuzz FuzzDecode -fuzztime $(FUZZTIME) -fuzzminimizetime 10x ./plugin/snapshot
 	go test -run '^$$' -fuzz FuzzServeDNS -fuzztime $(FUZZTIME) .
-	go test -run '^$$' -fuzz FuzzAnnotation -fuzztime $(FUZZTIME) .
+	go test -run '^$$' -fuzz FuzzAnnotation -fuzztime $(FUZZTIME) ./plugin/corefile
 	go test -run '^$$' -fuzz FuzzWire -fuzztime $(FUZZTIME) -fuzzminimizetime 10x .
 
 # One suite after the other: each has a control plane, servers and a load. Some

@@ -15,6 +15,7 @@ import (
 
 	"github.com/coredns/caddy"
 	"github.com/coredns/coredns/plugin/kubernetes"
+	"github.com/k8s-endpoints/k8s_endpoints/plugin/corefile"
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/model"
 
 	corev1 "k8s.io/api/core/v1"
@@ -118,12 +119,12 @@ const benchZones = "cluster.local in-addr.arpa ip6.arpa"
 // newBenchHandler returns our plugin as its setup makes it, serving the objects.
 func newBenchHandler(tb testing.TB, objects []runtime.Object) *handler {
 	tb.Helper()
-	s, err := parse(caddy.NewTestController("dns", "k8s_endpoints "+benchZones+" {\n fallthrough\n}"))
+	s, err := corefile.Parse(caddy.NewTestController("dns", "k8s_endpoints "+benchZones+" {\n fallthrough\n}"))
 	if err != nil {
 		tb.Fatal(err)
 	}
 	h := newHandler(s)
-	c := newCache(s.settings, false)
+	c := newCache(s.Settings, false)
 	c.Apply(benchChanges(tb, objects))
 	c.Synced()
 	c.publish()

@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/k8s-endpoints/k8s_endpoints/plugin/corefile"
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/health"
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/model"
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/records"
@@ -19,7 +20,9 @@ import (
 // Services that changed, and swaps their record sets in; queries look them up
 // without locks.
 type cache struct {
-	settings settings
+	settings corefile.Settings
+	// plain are the options of a Service without annotations.
+	plain *records.Options
 	// byNamespace tells that only the namespaces that the source reports are
 	// exposed, instead of all.
 	byNamespace bool
@@ -54,8 +57,7 @@ type service struct {
 	object *model.Service
 	// slices are sorted by name.
 	slices []*model.Slice
-	// options are how the object wants to be compiled. Those without annotations
-	// share theirs.
+	// options are how the object wants to be compiled.
 	options *records.Options
 	// changes are those of slices that are not compiled yet.
 	changes []health.Transition
@@ -63,9 +65,11 @@ type service struct {
 	triggered time.Time
 }
 
-func newCache(s settings, byNamespace bool) *cache {
+func newCache(s corefile.Settings, byNamespace bool) *cache {
+	plain := s.Options()
 	return &cache{
 		settings:    s,
+		plain:       &plain,
 		byNamespace: byNamespace,
 		sets:        newNames[*records.Set](),
 		owners:      newOwnersIndex(),
@@ -162,11 +166,21 @@ func (c *cache) readAnnotations(object *model.Service, s *service, removed bool)
 		return
 	}
 	var err error
-	if s.options, err = c.settings.of(object); err != nil {
+	if s.options, err = c.optionsOf(object); err != nil {
 		c.refusals.Refuse(log, kind, object.Namespace, object.Name, err)
 		return
 	}
 	c.refusals.Forget(kind, object.Namespace, object.Name)
+}
+
+// optionsOf returns how a Service is compiled. Those without annotations share one
+// value.
+func (c *cache) optionsOf(object *model.Service) (*records.Options, error) {
+	if len(object.Annotations) == 0 {
+		return c.plain, nil
+	}
+	own, err := c.settings.Of(object)
+	return &own, err
 }
 
 func (c *cache) applySlice(slice *model.Slice, removed bool) {

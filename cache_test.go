@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/k8s-endpoints/k8s_endpoints/plugin/corefile"
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/health"
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/model"
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/records"
@@ -84,7 +85,7 @@ func published(c *cache, key string) string {
 	return fmt.Sprint(withNames(set))
 }
 
-func newTestCache() *cache { return newCache(settings{}, false) }
+func newTestCache() *cache { return newCache(corefile.Settings{}, false) }
 
 func TestTheCacheServesWhatWasAppliedLast(t *testing.T) {
 	service := headlessService("default", "db")
@@ -139,7 +140,7 @@ func TestTheCacheForgetsWhatIsGone(t *testing.T) {
 }
 
 func TestNothingIsRememberedOfAnExternalName(t *testing.T) {
-	c := newCache(settings{Options: records.Options{Policy: health.Policy{FailOpen: 100}}}, false)
+	c := newCache(corefile.Settings{Policy: health.Policy{FailOpen: 100}}, false)
 	c.Synced()
 	addresses := make([]string, 1000)
 	for i := range addresses {
@@ -162,6 +163,18 @@ func TestNothingIsRememberedOfAnExternalName(t *testing.T) {
 	c.publish()
 	if len(c.memories)+len(c.due) != 0 {
 		t.Errorf("%d memories and %d times are left", len(c.memories), len(c.due))
+	}
+}
+
+func TestABadAnnotationDoesNotTakeItsServiceWithIt(t *testing.T) {
+	c := newCache(corefile.Settings{Annotations: corefile.AllAnnotations}, false)
+	service := headlessService("default", "db")
+	service.Service.Annotations = map[string]string{"ttl": "soon", "max-answers": "1"}
+	c.Apply([]model.Change{service, readySlice("default", "db", "db-1", "10.0.0.1")})
+	c.publish()
+	set := c.set("db.default")
+	if set == nil || set.Len() != 1 || set.Limits.TTL != nil || *set.Limits.MaxAnswers != 1 {
+		t.Errorf("got %+v", set)
 	}
 }
 
@@ -196,7 +209,7 @@ func TestAnAddressLeadsToEveryServiceThatPublishesIt(t *testing.T) {
 }
 
 func TestOnlySelectedNamespacesAreExposed(t *testing.T) {
-	c := newCache(settings{}, true)
+	c := newCache(corefile.Settings{}, true)
 	c.Apply([]model.Change{headlessService("default", "db"), readySlice("default", "db", "db-1", "10.0.0.1"), headlessService("other", "db")})
 	for _, step := range []struct {
 		change model.Change
@@ -219,7 +232,7 @@ func TestOnlySelectedNamespacesAreExposed(t *testing.T) {
 }
 
 func TestNamespacesThatChangeTogether(t *testing.T) {
-	c := newCache(settings{}, true)
+	c := newCache(corefile.Settings{}, true)
 	c.Apply([]model.Change{headlessService("a", "db"), headlessService("b", "db"), headlessService("c", "db"), model.NamespaceChange("a"), model.NamespaceChange("c")})
 	c.publish()
 	c.Apply([]model.Change{model.NamespaceChange("a").Removal(), headlessService("b", "web"), model.NamespaceChange("b"), model.NamespaceChange("a"), model.NamespaceChange("c").Removal()})
@@ -292,7 +305,7 @@ func TestMetricsOfWhatIsHeld(t *testing.T) {
 		return values
 	}
 	before := held()
-	c := newCache(settings{}, true)
+	c := newCache(corefile.Settings{}, true)
 	slice := readySlice("default", "db", "db-1", "10.0.0.1", "10.0.0.2", "10.0.0.3")
 	slice.Slice.Endpoints[2].Conditions = model.Serving | model.Terminating
 	service := headlessService("default", "db")
@@ -403,7 +416,7 @@ func TestProgrammingLatencyIsOfChangesAfterTheFirstState(t *testing.T) {
 }
 
 func TestTimeAloneChangesWhatIsPublished(t *testing.T) {
-	s := settings{annotations: annotationNames}
+	s := corefile.Settings{Annotations: corefile.AllAnnotations}
 	s.Policy.FailOpen = 50
 	c := newCache(s, false)
 	now := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)

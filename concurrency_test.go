@@ -96,7 +96,7 @@ func TestEveryAnswerIsThatOfAStateInBetween(t *testing.T) {
 		if len(h.questions) == 0 {
 			t.Skip("nothing is asked")
 		}
-		r := &race{drawnHistory: h, cache: synced(s.settings.Naming, h.states[0].changes()), asked: make(chan struct{}, 1)}
+		r := &race{drawnHistory: h, cache: synced(s.Settings.Naming, h.states[0].changes()), asked: make(chan struct{}, 1)}
 		r.server = newServer(s, r.cache)
 		for _, state := range h.states {
 			r.models = append(r.models, state.model(s))

@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/k8s-endpoints/k8s_endpoints/plugin/corefile"
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/model"
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/reload"
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/snapshot"
@@ -35,14 +36,14 @@ type feed struct {
 
 var (
 	// feeds are those that run, by the key of their stanzas.
-	feeds reload.Pool[string, *feed]
+	feeds reload.Pool[corefile.Key, *feed]
 	// generations are what the stanzas of each instance of the server hold.
 	generations reload.Generations[*subscription]
 )
 
 // subscription is one stanza's hold on a feed.
 type subscription struct {
-	stanza *stanza
+	stanza *corefile.Stanza
 	// generation has the other stanzas.
 	generation *reload.Generation[*subscription]
 	// opened is the source to run where no feed runs yet.
@@ -55,32 +56,32 @@ type subscription struct {
 // prepare opens the source of a stanza, unless it runs already, so that what is
 // wrong with it stops the start. It neither dials nor starts anything.
 func (sub *subscription) prepare() (err error) {
-	if !feeds.Runs(sub.stanza.key()) {
-		sub.opened, err = sub.stanza.open()
+	if !feeds.Runs(sub.stanza.Key()) {
+		sub.opened, err = open(sub.stanza)
 	}
 	return err
 }
 
 // open returns the source that the stanza names.
-func (s *stanza) open() (source.Source, error) {
-	if s.manifests == "" {
-		return apiserver.New(s.api)
+func open(s *corefile.Stanza) (source.Source, error) {
+	if s.Manifests == "" {
+		return apiserver.New(s.API)
 	}
-	return manifests.New(s.manifests, manifests.Options{
-		Namespaces:      s.namespaces,
-		Labels:          s.labels,
-		NamespaceLabels: s.namespaceLabels,
+	return manifests.New(s.Manifests, manifests.Options{
+		Namespaces:      s.Namespaces,
+		Labels:          s.Labels,
+		NamespaceLabels: s.NamespaceLabels,
 	})
 }
 
 // start takes hold of the feed, and starts it where nobody has. All stanzas of the
 // generation have been prepared.
 func (sub *subscription) start() (*feed, error) {
-	f, err := feeds.Hold(sub.stanza.key(), sub.run)
+	f, err := feeds.Hold(sub.stanza.Key(), sub.run)
 	if err != nil {
 		return nil, err
 	}
-	if file := sub.stanza.snapshot.File; file != "" {
+	if file := sub.stanza.Snapshot.File; file != "" {
 		// Starting a Writer does not fail.
 		_, _ = f.writers.Hold(file, func(iter.Seq[*snapshot.Writer]) (*snapshot.Writer, error) {
 			return snapshot.Start(file, f.origin, f), nil
@@ -97,17 +98,17 @@ func (sub *subscription) Stop() {
 		return
 	}
 	sub.held = nil
-	if file := sub.stanza.snapshot.File; file != "" {
+	if file := sub.stanza.Snapshot.File; file != "" {
 		f.writers.Release(file)
 	}
-	feeds.Release(sub.stanza.key())
+	feeds.Release(sub.stanza.Key())
 }
 
 // run starts the feed beside the others that run, with what is known of its objects.
 func (sub *subscription) run(others iter.Seq[*feed]) (*feed, error) {
 	if sub.opened == nil {
 		var err error
-		if sub.opened, err = sub.stanza.open(); err != nil {
+		if sub.opened, err = open(sub.stanza); err != nil {
 			return nil, err
 		}
 	}
@@ -130,12 +131,12 @@ func (sub *subscription) run(others iter.Seq[*feed]) (*feed, error) {
 	return f, nil
 }
 
-func newFeed(s *stanza, from source.Source) (*feed, error) {
-	c := newCache(s.settings, s.namespaceLabels != nil)
+func newFeed(s *corefile.Stanza, from source.Source) (*feed, error) {
+	c := newCache(s.Settings, s.NamespaceLabels != nil)
 	f := &feed{cache: c, handover: newHandover(c), source: from}
-	if s.manifests == "" {
+	if s.Manifests == "" {
 		var err error
-		if f.origin, err = s.api.Origin(); err != nil {
+		if f.origin, err = s.API.Origin(); err != nil {
 			return nil, err
 		}
 	}
@@ -178,10 +179,10 @@ func inherited(origin string, running iter.Seq[*feed]) (objects []model.Change, 
 // load returns the objects of the first snapshot that can be used. Whichever stanza
 // starts the feed does so for all that share it, so it looks at their snapshots, too.
 func (sub *subscription) load(origin string) (objects []model.Change, ok bool) {
-	key, tried := sub.stanza.key(), make(map[snapshot.Option]bool)
+	key, tried := sub.stanza.Key(), make(map[snapshot.Option]bool)
 	for _, of := range append([]*subscription{sub}, sub.generation.Held()...) {
-		option := of.stanza.snapshot
-		if tried[option] || of.stanza.key() != key {
+		option := of.stanza.Snapshot
+		if tried[option] || of.stanza.Key() != key {
 			continue
 		}
 		tried[option] = true

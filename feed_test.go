@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/k8s-endpoints/k8s_endpoints/plugin/corefile"
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/model"
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/reload"
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/source"
@@ -24,13 +25,13 @@ func (f fakeSource) Run(ctx context.Context, r source.Receiver) {
 }
 
 // newSubscription returns that of the only stanza of an instance.
-func newSubscription(s *stanza) *subscription {
+func newSubscription(s *corefile.Stanza) *subscription {
 	return &subscription{stanza: s, generation: new(reload.Generation[*subscription])}
 }
 
 func subscribe(key string) (*subscription, fakeSource) {
 	f := fakeSource{make(chan bool, 2)}
-	sub := newSubscription(&stanza{manifests: key})
+	sub := newSubscription(&corefile.Stanza{Manifests: key})
 	sub.opened = f
 	return sub, f
 }
@@ -59,7 +60,7 @@ func (s toldSource) apply(changes ...model.Change) {
 func (s toldSource) sync() { s.steps <- func(r source.Receiver) { r.Synced() } }
 
 // startFeed starts a feed for a stanza.
-func startFeed(t *testing.T, s *stanza) (*feed, *subscription, toldSource) {
+func startFeed(t *testing.T, s *corefile.Stanza) (*feed, *subscription, toldSource) {
 	t.Helper()
 	return startAs(t, newSubscription(s))
 }
@@ -128,7 +129,7 @@ func TestStanzasOfOneSourceShareAFeed(t *testing.T) {
 	if len(unused.running) > 0 {
 		t.Error("the second source ran")
 	}
-	if feeds.Runs(first.stanza.key()) || !feeds.Runs(other.stanza.key()) {
+	if feeds.Runs(first.stanza.Key()) || !feeds.Runs(other.stanza.Key()) {
 		t.Error("the feed runs that nobody holds, or the other one does not")
 	}
 }
@@ -175,7 +176,7 @@ func TestAReloadTakesUpAChangedKubeconfigFile(t *testing.T) {
 		if err := os.WriteFile(file, fmt.Appendf(nil, kubeconfigFile, token), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		s, err := parse(controller("k8s_endpoints {\nkubeconfig " + file + "\n}"))
+		s, err := corefile.Parse(controller("k8s_endpoints {\nkubeconfig " + file + "\n}"))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -206,7 +207,7 @@ func TestAReloadTakesUpAChangedKubeconfigFile(t *testing.T) {
 		t.Errorf("%d objects are served on, want %d", got, known)
 	}
 	first.Stop()
-	if runningFeed(first.stanza.key()) != nil || runningFeed(changed.stanza.key()) != renewed {
+	if runningFeed(first.stanza.Key()) != nil || runningFeed(changed.stanza.Key()) != renewed {
 		t.Error("the old feed did not end, or not alone")
 	}
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/coredns/coredns/plugin/pkg/fall"
 	"github.com/coredns/coredns/plugin/test"
 	"github.com/coredns/coredns/request"
+	"github.com/k8s-endpoints/k8s_endpoints/plugin/corefile"
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/model"
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/roster"
 
@@ -49,20 +50,20 @@ func testChanges() []model.Change {
 	}
 }
 
-func testStanza() *stanza {
-	return &stanza{
-		zones:       []string{"cluster.local.", "in-addr.arpa.", "ip6.arpa."},
-		primary:     "cluster.local.",
-		ttl:         5,
-		negativeTTL: 1,
+func testStanza() *corefile.Stanza {
+	return &corefile.Stanza{
+		Zones:       []string{"cluster.local.", "in-addr.arpa.", "ip6.arpa."},
+		Primary:     "cluster.local.",
+		TTL:         5,
+		NegativeTTL: 1,
 	}
 }
 
 // testHandler answers from the changes; other names go on to a plugin that
 // answers REFUSED.
-func testHandler(s *stanza, changes []model.Change) *handler {
+func testHandler(s *corefile.Stanza, changes []model.Change) *handler {
 	h := newHandler(s)
-	c := newCache(s.settings, s.namespaceLabels != nil)
+	c := newCache(s.Settings, s.NamespaceLabels != nil)
 	c.Apply(changes)
 	c.Synced()
 	c.publish()
@@ -172,8 +173,8 @@ func TestServeDNS(t *testing.T) {
 
 func TestFallthroughIsForNamesThatNoServiceOwns(t *testing.T) {
 	all, some := testStanza(), testStanza()
-	all.fall = fall.Root
-	some.fall = fall.F{Zones: []string{"in-addr.arpa."}}
+	all.Fall = fall.Root
+	some.Fall = fall.F{Zones: []string{"in-addr.arpa."}}
 	const denied, none = "NXDOMAIN aa", "NOERROR aa"
 	for _, c := range []struct {
 		question  string
@@ -192,7 +193,7 @@ func TestFallthroughIsForNamesThatNoServiceOwns(t *testing.T) {
 		{"1.0.0.10.in-addr.arpa.", none, none},
 		{"dns-version.cluster.local.", none, none},
 	} {
-		for name, s := range map[string]*stanza{"all": all, "some": some} {
+		for name, s := range map[string]*corefile.Stanza{"all": all, "some": some} {
 			want := c.all
 			if s == some {
 				want = c.some
@@ -221,8 +222,8 @@ func TestOtherClassesAndOpcodesPassOn(t *testing.T) {
 
 func TestNothingIsMadeUpBeforeTheFirstState(t *testing.T) {
 	s := testStanza()
-	s.fall = fall.Root
-	s.namespaces = []string{"default"}
+	s.Fall = fall.Root
+	s.Namespaces = []string{"default"}
 	h := newHandler(s)
 	h.next = test.NextHandler(dns.RcodeRefused, nil)
 	servfail := lines("SERVFAIL", "additional: ;; OPT PSEUDOSECTION:\n; EDNS: version 0; flags:; udp: 1232\n"+
@@ -247,7 +248,7 @@ func TestNothingIsMadeUpBeforeTheFirstState(t *testing.T) {
 	if got := text(plain); got != "SERVFAIL" {
 		t.Errorf("to a client without EDNS: got\n%s", got)
 	}
-	s.fall = fall.Zero
+	s.Fall = fall.Zero
 	h = newHandler(s)
 	if got := text(serve(t, h, new(dns.Msg).SetQuestion("default.svc.cluster.local.", dns.TypeA))); got != "SERVFAIL" {
 		t.Errorf("a namespace, which cannot be denied yet: got\n%s", got)
@@ -351,7 +352,7 @@ func TestAReasonFitsIntoTheAnswer(t *testing.T) {
 
 func TestAServicesOwnLimits(t *testing.T) {
 	s := testStanza()
-	s.settings.annotations = annotationNames
+	s.Settings.Annotations = corefile.AllAnnotations
 	changes := testChanges()
 	changes[0].Service.Annotations = map[string]string{"ttl": "30", "negative-ttl": "7", "max-answers": "1"}
 	changes[6].Service.Annotations = map[string]string{"ttl": "60"}
@@ -391,7 +392,7 @@ func TestServicesThatShareAnAddressShareTheLeastTTL(t *testing.T) {
 		{"both say something", "30", "10", 10},
 	} {
 		s := testStanza()
-		s.settings.annotations = annotationNames
+		s.Settings.Annotations = corefile.AllAnnotations
 		changes := testChanges()
 		for at, ttl := range map[int]string{0: row.db, 2: row.twin} {
 			if ttl != "" {
@@ -417,7 +418,7 @@ func TestReadyIsToldByTheCache(t *testing.T) {
 
 func TestMaxAnswersBoundsTheServiceName(t *testing.T) {
 	s := testStanza()
-	s.maxAnswers = 1
+	s.MaxAnswers = 1
 	h := testHandler(s, testChanges())
 	m := serve(t, h, new(dns.Msg).SetQuestion("db.default.svc.cluster.local.", dns.TypeA))
 	if len(m.Answer) != 1 || m.Truncated {
@@ -471,7 +472,7 @@ func TestMetadata(t *testing.T) {
 
 func TestNamingComesFromTheStanza(t *testing.T) {
 	s := testStanza()
-	s.settings.Naming = roster.ByPodName
+	s.Settings.Naming = roster.ByPodName
 	changes := testChanges()
 	changes[3].Slice.Endpoints[0].Pod = "twin-5f7d"
 	m := serve(t, testHandler(s, changes), new(dns.Msg).SetQuestion("1.0.0.10.in-addr.arpa.", dns.TypePTR))

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/k8s-endpoints/k8s_endpoints/plugin/corefile"
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/model"
 
 	"github.com/prometheus/client_golang/prometheus/testutil"
@@ -132,7 +133,7 @@ func TestAfterTheFirstListNothingOfTheSnapshotIsLeft(t *testing.T) {
 }
 
 func TestWhatIsServedGoesIntoASnapshot(t *testing.T) {
-	c := newCache(settings{}, true)
+	c := newCache(corefile.Settings{}, true)
 	defer c.close()
 	web := model.ServiceChange(&model.Service{ServiceKey: model.ServiceKey{Namespace: "default", Name: "web"}, Kind: model.ExternalName, Target: "example.org."})
 	db, one := headlessService("default", "db"), readySlice("default", "db", "db-1", "10.0.0.1")

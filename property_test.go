@@ -18,8 +18,8 @@ import (
 	"github.com/coredns/coredns/plugin/pkg/nonwriter"
 	"github.com/coredns/coredns/plugin/test"
 	"github.com/coredns/coredns/request"
+	"github.com/k8s-endpoints/k8s_endpoints/plugin/corefile"
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/model"
-	"github.com/k8s-endpoints/k8s_endpoints/plugin/records"
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/roster"
 
 	"github.com/miekg/dns"
@@ -206,32 +206,32 @@ func (c drawnCluster) changes() []model.Change {
 }
 
 // drawStanza draws the options that the model knows.
-func drawStanza(t *rapid.T) *stanza {
-	s := &stanza{
-		zones:       []string{"cluster.local.", "in-addr.arpa.", "ip6.arpa."},
-		primary:     "cluster.local.",
-		ttl:         5,
-		negativeTTL: 1,
-		settings:    settings{Options: records.Options{Naming: rapid.SampledFrom([]roster.Naming{roster.ByHostname, roster.ByPodName}).Draw(t, "naming")}},
+func drawStanza(t *rapid.T) *corefile.Stanza {
+	s := &corefile.Stanza{
+		Zones:       []string{"cluster.local.", "in-addr.arpa.", "ip6.arpa."},
+		Primary:     "cluster.local.",
+		TTL:         5,
+		NegativeTTL: 1,
+		Settings:    corefile.Settings{Naming: rapid.SampledFrom([]roster.Naming{roster.ByHostname, roster.ByPodName}).Draw(t, "naming")},
 	}
 	if rapid.IntRange(0, 4).Draw(t, "zones") == 0 {
-		s.zones = []string{"0.0.10.in-addr.arpa.", "cluster.local.", "alt.cluster.local.", "0.0.0.0.0.0.0.d.f.ip6.arpa."}
+		s.Zones = []string{"0.0.10.in-addr.arpa.", "cluster.local.", "alt.cluster.local.", "0.0.0.0.0.0.0.d.f.ip6.arpa."}
 	}
-	s.fall = fall.F{Zones: rapid.SampledFrom([][]string{
+	s.Fall = fall.F{Zones: rapid.SampledFrom([][]string{
 		nil, {"."}, {"cluster.local."}, {"in-addr.arpa.", "ip6.arpa."}, {"a.svc.cluster.local.", "10.in-addr.arpa."},
 	}).Draw(t, "fallthrough")}
 	return s
 }
 
 // model returns what a plugin with this stanza should answer for the cluster.
-func (c drawnCluster) model(s *stanza) *naive {
+func (c drawnCluster) model(s *corefile.Stanza) *naive {
 	n := &naive{
-		zones:       s.zones,
-		primary:     s.primary,
-		fallsIn:     s.fall.Zones,
-		podNames:    s.settings.Naming == roster.ByPodName,
-		ttl:         s.ttl,
-		negativeTTL: s.negativeTTL,
+		zones:       s.Zones,
+		primary:     s.Primary,
+		fallsIn:     s.Fall.Zones,
+		podNames:    s.Settings.Naming == roster.ByPodName,
+		ttl:         s.TTL,
+		negativeTTL: s.NegativeTTL,
 		next:        elsewhere,
 	}
 	for _, object := range c {
@@ -297,7 +297,7 @@ func elsewhere(name string, qtype uint16) naiveAnswer {
 type wholeServer struct{ h *handler }
 
 // newServer returns a server whose plugin reads the cache.
-func newServer(s *stanza, c *cache) wholeServer {
+func newServer(s *corefile.Stanza, c *cache) wholeServer {
 	server := wholeServer{newHandler(s)}
 	server.h.cache.Store(c)
 	server.h.next = plugin.HandlerFunc(next)
@@ -307,7 +307,7 @@ func newServer(s *stanza, c *cache) wholeServer {
 
 // synced returns a cache that serves the changes.
 func synced(naming roster.Naming, changes ...[]model.Change) *cache {
-	c := newCache(settings{Options: records.Options{Naming: naming}}, false)
+	c := newCache(corefile.Settings{Naming: naming}, false)
 	for _, batch := range changes {
 		c.Apply(batch)
 	}
@@ -598,8 +598,8 @@ func TestThePluginAnswersWhatTheModelDoes(t *testing.T) {
 		t.Run(title, func(t *testing.T) {
 			rapid.Check(t, func(t *rapid.T) {
 				s, cluster := drawStanza(t), drawCluster(t, poolVersions[0])
-				s.settings.Naming = naming
-				server, n := newServer(s, synced(s.settings.Naming, cluster.changes())), cluster.model(s)
+				s.Settings.Naming = naming
+				server, n := newServer(s, synced(s.Settings.Naming, cluster.changes())), cluster.model(s)
 				for _, r := range drawQuestions(t, 200) {
 					server.compare(t, n, r)
 				}
@@ -642,7 +642,7 @@ func TestTheModelInHardCases(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			cluster := oneService(c.ports, c.endpoints)
 			s := testStanza()
-			server := newServer(s, synced(s.settings.Naming, cluster.changes()))
+			server := newServer(s, synced(s.Settings.Naming, cluster.changes()))
 			server.compare(t, cluster.model(s), new(dns.Msg).SetQuestion(c.below+"db.default.svc.cluster.local.", c.qtype))
 		})
 	}
@@ -663,7 +663,7 @@ func TestAChangeThatOnlyAnEndpointNameShows(t *testing.T) {
 	}
 	before, after := pods("one", "two"), pods("two", "one")
 	s := testStanza()
-	c := synced(s.settings.Naming, before.changes())
+	c := synced(s.Settings.Naming, before.changes())
 	server := newServer(s, c)
 	r := new(dns.Msg).SetQuestion("one.db.default.svc.cluster.local.", dns.TypeA)
 	server.compare(t, before.model(s), r)
@@ -708,7 +708,7 @@ func TestOnlyTheLastStateOfEachObjectCounts(t *testing.T) {
 			}
 		}
 		steps = rapid.Permutation(steps).Draw(t, "steps")
-		c := newCache(s.settings, false)
+		c := newCache(s.Settings, false)
 		server, now, seen := newServer(s, c), make(drawnCluster), make(map[string]int)
 		syncAt := rapid.IntRange(0, len(steps)).Draw(t, "synced after")
 		for done := 0; done < len(steps); {
@@ -744,7 +744,7 @@ func TestOnlyTheLastStateOfEachObjectCounts(t *testing.T) {
 func TestAnswersMayBeChangedByWhoeverGetsThem(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		s, cluster := drawStanza(t), drawCluster(t, poolVersions[0])
-		server, n := newServer(s, synced(s.settings.Naming, cluster.changes())), cluster.model(s)
+		server, n := newServer(s, synced(s.Settings.Naming, cluster.changes())), cluster.model(s)
 		for _, r := range drawQuestions(t, 20) {
 			m := server.ask(t, r.Copy())
 			if m == nil {
@@ -907,7 +907,7 @@ func packed(t reporter, m *dns.Msg) int {
 func TestAnAnswerCarriesWhatFits(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		s, cluster := drawStanza(t), drawLargeService(t)
-		server, n := newServer(s, synced(s.settings.Naming, cluster.changes())), cluster.model(s)
+		server, n := newServer(s, synced(s.Settings.Naming, cluster.changes())), cluster.model(s)
 		for range 4 {
 			r := drawLargeQuestion(t)
 			whole := mustMessage(t, n.ask(r.Question[0], r.Opcode), r)
@@ -1083,7 +1083,7 @@ func TestAnAliasOfALargeServiceFits(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		s, cluster := drawStanza(t), drawLargeService(t)
 		cluster["Service default/alias"] = externalService("alias", "db.default.svc.cluster.local")
-		server, n := newServer(s, synced(s.settings.Naming, cluster.changes())), cluster.model(s)
+		server, n := newServer(s, synced(s.Settings.Naming, cluster.changes())), cluster.model(s)
 		for range 4 {
 			r := new(dns.Msg).SetQuestion("alias.default.svc.cluster.local.", rapid.SampledFrom([]uint16{dns.TypeA, dns.TypeAAAA, dns.TypeSRV}).Draw(t, "type"))
 			whole := mustMessage(t, n.ask(r.Question[0], r.Opcode), r)
@@ -1101,7 +1101,7 @@ func TestAnAliasLosesAdditionalRecordsWithoutTC(t *testing.T) {
 	cluster := oneService([]discoveryv1.EndpointPort{{Name: new("sql"), Port: new(int32(5432))}}, endpoints)
 	cluster["Service default/alias"] = externalService("alias", "db.default.svc.cluster.local")
 	s := testStanza()
-	server := newServer(s, synced(s.settings.Naming, cluster.changes()))
+	server := newServer(s, synced(s.Settings.Naming, cluster.changes()))
 	r := new(dns.Msg).SetQuestion("alias.default.svc.cluster.local.", dns.TypeSRV)
 	sized{server, transport{}, r, mustMessage(t, cluster.model(s).ask(r.Question[0], r.Opcode), r)}.checkAlias(t)
 }
@@ -1128,17 +1128,17 @@ func (c sized) checkAlias(t reporter) {
 func TestMaxAnswersBoundsTheAddressesOfTheServiceNameOnly(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		s, cluster := drawStanza(t), drawLargeService(t)
-		s.maxAnswers = rapid.OneOf(rapid.IntRange(1, 10), rapid.IntRange(1, 500)).Draw(t, "max_answers")
-		server, n := newServer(s, synced(s.settings.Naming, cluster.changes())), cluster.model(s)
+		s.MaxAnswers = rapid.OneOf(rapid.IntRange(1, 10), rapid.IntRange(1, 500)).Draw(t, "max_answers")
+		server, n := newServer(s, synced(s.Settings.Naming, cluster.changes())), cluster.model(s)
 		for range 4 {
 			r := drawLargeQuestion(t)
 			question := r.Question[0]
 			want := n.ask(question, r.Opcode)
-			if strings.EqualFold(question.Name, "db.default.svc.cluster.local.") && question.Qtype != dns.TypeSRV && len(want.answer) > s.maxAnswers {
+			if strings.EqualFold(question.Name, "db.default.svc.cluster.local.") && question.Qtype != dns.TypeSRV && len(want.answer) > s.MaxAnswers {
 				got := server.ask(t, r.Copy())
 				checkPart(t, written(got).answer, want.answer)
-				if len(got.Answer) != s.maxAnswers || got.Truncated {
-					t.Fatalf("max_answers %d: %d addresses of %d, truncated is %v", s.maxAnswers, len(got.Answer), len(want.answer), got.Truncated)
+				if len(got.Answer) != s.MaxAnswers || got.Truncated {
+					t.Fatalf("max_answers %d: %d addresses of %d, truncated is %v", s.MaxAnswers, len(got.Answer), len(want.answer), got.Truncated)
 				}
 				c := sized{server, drawTransport(t, packed(t, got)+11), r, got}
 				c.checkBounded(t, want)

@@ -12,6 +12,7 @@ import (
 	"github.com/coredns/coredns/core/dnsserver"
 	_ "github.com/coredns/coredns/plugin/bind"
 	_ "github.com/coredns/coredns/plugin/whoami"
+	"github.com/k8s-endpoints/k8s_endpoints/plugin/corefile"
 )
 
 func init() {
@@ -55,7 +56,7 @@ func (i *instance) reload(corefile string) error {
 }
 
 // runningFeed returns the feed that runs under a key, or nil.
-func runningFeed(key string) *feed {
+func runningFeed(key corefile.Key) *feed {
 	f, err := feeds.Hold(key, func(iter.Seq[*feed]) (*feed, error) { return nil, errors.New("none runs") })
 	if err == nil {
 		feeds.Release(key)
@@ -69,18 +70,18 @@ func TestAReloadWithTheWholePlugin(t *testing.T) {
 	a, b := t.TempDir(), t.TempDir()
 	// corefileOf has a server block for each directory of manifests, on a free port.
 	corefileOf := func(dirs ...string) string {
-		var corefile strings.Builder
+		var text strings.Builder
 		for i, dir := range dirs {
-			fmt.Fprintf(&corefile, "z%d.test:0 {\nbind 127.0.0.1\nk8s_endpoints {\nmanifests %s\n}\n}\n", i, dir)
+			fmt.Fprintf(&text, "z%d.test:0 {\nbind 127.0.0.1\nk8s_endpoints {\nmanifests %s\n}\n}\n", i, dir)
 		}
-		return corefile.String()
+		return text.String()
 	}
-	key := func(dir string) string {
-		s, err := parse(controller("k8s_endpoints {\nmanifests " + dir + "\n}"))
+	key := func(dir string) corefile.Key {
+		s, err := corefile.Parse(controller("k8s_endpoints {\nmanifests " + dir + "\n}"))
 		if err != nil {
 			t.Fatal(err)
 		}
-		return s.key()
+		return s.Key()
 	}
 	taken, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

@@ -1,6 +1,8 @@
 package endpoints
 
 import (
+	"math"
+
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/records"
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/source"
 
@@ -176,7 +178,7 @@ func header(owner string, rrtype uint16, ttl uint32) dns.RR_Header {
 // shareTTL gives records of one name and type the least of their TTLs: all have to
 // have the same (RFC 2181, section 5.2).
 func shareTTL(rrs []dns.RR) {
-	least := uint32(maxTTL)
+	least := uint32(math.MaxUint32)
 	for _, rr := range rrs {
 		least = min(least, rr.Header().Ttl)
 	}

@@ -19,7 +19,7 @@ import (
 // of its addresses.
 func TestTheReverseNameOfAnAddressMayBeAZone(t *testing.T) {
 	s := testStanza()
-	s.zones = append([]string{"cluster.local."}, plugin.Host("10.0.0.0/30").NormalizeExact()...)
+	s.Zones = append([]string{"cluster.local."}, plugin.Host("10.0.0.0/30").NormalizeExact()...)
 	const soa = "authority: 3.0.0.10.in-addr.arpa. 1 IN SOA ns.dns.3.0.0.10.in-addr.arpa. hostmaster.3.0.0.10.in-addr.arpa. 0 7200 1800 86400 1"
 	for _, c := range []struct {
 		name, question string

@@ -16,6 +16,7 @@ import (
 	"github.com/coredns/coredns/plugin"
 	clog "github.com/coredns/coredns/plugin/pkg/log"
 	pkgupstream "github.com/coredns/coredns/plugin/pkg/upstream"
+	"github.com/k8s-endpoints/k8s_endpoints/plugin/corefile"
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/name"
 )
 
@@ -26,11 +27,8 @@ var log = clog.NewWithPlugin(pluginName)
 func init() { plugin.Register(pluginName, setup) }
 
 func setup(c *caddy.Controller) error {
-	s, err := parse(c)
+	s, err := corefile.Parse(c)
 	if err != nil {
-		return plugin.Error(pluginName, err)
-	}
-	if err := s.claimSnapshot(c); err != nil {
 		return plugin.Error(pluginName, err)
 	}
 	sub := &subscription{stanza: s, generation: generations.Of(c)}
@@ -49,7 +47,7 @@ func setup(c *caddy.Controller) error {
 			return plugin.Error(pluginName, err)
 		}
 		h.cache.Store(feed.cache)
-		feed.wait(s.startupTimeout)
+		feed.wait(s.StartupTimeout)
 		return nil
 	})
 	dnsserver.GetConfig(c).AddPlugin(func(next plugin.Handler) plugin.Handler {
@@ -60,20 +58,20 @@ func setup(c *caddy.Controller) error {
 }
 
 // newHandler returns a handler that answers nothing from a source yet.
-func newHandler(s *stanza) *handler {
+func newHandler(s *corefile.Stanza) *handler {
 	h := &handler{
-		zones:       name.NewZones(s.zones),
-		primary:     s.primary,
-		fall:        name.NewZones(s.fall.Zones),
-		ttl:         s.ttl,
-		negativeTTL: s.negativeTTL,
-		maxAnswers:  s.maxAnswers,
+		zones:       name.NewZones(s.Zones),
+		primary:     s.Primary,
+		fall:        name.NewZones(s.Fall.Zones),
+		ttl:         s.TTL,
+		negativeTTL: s.NegativeTTL,
+		maxAnswers:  s.MaxAnswers,
 		namespaces:  make(map[string]struct{}),
 		upstream:    pkgupstream.New(),
 	}
-	for _, namespace := range s.namespaces {
+	for _, namespace := range s.Namespaces {
 		h.namespaces[namespace] = struct{}{}
 	}
-	h.cache.Store(newCache(s.settings, false))
+	h.cache.Store(newCache(s.Settings, false))
 	return h
 }

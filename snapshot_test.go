@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/k8s-endpoints/k8s_endpoints/plugin/corefile"
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/model"
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/snapshot"
 
@@ -17,10 +18,10 @@ import (
 )
 
 // kept is a stanza with a snapshot that reads an API server.
-func kept(file string) *stanza {
+func kept(file string) *corefile.Stanza {
 	s := testStanza()
-	s.api.Endpoint = "http://127.0.0.1:1"
-	s.snapshot = snapshot.Option{File: file, MaxAge: time.Hour}
+	s.API.Endpoint = "http://127.0.0.1:1"
+	s.Snapshot = snapshot.Option{File: file, MaxAge: time.Hour}
 	return s
 }
 
@@ -48,14 +49,14 @@ func untilServices(t *testing.T, file string, want ...string) {
 }
 
 // saved writes a snapshot of db, as the stanza would.
-func saved(t *testing.T, s *stanza, age time.Duration) {
+func saved(t *testing.T, s *corefile.Stanza, age time.Duration) {
 	t.Helper()
-	origin, err := s.api.Origin()
+	origin, err := s.API.Origin()
 	if err != nil {
 		t.Fatal(err)
 	}
 	objects := []model.Change{headlessService("default", "db"), readySlice("default", "db", "db-1", "10.0.0.1")}
-	if err := snapshot.Save(s.snapshot.File, snapshot.Header{Origin: origin, Current: time.Now().Add(-age)}, slices.Values(objects)); err != nil {
+	if err := snapshot.Save(s.Snapshot.File, snapshot.Header{Origin: origin, Current: time.Now().Add(-age)}, slices.Values(objects)); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -101,28 +102,28 @@ func TestAnEmptySnapshotIsOne(t *testing.T) {
 func TestAStartGoesOnWithoutASnapshotThatItCannotUse(t *testing.T) {
 	for _, c := range []struct {
 		name string
-		make func(t *testing.T, s *stanza)
+		make func(t *testing.T, s *corefile.Stanza)
 	}{
-		{"no file", func(*testing.T, *stanza) {}},
-		{"a damaged file", func(t *testing.T, s *stanza) {
+		{"no file", func(*testing.T, *corefile.Stanza) {}},
+		{"a damaged file", func(t *testing.T, s *corefile.Stanza) {
 			saved(t, s, 0)
-			if err := os.Truncate(s.snapshot.File, 100); err != nil {
+			if err := os.Truncate(s.Snapshot.File, 100); err != nil {
 				t.Fatal(err)
 			}
 		}},
-		{"a file of another API server", func(t *testing.T, s *stanza) {
+		{"a file of another API server", func(t *testing.T, s *corefile.Stanza) {
 			other := *s
-			other.api.Endpoint = "http://127.0.0.1:2"
+			other.API.Endpoint = "http://127.0.0.1:2"
 			saved(t, &other, 0)
 		}},
-		{"a file of other labels", func(t *testing.T, s *stanza) {
+		{"a file of other labels", func(t *testing.T, s *corefile.Stanza) {
 			other := *s
-			other.api.Labels = "a=b"
+			other.API.Labels = "a=b"
 			saved(t, &other, 0)
 		}},
-		{"a file too old", func(t *testing.T, s *stanza) { saved(t, s, s.snapshot.MaxAge+time.Minute) }},
-		{"a directory", func(t *testing.T, s *stanza) {
-			if err := os.Mkdir(s.snapshot.File, 0o700); err != nil {
+		{"a file too old", func(t *testing.T, s *corefile.Stanza) { saved(t, s, s.Snapshot.MaxAge+time.Minute) }},
+		{"a directory", func(t *testing.T, s *corefile.Stanza) {
+			if err := os.Mkdir(s.Snapshot.File, 0o700); err != nil {
 				t.Fatal(err)
 			}
 		}},
@@ -141,8 +142,8 @@ func TestAStartGoesOnWithoutASnapshotThatItCannotUse(t *testing.T) {
 func TestAnotherOptionOfAnswersReadsTheSameSnapshot(t *testing.T) {
 	s := kept(filepath.Join(t.TempDir(), "snapshot"))
 	saved(t, s, 0)
-	s.settings.Explain = true
-	s.api.QPS = 10
+	s.Settings.Explain = true
+	s.API.QPS = 10
 	f, _, _ := startFeed(t, s)
 	if published(f.cache, "db.default") != "[10.0.0.1]" {
 		t.Error("it is not served")
@@ -177,7 +178,7 @@ func TestASnapshotIsWrittenAfterTheFirstListAndAtTheEnd(t *testing.T) {
 func TestASnapshotIsNotWrittenWhileItIsServed(t *testing.T) {
 	s := kept(filepath.Join(t.TempDir(), "snapshot"))
 	saved(t, s, time.Minute)
-	before, err := os.Stat(s.snapshot.File)
+	before, err := os.Stat(s.Snapshot.File)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -185,7 +186,7 @@ func TestASnapshotIsNotWrittenWhileItIsServed(t *testing.T) {
 	from.apply(headlessService("default", "late"))
 	from.apply()
 	sub.Stop()
-	if after, err := os.Stat(s.snapshot.File); err != nil || !os.SameFile(before, after) {
+	if after, err := os.Stat(s.Snapshot.File); err != nil || !os.SameFile(before, after) {
 		t.Errorf("it was written: %v", err)
 	}
 }
@@ -216,19 +217,19 @@ func TestStanzasOfOneFeedShareItsSnapshot(t *testing.T) {
 }
 
 // startTwo starts a server with two stanzas that share a feed, and returns that.
-func startTwo(t *testing.T, s *stanza, options ...string) *feed {
+func startTwo(t *testing.T, s *corefile.Stanza, options ...string) *feed {
 	t.Helper()
-	var corefile strings.Builder
+	var text strings.Builder
 	for i, option := range options {
-		fmt.Fprintf(&corefile, "z%d.test:0 {\nbind 127.0.0.1\nk8s_endpoints {\nendpoint %s\nstartup_timeout 1ms\n%s\n}\n}\n",
-			i, s.api.Endpoint, option)
+		fmt.Fprintf(&text, "z%d.test:0 {\nbind 127.0.0.1\nk8s_endpoints {\nendpoint %s\nstartup_timeout 1ms\n%s\n}\n}\n",
+			i, s.API.Endpoint, option)
 	}
-	startInstance(t, corefile.String())
-	own, err := parse(controller("k8s_endpoints {\nendpoint " + s.api.Endpoint + "\n}"))
+	startInstance(t, text.String())
+	own, err := corefile.Parse(controller("k8s_endpoints {\nendpoint " + s.API.Endpoint + "\n}"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	f := runningFeed(own.key())
+	f := runningFeed(own.Key())
 	if f == nil {
 		t.Fatal("no feed runs, or they do not share one")
 	}
@@ -239,7 +240,7 @@ func TestASnapshotIsForAllStanzasThatShareTheFeed(t *testing.T) {
 	dir := t.TempDir()
 	s := kept(filepath.Join(dir, "snapshot"))
 	saved(t, s, 0)
-	ours, missing := "snapshot "+s.snapshot.File, "snapshot "+filepath.Join(dir, "missing")
+	ours, missing := "snapshot "+s.Snapshot.File, "snapshot "+filepath.Join(dir, "missing")
 	for _, tc := range []struct {
 		name    string
 		options []string
@@ -263,7 +264,7 @@ func TestAReloadWaitsForTheFirstListInsteadOfServingASnapshot(t *testing.T) {
 	from.sync()
 	old.wait(time.Hour)
 	s := kept(filepath.Join(dir, "new"))
-	s.settings.Explain = true
+	s.Settings.Explain = true
 	saved(t, s, 0)
 	f, _, newer := startFeed(t, s)
 	waited := make(chan bool)
@@ -293,13 +294,13 @@ func TestAReloadWithoutTheAPIServerServesWhatWasKnown(t *testing.T) {
 	known := len(old.cache.served())
 	for _, tc := range []struct {
 		name   string
-		change func(*stanza)
+		change func(*corefile.Stanza)
 		served int
 	}{
-		{"another option", func(s *stanza) { s.settings.Explain = true }, known},
-		{"other credentials", func(s *stanza) { s.api.QPS = 7 }, known},
-		{"another API server", func(s *stanza) { s.api.Endpoint = "http://127.0.0.1:2" }, 0},
-		{"other namespaces", func(s *stanza) { s.api.Namespaces = []string{"other"} }, 0},
+		{"another option", func(s *corefile.Stanza) { s.Settings.Explain = true }, known},
+		{"other credentials", func(s *corefile.Stanza) { s.API.QPS = 7 }, known},
+		{"another API server", func(s *corefile.Stanza) { s.API.Endpoint = "http://127.0.0.1:2" }, 0},
+		{"other namespaces", func(s *corefile.Stanza) { s.API.Namespaces = []string{"other"} }, 0},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			changed := *s
@@ -310,7 +311,7 @@ func TestAReloadWithoutTheAPIServerServesWhatWasKnown(t *testing.T) {
 				t.Errorf("%d objects are served, want %d of %d, and stale", got, tc.served, known)
 			}
 			again := changed
-			again.settings.Policy.FailOpen = 50
+			again.Settings.Policy.FailOpen = 50
 			if f, _, _ := startFeed(t, &again); len(f.cache.served()) != tc.served {
 				t.Errorf("one more reload serves %d objects, want %d", len(f.cache.served()), tc.served)
 			}
@@ -330,7 +331,7 @@ func TestTheStartOfTheProcessDoesNotWaitForTheSecondOfTwoSources(t *testing.T) {
 	from.sync()
 	one.wait(time.Hour)
 	s := kept(filepath.Join(dir, "two"))
-	s.api.Endpoint = "http://127.0.0.1:2"
+	s.API.Endpoint = "http://127.0.0.1:2"
 	saved(t, s, 0)
 	sub := newSubscription(s)
 	sub.first = true
@@ -338,32 +339,5 @@ func TestTheStartOfTheProcessDoesNotWaitForTheSecondOfTwoSources(t *testing.T) {
 	two.wait(time.Hour)
 	if !two.cache.isStale() {
 		t.Error("the snapshot is not served")
-	}
-}
-
-func TestTwoFeedsCannotHaveOneFile(t *testing.T) {
-	s := kept(filepath.Join(t.TempDir(), "snapshot"))
-	same, older, other := *s, *s, *s
-	older.snapshot.MaxAge++
-	other.settings.Explain = true
-	c := controller("k8s_endpoints")
-	for _, each := range []struct {
-		name   string
-		stanza *stanza
-		wrong  bool
-	}{
-		{"the first stanza", s, false},
-		{"the same again", &same, false},
-		{"another max_age", &older, true},
-		{"another feed", &other, true},
-		{"no snapshot", testStanza(), false},
-	} {
-		if err := each.stanza.claimSnapshot(c); (err != nil) != each.wrong {
-			t.Errorf("%s: got %v", each.name, err)
-		}
-	}
-	// A reload is another Corefile.
-	if err := other.claimSnapshot(controller("k8s_endpoints")); err != nil {
-		t.Errorf("another Corefile: got %v", err)
 	}
 }

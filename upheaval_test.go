@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/k8s-endpoints/k8s_endpoints/plugin/corefile"
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/model"
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/roster"
 
@@ -42,7 +43,7 @@ type epoch struct {
 // made anew, the plugin is reloaded, and questions are asked.
 type upheaval struct {
 	drawnHistory
-	stanzas map[roster.Naming]*stanza
+	stanzas map[roster.Naming]*corefile.Stanza
 	models  map[roster.Naming][]func() *naive
 
 	begun   atomic.Int64
@@ -62,12 +63,12 @@ type upheaval struct {
 func newUpheaval(h drawnHistory) *upheaval {
 	u := &upheaval{
 		drawnHistory: h,
-		stanzas:      make(map[roster.Naming]*stanza),
+		stanzas:      make(map[roster.Naming]*corefile.Stanza),
 		models:       make(map[roster.Naming][]func() *naive),
 	}
 	for _, naming := range []roster.Naming{roster.ByHostname, roster.ByPodName} {
 		s := testStanza()
-		s.settings.Naming = naming
+		s.Settings.Naming = naming
 		u.stanzas[naming] = s
 		for _, state := range h.states {
 			u.models[naming] = append(u.models[naming], sync.OnceValue(func() *naive { return state.model(s) }))
@@ -181,7 +182,7 @@ func (u *upheaval) replace(e *epoch) { u.current.Store(e) }
 // that inherits it, and lists the same.
 func (u *upheaval) begin(naming roster.Naming, n int) *epoch {
 	s := u.stanzas[naming]
-	c := newCache(s.settings, false)
+	c := newCache(s.Settings, false)
 	e := &epoch{
 		server: newServer(s, c), handover: newHandover(c), naming: naming, synced: n + reloadUnknown,
 		applied: new(atomic.Int64), published: new(atomic.Int64), over: new(atomic.Bool),

@@ -91,13 +91,37 @@ func (c *Config) NoteContents() error {
 	return nil
 }
 
-// Key returns a text that is the same for two Configs that read the same of the
+// Key is a Config that can be compared. It has each field of Config, by the same
+// name.
+type Key struct {
+	kubeconfig, context                 string
+	endpoint, certFile, keyFile, caFile string
+	qps                                 float32
+	burst, maxInflight                  int
+	// namespaces are joined by spaces, which no name has.
+	namespaces              string
+	labels, namespaceLabels string
+	contents                string
+}
+
+// Key returns a value that is the same for two Configs that read the same of the
 // same API server in the same way. It looks into no file; NoteContents does.
-func (c Config) Key() string {
-	c.Namespaces = sorted(c.Namespaces)
-	c.Labels = canonical(c.Labels)
-	c.NamespaceLabels = canonical(c.NamespaceLabels)
-	return fmt.Sprintf("%#v", c)
+func (c Config) Key() Key {
+	return Key{
+		kubeconfig:      c.Kubeconfig,
+		context:         c.Context,
+		endpoint:        c.Endpoint,
+		certFile:        c.CertFile,
+		keyFile:         c.KeyFile,
+		caFile:          c.CAFile,
+		qps:             c.QPS,
+		burst:           c.Burst,
+		maxInflight:     c.MaxInflight,
+		namespaces:      strings.Join(sorted(c.Namespaces), " "),
+		labels:          canonical(c.Labels),
+		namespaceLabels: canonical(c.NamespaceLabels),
+		contents:        c.contents,
+	}
 }
 
 func sorted(names []string) []string { return slices.Compact(slices.Sorted(slices.Values(names))) }

@@ -10,6 +10,7 @@ import (
 	"math/big"
 	"os"
 	"path/filepath"
+	"reflect"
 	"regexp"
 	"strings"
 	"syscall"
@@ -176,7 +177,7 @@ func TestKey(t *testing.T) {
 	if (Config{}).Key() != (Config{Namespaces: []string{}}).Key() {
 		t.Error("no Namespaces and an empty list of them have different keys")
 	}
-	seen := map[string]bool{base.Key(): true}
+	seen := map[Key]bool{base.Key(): true}
 	for _, change := range []func(c *Config){
 		func(c *Config) { c.Endpoint = "http://192.0.2.4" },
 		func(c *Config) { c.Kubeconfig = "x" },
@@ -197,6 +198,16 @@ func TestKey(t *testing.T) {
 			t.Errorf("%+v has the key of another Config", c)
 		}
 		seen[c.Key()] = true
+	}
+}
+
+// A field that the key forgot would make two stanzas share one source by mistake.
+func TestKeyHasEveryFieldOfConfig(t *testing.T) {
+	key := reflect.TypeFor[Key]()
+	for _, field := range reflect.VisibleFields(reflect.TypeFor[Config]()) {
+		if _, found := key.FieldByNameFunc(func(name string) bool { return strings.EqualFold(name, field.Name) }); !found {
+			t.Errorf("the key has no %s", field.Name)
+		}
 	}
 }
 

@@ -1,8 +1,10 @@
-package endpoints
+package corefile
 
 import (
+	"maps"
 	"os"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -11,8 +13,11 @@ import (
 	"github.com/coredns/coredns/core/dnsserver"
 )
 
+// readFile makes the folder of the module the current one, where its examples are
+// meant to be run.
 func readFile(t *testing.T, name string) string {
 	t.Helper()
+	t.Chdir("../..")
 	text, err := os.ReadFile(name)
 	if err != nil {
 		t.Fatal(err)
@@ -21,21 +26,21 @@ func readFile(t *testing.T, name string) string {
 }
 
 // stanzasOf parses a Corefile, and each stanza of this plugin in it.
-func stanzasOf(t *testing.T, corefile string) (stanzas []*stanza) {
+func stanzasOf(t *testing.T, corefile string) (stanzas []*Stanza) {
 	t.Helper()
-	blocks, err := caddyfile.Parse("Corefile", strings.NewReader(corefile), append([]string{pluginName}, dnsserver.Directives...))
+	blocks, err := caddyfile.Parse("Corefile", strings.NewReader(corefile), append([]string{"k8s_endpoints"}, dnsserver.Directives...))
 	if err != nil {
 		t.Fatalf("%v in\n%s", err, corefile)
 	}
 	for _, block := range blocks {
-		tokens, ok := block.Tokens[pluginName]
+		tokens, ok := block.Tokens["k8s_endpoints"]
 		if !ok {
 			continue
 		}
 		c := caddy.NewTestController("dns", "")
 		c.Dispenser = caddyfile.NewDispenserTokens("Corefile", tokens)
 		c.ServerBlockKeys = block.Keys
-		s, err := parse(c)
+		s, err := Parse(c)
 		if err != nil {
 			t.Fatalf("%v in\n%s", err, corefile)
 		}
@@ -60,7 +65,7 @@ func TestTheReadmesCorefilesParse(t *testing.T) {
 
 func TestTheExampleCorefileParses(t *testing.T) {
 	text := readFile(t, "Corefile.example")
-	if got := stanzasOf(t, text); len(got) != 1 || got[0].manifests != "testdata/demo" {
+	if got := stanzasOf(t, text); len(got) != 1 || got[0].Manifests != "testdata/demo" {
 		t.Errorf("the stanza that runs: got %+v", got)
 	}
 	// The stanza for a cluster stands behind comment signs.
@@ -69,7 +74,7 @@ func TestTheExampleCorefileParses(t *testing.T) {
 		t.Fatal("no stanza for a cluster")
 	}
 	got := stanzasOf(t, ".:53 {"+strings.ReplaceAll(cluster, "\n# ", "\n"))
-	if len(got) != 1 || got[0].manifests != "" || got[0].primary != "cluster.local." {
+	if len(got) != 1 || got[0].Manifests != "" || got[0].Primary != "cluster.local." {
 		t.Errorf("the stanza for a cluster: got %+v", got)
 	}
 }
@@ -79,7 +84,13 @@ func TestTheReadmeHasEveryOption(t *testing.T) {
 	_, rest, _ := strings.Cut(readme, "k8s_endpoints [ZONES...] {\n")
 	syntax, rest, _ := strings.Cut(rest, "}\n")
 	described, _, _ := strings.Cut(rest, "\n## ")
-	for option := range options {
+	all := slices.Collect(maps.Keys(options))
+	for option, w := range words {
+		if w.speaker&stanzaOnly != 0 {
+			all = append(all, option)
+		}
+	}
+	for _, option := range all {
 		if !strings.Contains(syntax, "    "+option) {
 			t.Errorf("%s is not in the syntax", option)
 		}

@@ -1,4 +1,4 @@
-package endpoints
+package corefile
 
 import (
 	"reflect"
@@ -35,15 +35,14 @@ func TestAnnotationsOverrideTheStanza(t *testing.T) {
 		{"drain", "db-1, DB-2", func(o *records.Options) { o.Drain = []string{"db-1", "db-2"} }},
 	} {
 		t.Run(c.name+" "+c.value, func(t *testing.T) {
-			s := settings{annotations: annotationNames}
-			s.Policy = health.Policy{Publish: health.ByServing, FailOpen: 50}
-			want := s.Options
+			s := Settings{Policy: health.Policy{Publish: health.ByServing, FailOpen: 50}, Annotations: AllAnnotations}
+			want := s.Options()
 			c.want(&want)
-			got, err := s.of(&model.Service{Annotations: map[string]string{c.name: c.value}})
+			got, err := s.Of(&model.Service{Annotations: map[string]string{c.name: c.value}})
 			if err != nil {
 				t.Fatal(err)
 			}
-			if !reflect.DeepEqual(*got, want) {
+			if !reflect.DeepEqual(got, want) {
 				t.Errorf("got  %+v\nwant %+v", got, want)
 			}
 		})
@@ -51,7 +50,7 @@ func TestAnnotationsOverrideTheStanza(t *testing.T) {
 }
 
 func TestABadAnnotationIsLeftOutAndTheOthersStay(t *testing.T) {
-	s := settings{annotations: []string{"ttl", "publish", "max-answers", "fail-open", "damping", "negative-ttl", "drain"}}
+	s := Settings{Annotations: AllAnnotations &^ annotation("pod-names")}
 	many := strings.Repeat("a ", maxDrain+1)
 	for _, c := range []struct{ name, value, want string }{
 		{"ttl", "3601", `annotation k8s-endpoints.coredns.io/ttl: want a whole number in range [0, 3600], not "3601"`},
@@ -64,11 +63,11 @@ func TestABadAnnotationIsLeftOutAndTheOthersStay(t *testing.T) {
 		{"tll", "5", "annotation k8s-endpoints.coredns.io/tll: unknown"},
 		{"pod-names", "all", "annotation k8s-endpoints.coredns.io/pod-names: the Corefile does not allow it"},
 	} {
-		got, err := s.of(&model.Service{Annotations: map[string]string{c.name: c.value, "publish": "serving"}})
+		got, err := s.Of(&model.Service{Annotations: map[string]string{c.name: c.value, "publish": "serving"}})
 		if err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: %s: got the error %v, want %s", c.name, c.value, err, c.want)
 		}
-		if want := (records.Options{Policy: health.Policy{Publish: health.ByServing}}); !reflect.DeepEqual(*got, want) {
+		if want := (records.Options{Policy: health.Policy{Publish: health.ByServing}}); !reflect.DeepEqual(got, want) {
 			t.Errorf("%s: %s: got %+v", c.name, c.value, got)
 		}
 	}
@@ -86,15 +85,15 @@ func FuzzAnnotation(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, at uint8, value string) {
 		name := annotationNames[int(at)%len(annotationNames)]
-		s := settings{annotations: annotationNames}
-		o, err := s.of(&model.Service{Annotations: map[string]string{name: value}})
+		s := Settings{Annotations: AllAnnotations}
+		o, err := s.Of(&model.Service{Annotations: map[string]string{name: value}})
 		if err != nil {
-			if !reflect.DeepEqual(*o, s.Options) {
+			if !reflect.DeepEqual(o, s.Options()) {
 				t.Errorf("%s %q: %v, and yet %+v", name, value, err, o)
 			}
 			return
 		}
-		checkOptions(t, *o)
+		checkOptions(t, o)
 	})
 }
 
@@ -105,7 +104,7 @@ func checkOptions(t *testing.T, o records.Options) {
 			t.Errorf("a TTL of %d", *ttl)
 		}
 	}
-	if most := o.Limits.MaxAnswers; most != nil && (*most < 0 || *most > maxMaxAnswers) {
+	if most := o.Limits.MaxAnswers; most != nil && (*most < 0 || *most > maxAnswers) {
 		t.Errorf("max_answers is %d", *most)
 	}
 	if o.Policy.FailOpen < 0 || o.Policy.FailOpen > 100 || len(o.Drain) > maxDrain {
@@ -116,17 +115,5 @@ func checkOptions(t *testing.T, o records.Options) {
 		if again, err := health.ParseDamping(strings.Fields(d.String())); err != nil || again != d {
 			t.Errorf("%v is read as %v: %v", d, again, err)
 		}
-	}
-}
-
-func TestABadAnnotationDoesNotTakeItsServiceWithIt(t *testing.T) {
-	c := newCache(settings{annotations: annotationNames}, false)
-	service := headlessService("default", "db")
-	service.Service.Annotations = map[string]string{"ttl": "soon", "max-answers": "1"}
-	c.Apply([]model.Change{service, readySlice("default", "db", "db-1", "10.0.0.1")})
-	c.publish()
-	set := c.set("db.default")
-	if set == nil || set.Len() != 1 || set.Limits.TTL != nil || *set.Limits.MaxAnswers != 1 {
-		t.Errorf("got %+v", set)
 	}
 }

@@ -1,0 +1,63 @@
+package corefile
+
+import (
+	"strings"
+	"time"
+
+	"github.com/coredns/coredns/plugin"
+	"github.com/k8s-endpoints/k8s_endpoints/plugin/roster"
+)
+
+func endpointPodNames(p *parser) error {
+	p.options.Naming = roster.ByPodName
+	return p.flag()
+}
+
+func explain(p *parser) error {
+	p.options.Explain = true
+	return p.flag()
+}
+
+func startupTimeout(p *parser) error {
+	text, err := p.argument()
+	if err != nil {
+		return err
+	}
+	d, err := time.ParseDuration(text)
+	if err != nil || d < 0 {
+		return p.Errf("startup_timeout must be a duration such as 5s: %s", text)
+	}
+	p.stanza.StartupTimeout = d
+	return nil
+}
+
+func fallThrough(p *parser) error {
+	args := p.RemainingArgs()
+	for _, arg := range args {
+		if len(plugin.Host(arg).NormalizeExact()) == 0 {
+			return p.Errf("fallthrough: %q is not a zone", arg)
+		}
+	}
+	p.stanza.Fall.SetZonesFromArgs(args)
+	return nil
+}
+
+func annotations(p *parser) error {
+	args := p.RemainingArgs()
+	if len(args) == 0 {
+		return p.ArgErr()
+	}
+	if len(args) == 1 && args[0] == "none" {
+		args = nil
+	}
+	var allowed Annotations
+	for _, arg := range args {
+		one := annotation(arg)
+		if one == 0 {
+			return p.Errf("annotations: there is no annotation %q; there are %s, or none", arg, strings.Join(annotationNames, ", "))
+		}
+		allowed |= one
+	}
+	p.stanza.Settings.Annotations = allowed
+	return nil
+}

@@ -1,0 +1,284 @@
+package corefile
+
+import (
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/coredns/caddy"
+	"github.com/coredns/caddy/caddyfile"
+	"github.com/coredns/coredns/plugin/pkg/fall"
+	"github.com/k8s-endpoints/k8s_endpoints/plugin/health"
+	"github.com/k8s-endpoints/k8s_endpoints/plugin/roster"
+	"github.com/k8s-endpoints/k8s_endpoints/plugin/snapshot"
+	"github.com/k8s-endpoints/k8s_endpoints/plugin/source/apiserver"
+
+	"k8s.io/apimachinery/pkg/labels"
+)
+
+// controller returns a controller of a server block for cluster.local and two
+// reverse zones.
+func controller(stanza string) *caddy.Controller {
+	c := caddy.NewTestController("dns", stanza)
+	c.ServerBlockKeys = []string{"cluster.local.:53", "in-addr.arpa.:53", "ip6.arpa.:53"}
+	return c
+}
+
+// files makes empty files in a new directory, and returns it.
+func files(t *testing.T, names ...string) string {
+	t.Helper()
+	dir := t.TempDir()
+	for _, name := range names {
+		if err := os.WriteFile(filepath.Join(dir, name), nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return dir
+}
+
+// written returns a selector as it is written.
+func written(selector labels.Selector) string {
+	if selector == nil {
+		return ""
+	}
+	return selector.String()
+}
+
+func TestParseReadsEveryOption(t *testing.T) {
+	dir := files(t, "kubeconfig", "cert", "key", "ca")
+	noted := func(c apiserver.Config) apiserver.Config {
+		if err := c.NoteContents(); err != nil {
+			t.Fatal(err)
+		}
+		return c
+	}
+	for _, c := range []struct {
+		name, stanza string
+		want         func(*Stanza)
+	}{
+		{"nothing: the zones of the server block", "k8s_endpoints", func(*Stanza) {}},
+		{"zones, the first of which is not a reverse one", "k8s_endpoints 10.0.0.0/8 Example.org", func(s *Stanza) {
+			s.Zones, s.Primary = []string{"10.in-addr.arpa.", "example.org."}, "example.org."
+		}},
+		{"the reverse zone first", "k8s_endpoints in-addr.arpa example.org", func(s *Stanza) {
+			s.Zones, s.Primary = []string{"in-addr.arpa.", "example.org."}, "example.org."
+		}},
+		{"endpoint", "endpoint https://127.0.0.1:6443", func(s *Stanza) { s.API.Endpoint = "https://127.0.0.1:6443" }},
+		{"tls", "endpoint https://127.0.0.1:6443\ntls DIR/cert DIR/key DIR/ca", func(s *Stanza) {
+			s.API = apiserver.Config{Endpoint: "https://127.0.0.1:6443", CertFile: dir + "/cert", KeyFile: dir + "/key", CAFile: dir + "/ca"}
+		}},
+		{"kubeconfig", "kubeconfig DIR/kubeconfig", func(s *Stanza) { s.API = noted(apiserver.Config{Kubeconfig: dir + "/kubeconfig"}) }},
+		{"kubeconfig with a context", "kubeconfig DIR/kubeconfig prod", func(s *Stanza) {
+			s.API = noted(apiserver.Config{Kubeconfig: dir + "/kubeconfig", Context: "prod"})
+		}},
+		{"rates", "apiserver_qps 2.5\napiserver_burst 10\napiserver_max_inflight 3", func(s *Stanza) {
+			s.API.QPS, s.API.Burst, s.API.MaxInflight = 2.5, 10, 3
+		}},
+		{"manifests", "manifests DIR", func(s *Stanza) { s.Manifests = dir }},
+		{"namespaces, in any order", "namespaces prod default prod", func(s *Stanza) {
+			s.Namespaces = []string{"default", "prod"}
+			s.API.Namespaces = s.Namespaces
+		}},
+		{"labels", "labels environment in (staging, qa),application=nginx", func(s *Stanza) {
+			s.API.Labels = "application=nginx,environment in (qa,staging)"
+		}},
+		{"namespace_labels", "namespace_labels istio-injection=enabled", func(s *Stanza) { s.API.NamespaceLabels = "istio-injection=enabled" }},
+		{"endpoint_pod_names", "endpoint_pod_names", func(s *Stanza) { s.Settings.Naming = roster.ByPodName }},
+		{"ttl", "ttl 3600", func(s *Stanza) { s.TTL = 3600 }},
+		{"ttl 0", "ttl 0", func(s *Stanza) { s.TTL = 0 }},
+		{"negative_ttl", "negative_ttl 0", func(s *Stanza) { s.NegativeTTL = 0 }},
+		{"max_answers", "max_answers 8", func(s *Stanza) { s.MaxAnswers = 8 }},
+		{"startup_timeout", "startup_timeout 1m", func(s *Stanza) { s.StartupTimeout = time.Minute }},
+		{"snapshot", "snapshot DIR/snapshot", func(s *Stanza) { s.Snapshot = snapshot.Option{File: dir + "/snapshot", MaxAge: 24 * time.Hour} }},
+		{"snapshot with an age", "snapshot DIR/ca max_age 36h", func(s *Stanza) { s.Snapshot = snapshot.Option{File: dir + "/ca", MaxAge: 36 * time.Hour} }},
+		{"publish", "publish serving", func(s *Stanza) { s.Settings.Policy.Publish = health.ByServing }},
+		{"pod_names", "pod_names all", func(s *Stanza) { s.Settings.Policy.PodNames = health.NamesAll }},
+		{"fallback", "fallback none", func(s *Stanza) { s.Settings.Policy.Fallback = health.FallbackNone }},
+		{"fail_open", "fail_open 50%", func(s *Stanza) { s.Settings.Policy.FailOpen = 50 }},
+		{"damping", "damping on 90s", func(s *Stanza) {
+			s.Settings.Policy.Damping = health.Damping{Mode: health.DampingOn, HalfLife: 90 * time.Second}
+		}},
+		{"srv_tiers", "srv_tiers", func(s *Stanza) { s.Settings.Policy.SRVTiers = health.SRVAll }},
+		{"annotations", "annotations ttl drain", func(s *Stanza) { s.Settings.Annotations = annotation("drain") | annotation("ttl") }},
+		{"no annotations", "annotations none", func(s *Stanza) { s.Settings.Annotations = 0 }},
+		{"explain", "explain", func(s *Stanza) { s.Settings.Explain = true }},
+		{"fallthrough", "fallthrough", func(s *Stanza) { s.Fall = fall.Root }},
+		{"fallthrough for zones", "fallthrough in-addr.arpa", func(s *Stanza) { s.Fall = fall.F{Zones: []string{"in-addr.arpa."}} }},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			text := strings.ReplaceAll(c.stanza, "DIR", dir)
+			if !strings.HasPrefix(text, "k8s_endpoints") {
+				text = "k8s_endpoints {\n" + text + "\n}"
+			}
+			got, err := Parse(controller(text))
+			if err != nil {
+				t.Fatal(err)
+			}
+			want := &Stanza{
+				Zones:       []string{"cluster.local.", "in-addr.arpa.", "ip6.arpa."},
+				Primary:     "cluster.local.",
+				TTL:         5,
+				NegativeTTL: 1, StartupTimeout: 5 * time.Second,
+				Settings: Settings{Annotations: AllAnnotations},
+			}
+			c.want(want)
+			if written(got.Labels) != want.API.Labels || written(got.NamespaceLabels) != want.API.NamespaceLabels {
+				t.Errorf("the selectors are %v and %v", got.Labels, got.NamespaceLabels)
+			}
+			got.Labels, got.NamespaceLabels = nil, nil
+			if !reflect.DeepEqual(got, want) {
+				t.Errorf("got  %+v\nwant %+v", got, want)
+			}
+		})
+	}
+}
+
+func TestParseRefusesMistakesAndNamesTheLine(t *testing.T) {
+	dir := files(t, "file")
+	for _, c := range []struct{ name, stanza, want string }{
+		{"an unknown option", "noendpoints", "Testfile:2 - Error during parsing: unknown property 'noendpoints'"},
+		{"an option twice", "ttl 5\nttl 6", "Testfile:3 - Error during parsing: ttl is given twice"},
+		{"a ttl too large", "ttl 3601", "Testfile:2 - Error during parsing: ttl must be a whole number in range [0, 3600]: 3601"},
+		{"a ttl below zero", "ttl -1", "ttl must be a whole number in range [0, 3600]: -1"},
+		{"a ttl that is no number", "ttl 5s", "ttl must be a whole number in range [0, 3600]: 5s"},
+		{"no ttl", "ttl", "Testfile:2 - Error during parsing: Wrong argument count or unexpected line ending after 'ttl'"},
+		{"two ttls", "ttl 5 6", "Wrong argument count"},
+		{"a negative_ttl too large", "negative_ttl 3601", "negative_ttl must be a whole number in range [0, 3600]: 3601"},
+		{"max_answers below zero", "max_answers -1", "max_answers must be a whole number in range [0, 65535]: -1"},
+		{"a startup_timeout without unit", "startup_timeout 5", "startup_timeout must be a duration such as 5s: 5"},
+		{"a startup_timeout below zero", "startup_timeout -5s", "startup_timeout must be a duration such as 5s: -5s"},
+		{"no startup_timeout", "startup_timeout", "Wrong argument count"},
+		{"arguments of a flag", "endpoint_pod_names yes", "Wrong argument count"},
+		{"a bad selector", "labels a in", "Testfile:2 - Error during parsing: labels: unable to parse label selector value: 'a in'"},
+		{"no selector", "labels", "Wrong argument count"},
+		{"a bad namespace selector", "namespace_labels =", "namespace_labels: unable to parse label selector value: '='"},
+		{"no namespaces", "namespaces", "Wrong argument count"},
+		{"a namespace with an underscore", "namespaces a a_b", `Testfile:2 - Error during parsing: namespaces: "a_b" is not the name of a namespace: want 1 to 63 lower-case letters`},
+		{"a namespace in upper case", "namespaces Default", `namespaces: "Default" is not the name of a namespace: want 1 to 63 lower-case letters, digits and inner hyphens, such as kube-system`},
+		{"a namespace in upper case, of manifests", "manifests DIR\nnamespaces Default", `Testfile:3 - Error during parsing: namespaces: "Default" is not the name of a namespace`},
+		{"a namespace that ends in a hyphen", "namespaces a-", `namespaces: "a-" is not the name of a namespace`},
+		{"a namespace of 64 bytes", "namespaces " + strings.Repeat("a", 64), "is not the name of a namespace"},
+		{"namespaces by name and by label", "namespaces a\nnamespace_labels b", "Testfile:4 - Error during parsing: namespaces and namespace_labels cannot both be set"},
+		{"an endpoint without a scheme", "endpoint 127.0.0.1:6443", `endpoint "127.0.0.1:6443" is not a URL such as https://10.0.0.1:6443`},
+		{"two endpoints", "endpoint http://a http://b", "Wrong argument count"},
+		{"tls without endpoint", "tls DIR/file DIR/file DIR/file", "tls needs endpoint"},
+		{"tls with two files", "endpoint http://a\ntls DIR/file DIR/file", "Testfile:3 - Error during parsing: Wrong argument count"},
+		{"a missing certificate", "endpoint http://a\ntls DIR/file DIR/no DIR/file", "Testfile:3 - Error during parsing: stat DIR/no: no such file or directory"},
+		{"a missing kubeconfig", "kubeconfig DIR/no", "Testfile:2 - Error during parsing: stat DIR/no: no such file or directory"},
+		{"a directory for a kubeconfig", "kubeconfig DIR", "Testfile:2 - Error during parsing: the kubeconfig DIR is not a file"},
+		{"no kubeconfig", "kubeconfig", "Wrong argument count"},
+		{"a bad rate", "apiserver_qps fast", "apiserver_qps must be a number in range [0, 1000000]: fast"},
+		{"a rate that is no number", "apiserver_qps NaN", "apiserver_qps must be a number in range"},
+		{"a rate below zero", "apiserver_qps -1", "apiserver_qps must be a number in range"},
+		{"a bad burst", "apiserver_burst 1.5", "apiserver_burst must be a whole number in range [0, 1000000]: 1.5"},
+		{"a bad bound of requests", "apiserver_max_inflight -1", "apiserver_max_inflight must be a whole number"},
+		{"a missing directory", "manifests DIR/no", "Testfile:2 - Error during parsing: stat DIR/no: no such file or directory"},
+		{"a file for a directory", "manifests DIR/file", "manifests DIR/file is not a directory"},
+		{"manifests and kubeconfig", "manifests DIR\nkubeconfig DIR/file", "objects come from one source: kubeconfig and manifests cannot be set together"},
+		{"manifests and endpoint", "manifests DIR\nendpoint http://a", "endpoint and manifests cannot be set together"},
+		{"kubeconfig and endpoint", "kubeconfig DIR/file\nendpoint http://a", "endpoint and kubeconfig cannot be set together"},
+		{"a rate without an API server", "manifests DIR\napiserver_qps 5", "apiserver_qps has no meaning with manifests"},
+		{"a snapshot of manifests", "manifests DIR\nsnapshot DIR/s", "Testfile:4 - Error during parsing: snapshot has no meaning with manifests: there is no API server"},
+		{"a snapshot without a file", "snapshot", `Testfile:2 - Error during parsing: snapshot: want FILE, or FILE max_age DURATION, not ""`},
+		{"a snapshot with half an age", "snapshot DIR/s max_age", "snapshot: want FILE, or FILE max_age DURATION"},
+		{"a snapshot with something else", "snapshot DIR/s min_age 1h", "snapshot: want FILE, or FILE max_age DURATION"},
+		{"an age without a unit", "snapshot DIR/s max_age 24", "snapshot: max_age must be a duration such as 24h: 24"},
+		{"no age", "snapshot DIR/s max_age 0s", "snapshot: max_age must be a duration such as 24h: 0s"},
+		{"a snapshot in no directory", "snapshot DIR/no/s", "Testfile:2 - Error during parsing: snapshot: stat DIR/no: no such file or directory"},
+		{"a snapshot that is a directory", "snapshot DIR", "snapshot: DIR is not a file"},
+		{"publish what", "publish all", `Testfile:2 - Error during parsing: publish: want ready or serving, not "all"`},
+		{"pod_names of what", "pod_names", `pod_names: want ready or serving or all, not ""`},
+		{"fallback to what", "fallback sick", `fallback: want draining or none, not "sick"`},
+		{"fail_open without a percentage", "fail_open 0", `fail_open: want a percentage from 1 to 100, or off, not "0"`},
+		{"damping that never damps", "damping on 3m", "damping: with a half-life of 3m0s no endpoint would ever be damped"},
+		{"damping without a mode", "damping", "damping: want off, observe or on, and a half-life"},
+		{"srv_tiers of what", "srv_tiers some", `srv_tiers: want published or all, not "some"`},
+		{"an unknown annotation", "annotations tll", `annotations: there is no annotation "tll"; there are damping, drain,`},
+		{"which annotations", "annotations", "Wrong argument count"},
+		{"arguments of explain", "explain yes", "Wrong argument count"},
+		{"a bad zone of fallthrough", "fallthrough a..b", `fallthrough: "a..b" is not a zone`},
+		{"a bad zone", "k8s_endpoints a..b", `Testfile:1 - Error during parsing: "a..b" is not a zone: want a domain name, or a network such as 10.0.0.0/8`},
+		{"reverse zones only", "k8s_endpoints in-addr.arpa 10.0.0.0/8 ip6.arpa", "no zone but reverse ones"},
+		{"two stanzas", "k8s_endpoints\nk8s_endpoints", "Testfile:2 - Error during parsing: this plugin can only be used once per Server Block"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			text := strings.ReplaceAll(c.stanza, "DIR", dir)
+			if !strings.HasPrefix(text, "k8s_endpoints") {
+				text = "k8s_endpoints {\n" + text + "\n}"
+			}
+			_, err := Parse(controller(text))
+			want := strings.ReplaceAll(c.want, "DIR", dir)
+			if err == nil {
+				t.Fatalf("expected an error with %q", want)
+			}
+			if !strings.Contains(err.Error(), want) {
+				t.Errorf("got  %v\nwant %s", err, want)
+			}
+		})
+	}
+}
+
+func TestStanzasThatReadAndCompileTheSameHaveOneKey(t *testing.T) {
+	dir := files(t, "kubeconfig")
+	const base = "kubeconfig DIR/kubeconfig\nlabels a,b\nfail_open 50%\nannotations ttl drain"
+	for _, c := range []struct {
+		name, options string
+		same          bool
+	}{
+		{"written another way", "annotations drain ttl\nlabels b, a\nfail_open 50\nkubeconfig DIR/kubeconfig", true},
+		{"other answers of the same records", base + "\nttl 30\nnegative_ttl 0\nmax_answers 5\nfallthrough\nstartup_timeout 1s\nsnapshot DIR/s", true},
+		{"another policy", strings.Replace(base, "50", "51", 1), false},
+		{"another naming", base + "\nendpoint_pod_names", false},
+		{"explanations", base + "\nexplain", false},
+		{"other annotations", base + " publish", false},
+		{"other labels", strings.Replace(base, "a,b", "a", 1), false},
+		{"namespaces", base + "\nnamespaces a", false},
+		{"another rate", base + "\napiserver_qps 1", false},
+		{"another source", "manifests DIR\nlabels a,b\nfail_open 50%\nannotations ttl drain", false},
+	} {
+		keys := make(map[Key]bool)
+		for _, options := range []string{base, c.options} {
+			s, err := Parse(controller("k8s_endpoints {\n" + strings.ReplaceAll(options, "DIR", dir) + "\n}"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			keys[s.Key()] = true
+		}
+		if (len(keys) == 1) != c.same {
+			t.Errorf("%s: the keys are the same: %v, want %v", c.name, len(keys) == 1, c.same)
+		}
+	}
+}
+
+func TestTwoStanzasCannotHaveOneFile(t *testing.T) {
+	dir := files(t)
+	const first = "endpoint http://127.0.0.1:1\nsnapshot DIR/snapshot max_age 1h"
+	c := controller("")
+	parse := func(c *caddy.Controller, options string) error {
+		c.Dispenser = caddyfile.NewDispenser("Testfile", strings.NewReader("k8s_endpoints {\n"+strings.ReplaceAll(options, "DIR", dir)+"\n}"))
+		_, err := Parse(c)
+		return err
+	}
+	for _, each := range []struct {
+		name, options string
+		wrong         bool
+	}{
+		{"the first stanza", first, false},
+		{"the same again", first, false},
+		{"another max_age", strings.Replace(first, "1h", "2h", 1), true},
+		{"other records", first + "\nexplain", true},
+		{"no snapshot", "endpoint http://127.0.0.1:1", false},
+	} {
+		err := parse(c, each.options)
+		if (err != nil) != each.wrong || err != nil && !strings.Contains(err.Error(), "snapshot "+dir+"/snapshot is used by another stanza") {
+			t.Errorf("%s: got %v", each.name, err)
+		}
+	}
+	// A reload is another Corefile.
+	if err := parse(controller(""), first+"\nexplain"); err != nil {
+		t.Errorf("another Corefile: got %v", err)
+	}
+}

@@ -1,0 +1,81 @@
+package corefile
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"unicode"
+
+	"github.com/k8s-endpoints/k8s_endpoints/plugin/health"
+	"github.com/k8s-endpoints/k8s_endpoints/plugin/model"
+	"github.com/k8s-endpoints/k8s_endpoints/plugin/records"
+	"github.com/k8s-endpoints/k8s_endpoints/plugin/roster"
+)
+
+// Settings say how Services are compiled, as far as the stanza goes. They can be
+// compared: stanzas with equal Settings compile a Service to the same records.
+type Settings struct {
+	Naming roster.Naming
+	Policy health.Policy
+	// Explain makes Services answer for _explain.
+	Explain bool
+	// Annotations are those by which a Service may say otherwise.
+	Annotations Annotations
+}
+
+// Annotations is a set of annotations.
+type Annotations uint16
+
+// AllAnnotations are those that there are.
+var AllAnnotations = Annotations(1<<len(annotationNames) - 1)
+
+// annotationNames are sorted, and without the prefix. The bit of an annotation is
+// its index.
+var annotationNames = func() (names []string) {
+	for name, w := range words {
+		if w.speaker&serviceOnly != 0 {
+			names = append(names, strings.ReplaceAll(name, "_", "-"))
+		}
+	}
+	return slices.Sorted(slices.Values(names))
+}()
+
+// annotation returns the set of one annotation, empty where there is no such.
+func annotation(name string) Annotations {
+	if at, known := slices.BinarySearch(annotationNames, name); known {
+		return 1 << at
+	}
+	return 0
+}
+
+// Options are for a Service that says nothing itself.
+func (s Settings) Options() records.Options {
+	return records.Options{Naming: s.Naming, Policy: s.Policy, Explain: s.Explain}
+}
+
+// Of returns how a Service is compiled: as the stanza says, and where that allows
+// it as the Service says by annotation. What is wrong with an annotation is left
+// out, and is the error; the options are good in any case.
+func (s Settings) Of(service *model.Service) (records.Options, error) {
+	o := s.Options()
+	var wrong []error
+	for _, name := range slices.Sorted(maps.Keys(service.Annotations)) {
+		if err := s.annotate(&o, name, service.Annotations[name]); err != nil {
+			wrong = append(wrong, fmt.Errorf("annotation %s%s: %w", model.AnnotationPrefix, name, err))
+		}
+	}
+	return o, errors.Join(wrong...)
+}
+
+func (s Settings) annotate(o *records.Options, name, value string) error {
+	switch one := annotation(name); {
+	case one == 0:
+		return errors.New("unknown")
+	case s.Annotations&one == 0:
+		return errors.New("the Corefile does not allow it")
+	}
+	args := strings.FieldsFunc(strings.ToLower(value), func(r rune) bool { return unicode.IsSpace(r) || r == ',' })
+	return words[strings.ReplaceAll(name, "-", "_")].annotate(o, args)
+}

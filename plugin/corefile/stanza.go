@@ -1,0 +1,59 @@
+// Package corefile reads what people say of this plugin: the stanza of a server
+// block in the Corefile, and the annotations of a Service.
+//
+// To read it, begin with stanza.go, which has all that a stanza can say. Then
+// parse.go, which reads one: its options stand in sources.go (which objects are
+// read) and answers.go (how they are answered for), with the help of arguments.go.
+// What a Service may say as well stands in words.go, once for both, and settings.go
+// puts the two together.
+package corefile
+
+import (
+	"time"
+
+	"github.com/coredns/coredns/plugin/pkg/fall"
+	"github.com/k8s-endpoints/k8s_endpoints/plugin/snapshot"
+	"github.com/k8s-endpoints/k8s_endpoints/plugin/source/apiserver"
+
+	"k8s.io/apimachinery/pkg/labels"
+)
+
+// Stanza is what the Corefile says in one server block.
+type Stanza struct {
+	// Zones are domain names with a final dot, in lower case. Primary is the first
+	// that is not a reverse one: PTR records point into it.
+	Zones   []string
+	Primary string
+	// Fall holds the names whose questions pass on where no Service owns them.
+	Fall fall.F
+
+	// TTL and NegativeTTL are in seconds, from 0 to 3600.
+	TTL, NegativeTTL uint32
+	// MaxAnswers bounds the addresses of a Service name; 0 is no bound.
+	MaxAnswers int
+	// StartupTimeout is how long the start waits for the first list.
+	StartupTimeout time.Duration
+	Settings       Settings
+
+	// Manifests is a directory; without one, objects come from an API server.
+	Manifests string
+	API       apiserver.Config
+	Snapshot  snapshot.Option
+
+	// Namespaces are sorted; none are all.
+	Namespaces []string
+	// Labels and NamespaceLabels are nil where all are selected.
+	Labels, NamespaceLabels labels.Selector
+}
+
+// Key is the same for stanzas that can share what they hold: those that read the
+// same objects and compile them in the same way.
+type Key struct {
+	settings  Settings
+	manifests string
+	// api also has what is selected, from whichever source.
+	api apiserver.Key
+}
+
+// Key returns the key of a stanza.
+func (s *Stanza) Key() Key { return Key{s.Settings, s.Manifests, s.API.Key()} }

@@ -1,0 +1,93 @@
+package corefile
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/k8s-endpoints/k8s_endpoints/plugin/health"
+	"github.com/k8s-endpoints/k8s_endpoints/plugin/records"
+)
+
+// Bounds of what can be said: TTLs in seconds, and counts.
+const (
+	maxTTL     = 3600
+	maxAnswers = 65535
+	// maxDrain bounds how many endpoint names a Service may take out.
+	maxDrain = 1000
+)
+
+// A word says one thing of how a Service is compiled.
+type word struct {
+	speaker speaker
+	// read reads the arguments, unless the word is a number.
+	read func(*records.Options, []string) error
+	// set takes a number from 0 to most.
+	set  func(*records.Limits, int)
+	most int
+}
+
+// A speaker is who may say a word.
+type speaker uint8
+
+const (
+	stanzaOnly speaker = 1 << iota
+	serviceOnly
+	both = stanzaOnly | serviceOnly
+)
+
+// words are all of them by their names in the Corefile. An annotation has hyphens
+// in place of underscores.
+var words = map[string]word{
+	"publish":      policy(both, health.ParsePublish, func(p *health.Policy) *health.Publish { return &p.Publish }),
+	"pod_names":    policy(both, health.ParsePodNames, func(p *health.Policy) *health.PodNames { return &p.PodNames }),
+	"fallback":     policy(stanzaOnly, health.ParseFallback, func(p *health.Policy) *health.Fallback { return &p.Fallback }),
+	"fail_open":    policy(both, health.ParseFailOpen, func(p *health.Policy) *int { return &p.FailOpen }),
+	"damping":      policy(both, health.ParseDamping, func(p *health.Policy) *health.Damping { return &p.Damping }),
+	"srv_tiers":    policy(both, health.ParseSRVTiers, func(p *health.Policy) *health.SRVTiers { return &p.SRVTiers }),
+	"drain":        {speaker: serviceOnly, read: drain},
+	"ttl":          {speaker: both, most: maxTTL, set: func(l *records.Limits, n int) { l.TTL = new(uint32(n)) }},
+	"negative_ttl": {speaker: both, most: maxTTL, set: func(l *records.Limits, n int) { l.NegativeTTL = new(uint32(n)) }},
+	"max_answers":  {speaker: both, most: maxAnswers, set: func(l *records.Limits, n int) { l.MaxAnswers = new(n) }},
+}
+
+// policy is a word for a field of the policy.
+func policy[T any](by speaker, parse func([]string) (T, error), field func(*health.Policy) *T) word {
+	return word{speaker: by, read: func(o *records.Options, args []string) error {
+		value, err := parse(args)
+		if err == nil {
+			*field(&o.Policy) = value
+		}
+		return err
+	}}
+}
+
+func drain(o *records.Options, args []string) error {
+	if len(args) > maxDrain {
+		return fmt.Errorf("%d names are more than %d", len(args), maxDrain)
+	}
+	slices.Sort(args)
+	o.Drain = args
+	return nil
+}
+
+// annotate reads the arguments of an annotation.
+func (w word) annotate(o *records.Options, args []string) error {
+	if w.set == nil {
+		return w.read(o, args)
+	}
+	text := strings.Join(args, " ")
+	n, ok := wholeNumber(text, w.most)
+	if !ok {
+		return fmt.Errorf("want a whole number in range [0, %d], not %q", w.most, text)
+	}
+	w.set(&o.Limits, n)
+	return nil
+}
+
+// wholeNumber reads a number from 0 to most.
+func wholeNumber(text string, most int) (n int, ok bool) {
+	n, err := strconv.Atoi(text)
+	return n, err == nil && n >= 0 && n <= most
+}
