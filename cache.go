@@ -11,6 +11,7 @@ import (
 
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/corefile"
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/health"
+	"github.com/k8s-endpoints/k8s_endpoints/plugin/index"
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/model"
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/records"
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/source"
@@ -28,9 +29,9 @@ type cache struct {
 	byNamespace bool
 
 	// What queries read.
-	sets       *index[string, *records.Set]
-	owners     ownersIndex
-	namespaces *index[string, int]
+	sets       *index.Map[string, *records.Set]
+	owners     index.Owners
+	namespaces *index.Map[string, int]
 	*progress
 	// modified is when an answer changed last, in seconds since 1970.
 	modified atomic.Int64
@@ -71,9 +72,9 @@ func newCache(s corefile.Settings, byNamespace bool) *cache {
 		settings:    s,
 		plain:       &plain,
 		byNamespace: byNamespace,
-		sets:        newNames[*records.Set](),
-		owners:      newOwnersIndex(),
-		namespaces:  newNames[int](),
+		sets:        index.New[string, *records.Set](),
+		owners:      index.NewOwners(),
+		namespaces:  index.New[string, int](),
 		progress:    newProgress(),
 		services:    make(map[model.ServiceKey]*service),
 		exposed:     make(map[string]bool),
@@ -88,22 +89,17 @@ func newCache(s corefile.Settings, byNamespace bool) *cache {
 // set returns the record set of the Service that "S.N" names, or nil where no
 // such Service is exposed.
 func (c *cache) set(key string) *records.Set {
-	set, _ := c.sets.get(key)
+	set, _ := c.sets.Get(key)
 	return set
 }
 
 // holders returns the keys, for set, of the Services that have an endpoint with an
 // address, published or not.
-func (c *cache) holders(addr netip.Addr) []string {
-	if of := c.owners.get(addr); of != nil {
-		return of.keys
-	}
-	return nil
-}
+func (c *cache) holders(addr netip.Addr) []string { return c.owners.Of(addr) }
 
 // serves tells whether a Service of the namespace is exposed.
 func (c *cache) serves(namespace string) bool {
-	_, ok := c.namespaces.get(namespace)
+	_, ok := c.namespaces.Get(namespace)
 	return ok
 }
 
@@ -404,8 +400,8 @@ const batchSize = 1 << 14
 
 // batch is what changes in the indexes.
 type batch struct {
-	sets      []entry[string, *records.Set]
-	addresses addressChanges
+	sets      []index.Change[string, *records.Set]
+	addresses index.AddressChanges
 	// modifies tells that an answer changes.
 	modifies bool
 }
@@ -416,12 +412,15 @@ func (b *batch) add(key string, before, after *records.Set) {
 		return
 	}
 	b.modifies = b.modifies || !equal
-	change := entry[string, *records.Set]{key: key}
+	change := index.Change[string, *records.Set]{Key: key}
+	if before != nil {
+		b.addresses.End(key, before.Without(after))
+	}
 	if after != nil {
-		change.value = &after
+		change.Value = &after
+		b.addresses.Begin(key, after.Without(before))
 	}
 	b.sets = append(b.sets, change)
-	b.addresses.add(key, before, after)
 }
 
 // swap makes a batch visible, and empties it.
@@ -430,8 +429,8 @@ func (c *cache) swap(b *batch) {
 		return
 	}
 	c.countNamespaces(b.sets)
-	c.sets.apply(b.sets)
-	c.owners.apply(b.addresses)
+	c.sets.Apply(b.sets)
+	c.owners.Apply(b.addresses)
 	if b.modifies {
 		c.modified.Store(time.Now().Unix())
 	}
@@ -514,7 +513,7 @@ func (c *cache) close() {
 		}
 	}
 	objects.WithLabelValues("namespace").Sub(float64(len(c.exposed)))
-	for _, set := range c.sets.all {
+	for _, set := range c.sets.All {
 		countChange(set, nil)
 	}
 }
@@ -528,7 +527,7 @@ func same(a, b *records.Set) bool {
 
 // countNamespaces keeps count of the Services that are served in a namespace.
 // It looks at the sets as they are before the changes.
-func (c *cache) countNamespaces(changes []entry[string, *records.Set]) {
+func (c *cache) countNamespaces(changes []index.Change[string, *records.Set]) {
 	counts := make(map[string]int)
 	count := func(set *records.Set, by int) {
 		if set == nil {
@@ -536,23 +535,23 @@ func (c *cache) countNamespaces(changes []entry[string, *records.Set]) {
 		}
 		namespace := set.Service.Namespace
 		if _, known := counts[namespace]; !known {
-			counts[namespace], _ = c.namespaces.get(namespace)
+			counts[namespace], _ = c.namespaces.Get(namespace)
 		}
 		counts[namespace] += by
 	}
 	for _, change := range changes {
-		count(c.set(change.key), -1)
-		if change.value != nil {
-			count(*change.value, +1)
+		count(c.set(change.Key), -1)
+		if change.Value != nil {
+			count(*change.Value, +1)
 		}
 	}
-	entries := make([]entry[string, int], 0, len(counts))
+	entries := make([]index.Change[string, int], 0, len(counts))
 	for namespace, n := range counts {
-		e := entry[string, int]{key: namespace}
+		e := index.Change[string, int]{Key: namespace}
 		if n > 0 {
-			e.value = &n
+			e.Value = &n
 		}
 		entries = append(entries, e)
 	}
-	c.namespaces.apply(entries)
+	c.namespaces.Apply(entries)
 }
