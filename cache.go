@@ -353,7 +353,9 @@ func (c *cache) publish() {
 		}
 	}
 	c.swap(&b)
-	observeLatency(jobs)
+	for _, j := range jobs {
+		observeLatency(j.object, j.triggered)
+	}
 	if !complete {
 		return
 	}

@@ -352,7 +352,7 @@ func TestNoLatencyIsBelowZero(t *testing.T) {
 	service := headlessService("default", "db")
 	service.Service.HasSelector = true
 	before := latencies(t)
-	observeLatency([]job{{object: service.Service, triggered: time.Now().Add(time.Hour)}})
+	observeLatency(service.Service, time.Now().Add(time.Hour))
 	after := latencies(t)
 	if after.GetSampleCount() != before.GetSampleCount()+1 || after.GetSampleSum() != before.GetSampleSum() {
 		t.Errorf("from %d with the sum %v to %d with %v", before.GetSampleCount(), before.GetSampleSum(), after.GetSampleCount(), after.GetSampleSum())

@@ -3,13 +3,10 @@ package endpoints
 import (
 	"context"
 	"math/rand/v2"
-	"slices"
 	"strings"
 	"sync/atomic"
 
 	"github.com/coredns/coredns/plugin"
-	"github.com/coredns/coredns/plugin/pkg/edns"
-	"github.com/coredns/coredns/request"
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/name"
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/records"
 
@@ -18,19 +15,8 @@ import (
 
 // handler answers the questions of one server block.
 type handler struct {
-	next  plugin.Handler
-	zones name.Zones
-	// primary is the first zone that is not a reverse one: PTR records point
-	// into it.
-	primary string
-	// fall holds the names whose questions pass on where no Service owns them.
-	fall name.Zones
-
-	ttl, negativeTTL uint32
-	maxAnswers       int
-	// namespaces are the only ones that can be exposed; none means all.
-	namespaces map[string]struct{}
-
+	next plugin.Handler
+	terms
 	// cache is the one of the stanza's feed once that is started, and an empty
 	// one before.
 	cache    atomic.Pointer[cache]
@@ -38,36 +24,23 @@ type handler struct {
 	counters counters
 }
 
-// query is a question that lies in one of the zones.
-type query struct {
-	w     dns.ResponseWriter
-	r     *dns.Msg
-	lower string
-	// zone is written as in the question.
-	zone string
-	// asked is what a record set needs to know.
-	asked records.Question
-	cache *cache
-	// stale tells that the answer is from a snapshot.
-	stale bool
-}
-
 // Name implements plugin.Handler.
 func (h *handler) Name() string { return pluginName }
 
 // ServeDNS implements plugin.Handler.
+//
+// Do not call WriteMsg from answer: a query's goroutine starts with a small stack,
+// and packing on top of these frames grows it, which costs as much as the answer
+// (BenchmarkServeDNS).
 func (h *handler) ServeDNS(ctx context.Context, w dns.ResponseWriter, r *dns.Msg) (int, error) {
 	m := h.answer(ctx, w, r)
-	// A question has a goroutine of its own, whose stack begins small: what
-	// follows must not stand upon the frames of what made the answer, or the
-	// stack has to grow for it once more, which costs as much as the answer.
 	if m == nil {
 		return plugin.NextOrFailure(pluginName, h.next, ctx, w, r)
 	}
 	counters, qtype := h.counters.of(ctx), typeIndex(r.Question[0].Qtype)
 	counters.count(qtype, m)
 	err := w.WriteMsg(m)
-	// What does not fit is in the end the server's to tell.
+	// The server sets TC, too, where it leaves records out.
 	if m.Truncated {
 		counters.countTruncated(qtype)
 	}
@@ -79,30 +52,30 @@ func (h *handler) ServeDNS(ctx context.Context, w dns.ResponseWriter, r *dns.Msg
 
 // answer returns nil for a question that passes on.
 func (h *handler) answer(ctx context.Context, w dns.ResponseWriter, r *dns.Msg) *dns.Msg {
-	var q query
-	if !h.parse(&q, w, r) {
+	q := query{terms: &h.terms, cache: h.cache.Load()}
+	if !q.read(w, r) {
 		return nil
 	}
 	m := h.reply(ctx, &q)
 	if m != nil && q.stale {
-		explainStale(&q, m)
+		q.explainStale(m)
 	}
 	return m
 }
 
 func (h *handler) reply(ctx context.Context, q *query) *dns.Msg {
-	if h.mayOwn(&q.asked.Name) && !q.cache.isSynced() {
-		return h.notReady(q)
+	if q.mayBeOwned() && !q.cache.isSynced() {
+		return q.notReady()
 	}
 	switch q.asked.Name.Kind {
 	case name.Version:
-		return h.version(q)
+		return q.version()
 	case name.Reverse:
-		if m := h.reverse(q); m != nil {
+		if m := q.reverse(); m != nil {
 			return m
 		}
 	case name.Apex:
-		if m := h.reverseApex(q); m != nil {
+		if m := q.reverseApex(); m != nil {
 			return m
 		}
 	default:
@@ -113,149 +86,65 @@ func (h *handler) reply(ctx context.Context, q *query) *dns.Msg {
 			return h.service(ctx, q, set)
 		}
 	}
-	if h.fall.Match(q.lower) != "" {
+	if q.fallsThrough() {
 		return nil
 	}
-	return h.notOwned(q)
-}
-
-// parse reads the question into q. It is not ours for what the design leaves to
-// other plugins: other classes and opcodes, zone transfers, names outside of the
-// zones.
-func (h *handler) parse(q *query, w dns.ResponseWriter, r *dns.Msg) (ours bool) {
-	if r.Opcode != dns.OpcodeQuery || len(r.Question) != 1 {
-		return false
-	}
-	asked := &r.Question[0]
-	if asked.Qclass != dns.ClassINET || asked.Qtype == dns.TypeAXFR || asked.Qtype == dns.TypeIXFR {
-		return false
-	}
-	q.lower = strings.ToLower(asked.Name)
-	zone := h.zones.Match(q.lower)
-	if zone == "" {
-		return false
-	}
-	q.w, q.r = w, r
-	q.zone = asked.Name[len(q.lower)-len(zone):]
-	q.asked.Owner, q.asked.Type = asked.Name, asked.Qtype
-	q.asked.Name = name.Parse(q.lower, zone)
-	q.cache = h.cache.Load()
-	// Read before the answer is made, so that none from a snapshot passes for a
-	// current one.
-	q.stale = q.cache.isStale()
-	return true
-}
-
-// mayOwn tells whether a Service could own the name.
-func (h *handler) mayOwn(n *name.Name) bool {
-	switch {
-	case n.Address.IsValid():
-		return true
-	case n.Key == "":
-		return false
-	case len(h.namespaces) == 0:
-		return true
-	}
-	_, ok := h.namespaces[n.Namespace]
-	return ok
+	return q.notOwned()
 }
 
 // service answers for a name that the Service of set owns.
 func (h *handler) service(ctx context.Context, q *query, set *records.Set) *dns.Msg {
-	// The text of a name is never shorter than its wire form less one.
-	offset := headerSize + len(q.asked.Owner) + 1 + 4
-	q.asked.TTL = or(set.Limits.TTL, h.ttl)
-	q.asked.Offset, q.asked.Room = offset, capacity(q)-offset
-	q.asked.MaxAnswers = or(set.Limits.MaxAnswers, h.maxAnswers)
+	q.asked.TTL = q.ttlOf(set)
+	q.asked.Offset = q.offset()
+	q.asked.Room = q.capacity() - q.asked.Offset
+	q.asked.MaxAnswers = or(set.Limits.MaxAnswers, q.maxAnswers)
 	q.asked.Explain = q.r.IsEdns0() != nil
 	a := set.Answer(&q.asked)
+	rcode := dns.RcodeSuccess
 	switch a.Outcome {
 	case records.Elsewhere:
-		return h.follow(ctx, q, set)
+		return q.alias(ctx, h.upstream, set)
 	case records.Found:
-		m := newReply(q.r)
-		m.Answer, m.Truncated = a.Records, a.Truncated
-		if len(a.Extra) > 0 {
-			m.Extra = a.Extra
-		}
-		if a.Note != "" {
-			explain(q, m, dns.ExtendedErrorCodeOther, a.Note)
-		}
-		return m
-	}
-	rcode := dns.RcodeSuccess
-	if a.Outcome == records.NoName {
+		return q.found(&a)
+	case records.NoName:
 		rcode = dns.RcodeNameError
 	}
-	return h.deny(q, denial{rcode: rcode, ttl: or(set.Limits.NegativeTTL, h.negativeTTL), note: a.Note})
+	return q.deny(rcode, or(set.Limits.NegativeTTL, q.negativeTTL), a.Note)
 }
 
-// or returns what a Service says, or else what the stanza says.
-func or[T any](said *T, otherwise T) T {
-	if said != nil {
-		return *said
+func (q *query) found(a *records.Answer) *dns.Msg {
+	m := newReply(q.r)
+	m.Answer, m.Truncated = a.Records, a.Truncated
+	if len(a.Extra) > 0 {
+		m.Extra = a.Extra
 	}
-	return otherwise
-}
-
-// headerSize is the size of a message's header, in bytes (RFC 1035, section
-// 4.1.1).
-const headerSize = 12
-
-// sizeOPT is the size of an OPT record without options, in bytes (RFC 6891,
-// section 6.1.2).
-const sizeOPT = 11
-
-// capacity returns how many bytes of a message the client takes, less the OPT
-// record that the server adds, with what says that the answer is stale.
-func capacity(q *query) int {
-	state := request.Request{W: q.w, Req: q.r}
-	size := state.Size()
-	asked := q.r.IsEdns0()
-	if asked == nil {
-		return size
+	if a.Note != "" {
+		q.explain(m, dns.ExtendedErrorCodeOther, a.Note)
 	}
-	size -= sizeOPT
-	for _, option := range asked.Option {
-		// The server sends back only those that a plugin has registered.
-		if edns.SupportedOption(option.Option()) {
-			size -= dns.Len(&dns.OPT{Option: []dns.EDNS0{option}}) - dns.Len(&dns.OPT{})
-		}
-	}
-	if q.stale {
-		size -= records.NoteSize(staleNote)
-	}
-	return size
+	return m
 }
 
 // reverse answers for an address with a PTR record for each Service that
 // publishes it, or returns nil where none does. No more records are made than
 // could fit, beginning anywhere: thousands of Services may share an address.
-func (h *handler) reverse(q *query) *dns.Msg {
+func (q *query) reverse() *dns.Msg {
 	keys := q.cache.holders(q.asked.Name.Address)
 	if q.asked.Type != dns.TypePTR {
-		if !slices.ContainsFunc(keys, func(key string) bool { return q.names(key) }) {
-			return nil
-		}
-		return h.negative(q, dns.RcodeSuccess, "an address has PTR records only")
+		return q.reverseOther(keys)
 	}
 	if len(keys) == 0 {
 		return nil
 	}
 	m := newReply(q.r)
-	room := capacity(q) - headerSize - len(q.asked.Owner)
+	room := q.capacity() - headerSize - len(q.asked.Owner)
 	first := rand.IntN(len(keys))
 	for i := range keys {
-		set := q.cache.set(keys[(first+i)%len(keys)])
-		if set == nil {
-			continue
-		}
-		endpoint, ok := set.Reverse(q.asked.Name.Address)
+		set, endpoint, ok := q.holder(keys[(first+i)%len(keys)])
 		if !ok {
 			continue
 		}
 		labels := strings.Join([]string{endpoint, set.Service.Name, set.Service.Namespace, "svc"}, ".")
-		target := under(labels, h.primary)
+		target := under(labels, q.primary)
 		if len(target) > name.Max {
 			continue
 		}
@@ -264,7 +153,7 @@ func (h *handler) reverse(q *query) *dns.Msg {
 			m.Truncated = true
 			break
 		}
-		m.Answer = append(m.Answer, &dns.PTR{Hdr: header(q.asked.Owner, dns.TypePTR, or(set.Limits.TTL, h.ttl)), Ptr: target})
+		m.Answer = append(m.Answer, &dns.PTR{Hdr: header(q.asked.Owner, dns.TypePTR, q.ttlOf(set)), Ptr: target})
 	}
 	if len(m.Answer) == 0 && !m.Truncated {
 		return nil
@@ -273,35 +162,39 @@ func (h *handler) reverse(q *query) *dns.Msg {
 	return m
 }
 
-// names reports whether the Service of a key has a name for the address that was
-// asked for.
-func (q *query) names(key string) bool {
-	set := q.cache.set(key)
-	if set == nil {
-		return false
+// reverseOther answers for an address where another type than PTR is asked for.
+func (q *query) reverseOther(keys []string) *dns.Msg {
+	for _, key := range keys {
+		if _, _, ok := q.holder(key); ok {
+			return q.negative(dns.RcodeSuccess, "an address has PTR records only")
+		}
 	}
-	_, ok := set.Reverse(q.asked.Name.Address)
-	return ok
+	return nil
+}
+
+// holder returns the record set of a key, and the name that it has for the address
+// that was asked for, if any.
+func (q *query) holder(key string) (set *records.Set, endpoint string, ok bool) {
+	if set = q.cache.set(key); set != nil {
+		endpoint, ok = set.Reverse(q.asked.Name.Address)
+	}
+	return set, endpoint, ok
 }
 
 // reverseApex answers for the PTR records that stand beside the SOA record of a
 // zone: a network smaller than a byte, such as 10.0.0.0/30, is a zone for each address.
-func (h *handler) reverseApex(q *query) *dns.Msg {
+func (q *query) reverseApex() *dns.Msg {
 	if !q.asked.Name.Address.IsValid() || q.asked.Type != dns.TypePTR {
 		return nil
 	}
-	return h.reverse(q)
+	return q.reverse()
 }
-
-// sizePTR is the least that a PTR record takes besides the first label of its
-// target, in bytes, with all else compressed.
-const sizePTR = 2 + 10 + 1 + 2
 
 // version answers for the version of the specification (Kubernetes DNS
 // specification 1.1.0, section 2.2).
-func (h *handler) version(q *query) *dns.Msg {
+func (q *query) version() *dns.Msg {
 	if q.asked.Type != dns.TypeTXT {
-		return h.negative(q, dns.RcodeSuccess, "the version has TXT records only")
+		return q.negative(dns.RcodeSuccess, "the version has TXT records only")
 	}
 	m := newReply(q.r)
 	m.Answer = []dns.RR{&dns.TXT{Hdr: header(q.asked.Owner, dns.TypeTXT, versionTTL), Txt: []string{specification}}}
@@ -316,39 +209,39 @@ const (
 )
 
 // notOwned answers for a name in the zone that no Service owns.
-func (h *handler) notOwned(q *query) *dns.Msg {
+func (q *query) notOwned() *dns.Msg {
 	switch q.asked.Name.Kind {
 	case name.Apex:
-		return h.apex(q)
+		return q.apex()
 	case name.Services, name.ReverseTree:
-		return h.negative(q, dns.RcodeSuccess, "no records here, only below")
+		return q.negative(dns.RcodeSuccess, "no records here, only below")
 	case name.Namespace:
 		if !q.cache.isSynced() {
-			return h.notReady(q)
+			return q.notReady()
 		}
 		if q.cache.serves(q.asked.Name.Namespace) {
-			return h.negative(q, dns.RcodeSuccess, "no records here, only below")
+			return q.negative(dns.RcodeSuccess, "no records here, only below")
 		}
-		return h.negative(q, dns.RcodeNameError, "no headless or ExternalName Service in the namespace "+q.asked.Name.Namespace)
+		return q.negative(dns.RcodeNameError, "no headless or ExternalName Service in the namespace "+q.asked.Name.Namespace)
 	case name.Reverse:
-		return h.negative(q, dns.RcodeNameError, "no endpoint with this address")
+		return q.negative(dns.RcodeNameError, "no endpoint with this address")
 	case name.Other:
-		return h.negative(q, dns.RcodeNameError, "no name of a Service")
+		return q.negative(dns.RcodeNameError, "no name of a Service")
 	}
 	service, _, _ := strings.Cut(q.asked.Name.Key, ".")
-	return h.negative(q, dns.RcodeNameError, "no headless or ExternalName Service "+q.asked.Name.Namespace+"/"+service)
+	return q.negative(dns.RcodeNameError, "no headless or ExternalName Service "+q.asked.Name.Namespace+"/"+service)
 }
 
-func (h *handler) apex(q *query) *dns.Msg {
+func (q *query) apex() *dns.Msg {
 	m := newReply(q.r)
 	switch q.asked.Type {
 	case dns.TypeSOA:
-		soa := authority(q, h.ttl, h.negativeTTL)
+		soa := q.authority(q.ttl, q.negativeTTL)
 		m.Answer = []dns.RR{&soa}
 	case dns.TypeNS:
-		m.Answer = []dns.RR{&dns.NS{Hdr: header(q.asked.Owner, dns.TypeNS, h.ttl), Ns: under("ns.dns", q.zone)}}
+		m.Answer = []dns.RR{&dns.NS{Hdr: header(q.asked.Owner, dns.TypeNS, q.ttl), Ns: under("ns.dns", q.zone)}}
 	default:
-		return h.negative(q, dns.RcodeSuccess, "no records of this type at the zone")
+		return q.negative(dns.RcodeSuccess, "no records of this type at the zone")
 	}
 	return m
 }

@@ -9,7 +9,9 @@ import (
 
 	"github.com/coredns/coredns/plugin"
 	"github.com/coredns/coredns/plugin/metrics"
+	"github.com/k8s-endpoints/k8s_endpoints/plugin/health"
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/model"
+	"github.com/k8s-endpoints/k8s_endpoints/plugin/records"
 
 	"github.com/miekg/dns"
 	"github.com/prometheus/client_golang/prometheus"
@@ -107,19 +109,60 @@ func countSlice(s *model.Slice, n float64) {
 	}
 }
 
-// observeLatency notes how long the changes took that are now published.
-func observeLatency(jobs []job) {
-	for _, j := range jobs {
-		if j.triggered.IsZero() || j.object == nil || j.object.Kind != model.Headless {
-			continue
-		}
-		kind := "headless_without_selector"
-		if j.object.HasSelector {
-			kind = "headless_with_selector"
-		}
-		// The clock of who noted the change may be ahead of ours.
-		programmingDuration.WithLabelValues(kind).Observe(max(0, time.Since(j.triggered).Seconds()))
+// observeLatency notes how long a change of a Service took that is published now.
+// It began at a time that is zero where nobody noted it.
+func observeLatency(s *model.Service, began time.Time) {
+	if began.IsZero() || s == nil || s.Kind != model.Headless {
+		return
 	}
+	kind := "headless_without_selector"
+	if s.HasSelector {
+		kind = "headless_with_selector"
+	}
+	// The clock of who noted the change may be ahead of ours.
+	programmingDuration.WithLabelValues(kind).Observe(max(0, time.Since(began).Seconds()))
+}
+
+// countChange brings the metrics up to date with a Service whose Set was before
+// and is after. Nil is a Service that is not served.
+func countChange(before, after *records.Set) {
+	was, is := tallyOf(before), tallyOf(after)
+	for tier, n := range is.Tiers {
+		if change := n - was.Tiers[tier]; change != 0 {
+			endpoints.WithLabelValues(health.Tier(tier).String()).Add(float64(change))
+		}
+	}
+	if was.FailOpen != is.FailOpen {
+		failOpenServices.Add(float64(toInt(is.FailOpen) - toInt(was.FailOpen)))
+	}
+	if more := is.Observed - was.Observed; more > 0 {
+		wouldDampTotal.Add(float64(more))
+	}
+	if before != nil && after != nil && bestOf(was) != bestOf(is) {
+		tierChangesTotal.WithLabelValues(bestOf(is)).Inc()
+	}
+}
+
+func tallyOf(set *records.Set) records.Tally {
+	if set == nil {
+		return records.Tally{}
+	}
+	return set.Tally()
+}
+
+// bestOf is the tier that the Service name has, as metrics call it.
+func bestOf(t records.Tally) string {
+	if !t.Any {
+		return "none"
+	}
+	return t.Best.String()
+}
+
+func toInt(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
 }
 
 // types are the types of questions that metrics tell apart.

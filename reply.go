@@ -1,6 +1,7 @@
 package endpoints
 
 import (
+	"iter"
 	"math"
 
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/records"
@@ -34,19 +35,8 @@ func (m *reply) to(r *dns.Msg) *dns.Msg {
 	return &m.Msg
 }
 
-// denial is a negative answer.
-type denial struct {
-	rcode int
-	// ttl is how long it may be kept, in seconds.
-	ttl uint32
-	// note says why.
-	note string
-}
-
 // negative denies with the stanza's TTL.
-func (h *handler) negative(q *query, rcode int, note string) *dns.Msg {
-	return h.deny(q, denial{rcode: rcode, ttl: h.negativeTTL, note: note})
-}
+func (q *query) negative(rcode int, note string) *dns.Msg { return q.deny(rcode, q.negativeTTL, note) }
 
 // negativeReply is a reply with its authority section, in one allocation.
 type negativeReply struct {
@@ -55,24 +45,30 @@ type negativeReply struct {
 	ns  [1]dns.RR
 }
 
-// deny says that there are no records, or no name (RFC 2308, sections 3 and 5).
-func (h *handler) deny(q *query, d denial) *dns.Msg {
-	n := &negativeReply{soa: authority(q, d.ttl, d.ttl)}
+// deny says that there are no records, or no name, and why (RFC 2308, sections 3
+// and 5). It may be kept for ttl seconds.
+func (q *query) deny(rcode int, ttl uint32, note string) *dns.Msg {
+	n := &negativeReply{soa: q.authority(ttl, ttl)}
 	n.ns[0] = &n.soa
 	m := n.to(q.r)
-	m.Rcode = d.rcode
+	m.Rcode = rcode
 	m.Ns = n.ns[:]
-	explain(q, m, dns.ExtendedErrorCodeOther, d.note)
+	q.explain(m, dns.ExtendedErrorCodeOther, note)
+	return m
+}
+
+// fail says that there is no answer, and why.
+func (q *query) fail(code uint16, why string) *dns.Msg {
+	m := newReply(q.r)
+	m.Rcode = dns.RcodeServerFailure
+	m.Authoritative = false
+	q.explain(m, code, why)
 	return m
 }
 
 // notReady says that it is too early to know (RFC 8914, section 4.15).
-func (h *handler) notReady(q *query) *dns.Msg {
-	m := newReply(q.r)
-	m.Rcode = dns.RcodeServerFailure
-	m.Authoritative = false
-	explain(q, m, dns.ExtendedErrorCodeNotReady, "the first list of Services and EndpointSlices is not complete")
-	return m
+func (q *query) notReady() *dns.Msg {
+	return q.fail(dns.ExtendedErrorCodeNotReady, "the first list of Services and EndpointSlices is not complete")
 }
 
 // explanation is an OPT record with its one option, in one allocation.
@@ -84,7 +80,7 @@ type explanation struct {
 
 // explain adds an Extended DNS Error for a client that can read one (RFC 8914,
 // section 2, and RFC 6891, section 7).
-func explain(q *query, m *dns.Msg, code uint16, text string) {
+func (q *query) explain(m *dns.Msg, code uint16, text string) {
 	asked := q.r.IsEdns0()
 	if asked == nil {
 		return
@@ -102,43 +98,51 @@ func explain(q *query, m *dns.Msg, code uint16, text string) {
 	m.Extra = append(m.Extra, &e.OPT)
 }
 
+// explainStale says that the answer is of before the first list (RFC 8914, section 4.4).
+// It comes behind what else there is to say: who reads one reason only reads the
+// first. An answer that an alias leads to may have said it already.
+func (q *query) explainStale(m *dns.Msg) {
+	for ede := range extendedErrors(m) {
+		if ede.InfoCode == dns.ExtendedErrorCodeStaleAnswer {
+			return
+		}
+	}
+	q.explain(m, dns.ExtendedErrorCodeStaleAnswer, staleNote)
+}
+
+// extendedErrors yields the Extended DNS Errors of a message.
+func extendedErrors(m *dns.Msg) iter.Seq[*dns.EDNS0_EDE] {
+	return func(yield func(*dns.EDNS0_EDE) bool) {
+		opt := m.IsEdns0()
+		if opt == nil {
+			return
+		}
+		for _, option := range opt.Option {
+			if ede, ok := option.(*dns.EDNS0_EDE); ok && !yield(ede) {
+				return
+			}
+		}
+	}
+}
+
 // sureNote is the length in bytes of a text that fits into any answer without
-// records: what 512 bytes leave beside the longest question, an SOA record, an OPT
-// record and staleNote.
+// records: 512 bytes less the longest question, an SOA record, an OPT record and
+// staleNote.
 const sureNote = 100
 
-// sizeSOA is the size of the SOA record of a zone in bytes, with its names
-// compressed.
-const sizeSOA = 2 + 10 + 9 + 13 + 20
-
-// shortened cuts off what a client has no room for: the server can leave out all
-// but the OPT record. A name with escapes takes four times its length in a text.
+// shortened cuts off the end of a text that the client has no room for: the server
+// can leave out all but the OPT record. A name with escapes takes four times its
+// length in a text.
 func (q *query) shortened(text string) string {
 	if len(text) <= sureNote {
 		return text
 	}
-	most := capacity(q) - headerSize - (len(q.asked.Owner) + 1 + 4) - sizeSOA - records.NoteSize("")
+	most := q.capacity() - q.offset() - sizeSOA - records.NoteSize("")
 	if len(text) <= most {
 		return text
 	}
 	const dots = " ..."
 	return source.Shorten(text, max(most, sureNote)-len(dots))
-}
-
-const staleNote = "as known before the start, until the first list is complete"
-
-// explainStale says that the answer is of before the first list (RFC 8914, section 4.4),
-// behind what else there is to say: who reads one reason only reads the first.
-// What an alias leads to may have said it already.
-func explainStale(q *query, m *dns.Msg) {
-	if opt := m.IsEdns0(); opt != nil {
-		for _, option := range opt.Option {
-			if ede, ok := option.(*dns.EDNS0_EDE); ok && ede.InfoCode == dns.ExtendedErrorCodeStaleAnswer {
-				return
-			}
-		}
-	}
-	explain(q, m, dns.ExtendedErrorCodeStaleAnswer, staleNote)
 }
 
 // The timers of the SOA record, in seconds, are the stock kubernetes plugin's.
@@ -150,7 +154,7 @@ const (
 
 // authority returns the SOA record of the zone, with its TTL and the one of negative
 // answers, in seconds.
-func authority(q *query, ttl, negativeTTL uint32) dns.SOA {
+func (q *query) authority(ttl, negativeTTL uint32) dns.SOA {
 	return dns.SOA{
 		Hdr:     header(q.zone, dns.TypeSOA, ttl),
 		Ns:      under("ns.dns", q.zone),

@@ -1,28 +1,12 @@
-// Package endpoints is a CoreDNS plugin that answers for the Kubernetes
-// Services whose clients talk to endpoints directly: headless and ExternalName
-// ones.
-//
-// To read it, begin with setup.go, which wires the parts, and handler.go, which
-// answers. A source (plugin/source) reports changes to the cache (cache.go),
-// which compiles record sets (plugin/records); a question is taken apart
-// (plugin/name) and answered from the set that owns it.
-// A feed (feed.go) joins a source, a cache, and the snapshot on disk for the next
-// start (plugin/snapshot), also across reloads (plugin/reload, handover.go).
 package endpoints
 
 import (
 	"github.com/coredns/caddy"
 	"github.com/coredns/coredns/core/dnsserver"
 	"github.com/coredns/coredns/plugin"
-	clog "github.com/coredns/coredns/plugin/pkg/log"
 	pkgupstream "github.com/coredns/coredns/plugin/pkg/upstream"
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/corefile"
-	"github.com/k8s-endpoints/k8s_endpoints/plugin/name"
 )
-
-const pluginName = "k8s_endpoints"
-
-var log = clog.NewWithPlugin(pluginName)
 
 func init() { plugin.Register(pluginName, setup) }
 
@@ -59,19 +43,7 @@ func setup(c *caddy.Controller) error {
 
 // newHandler returns a handler that answers nothing from a source yet.
 func newHandler(s *corefile.Stanza) *handler {
-	h := &handler{
-		zones:       name.NewZones(s.Zones),
-		primary:     s.Primary,
-		fall:        name.NewZones(s.Fall.Zones),
-		ttl:         s.TTL,
-		negativeTTL: s.NegativeTTL,
-		maxAnswers:  s.MaxAnswers,
-		namespaces:  make(map[string]struct{}),
-		upstream:    pkgupstream.New(),
-	}
-	for _, namespace := range s.Namespaces {
-		h.namespaces[namespace] = struct{}{}
-	}
+	h := &handler{terms: newTerms(s), upstream: pkgupstream.New()}
 	h.cache.Store(newCache(s.Settings, false))
 	return h
 }

@@ -11,7 +11,7 @@ import (
 	"github.com/miekg/dns"
 )
 
-// maxChain is how many ExternalName Services in a row an answer follows.
+// maxChain is how many ExternalName Services in a row lead to an answer.
 const maxChain = 8
 
 // upstream resolves a name through the whole server.
@@ -23,41 +23,41 @@ type upstream interface {
 // case: the look-up of an alias asks this very plugin again.
 type chainKey struct{}
 
-// follow answers with the alias and with what its target has, whose response
-// code is the answer's (RFC 6604, section 3).
-func (h *handler) follow(ctx context.Context, q *query, set *records.Set) *dns.Msg {
+// alias answers with the alias and with what its target has, whose response code
+// is the answer's (RFC 6604, section 3).
+func (q *query) alias(ctx context.Context, up upstream, set *records.Set) *dns.Msg {
 	target := set.Service.Target
 	m := newReply(q.r)
-	m.Answer = []dns.RR{&dns.CNAME{Hdr: header(q.asked.Owner, dns.TypeCNAME, or(set.Limits.TTL, h.ttl)), Target: target}}
+	m.Answer = []dns.RR{&dns.CNAME{Hdr: header(q.asked.Owner, dns.TypeCNAME, q.ttlOf(set)), Target: target}}
 	if q.asked.Type == dns.TypeCNAME || q.asked.Type == dns.TypeANY {
 		return m
 	}
 	chain, _ := ctx.Value(chainKey{}).([]string)
 	if len(chain) >= maxChain || slices.Contains(chain, q.lower) {
-		return h.fail(q, "ExternalName Services lead to each other in a loop or too long a chain")
+		return q.fail(dns.ExtendedErrorCodeOther, "ExternalName Services lead to each other in a loop or too long a chain")
 	}
 	ctx = context.WithValue(ctx, chainKey{}, append(slices.Clip(chain), q.lower))
-	found, err := h.upstream.Lookup(ctx, request.Request{W: q.w, Req: q.r}, target, q.asked.Type)
+	found, err := up.Lookup(ctx, request.Request{W: q.w, Req: q.r}, target, q.asked.Type)
 	if err != nil || found == nil {
-		return h.fail(q, "no answer for the external name "+target)
+		return q.fail(dns.ExtendedErrorCodeOther, "no answer for the external name "+target)
 	}
 	why, told := extendedError(found)
 	switch found.Rcode {
 	case dns.RcodeSuccess, dns.RcodeNameError:
 		add(m, found)
 		if !told {
-			fit(m, capacity(q))
+			fit(m, q.capacity())
 			break
 		}
-		fit(m, capacity(q)-records.NoteSize(why.ExtraText))
-		explain(q, m, why.InfoCode, why.ExtraText)
+		fit(m, q.capacity()-records.NoteSize(why.ExtraText))
+		q.explain(m, why.InfoCode, why.ExtraText)
 	case dns.RcodeRefused:
-		// Nobody here resolves such names: the client may know who does.
+		// Nobody here resolves such names; the client may know who does.
 	default:
 		if why.ExtraText != "" {
-			return h.fail(q, why.ExtraText)
+			return q.fail(dns.ExtendedErrorCodeOther, why.ExtraText)
 		}
-		return h.fail(q, dns.RcodeToString[found.Rcode]+" for the external name "+target)
+		return q.fail(dns.ExtendedErrorCodeOther, dns.RcodeToString[found.Rcode]+" for the external name "+target)
 	}
 	return m
 }
@@ -98,23 +98,8 @@ func fit(m *dns.Msg, size int) {
 
 // extendedError returns the first Extended DNS Error of a message, if it has one.
 func extendedError(m *dns.Msg) (why dns.EDNS0_EDE, told bool) {
-	opt := m.IsEdns0()
-	if opt == nil {
-		return why, false
-	}
-	for _, option := range opt.Option {
-		if ede, ok := option.(*dns.EDNS0_EDE); ok {
-			return *ede, true
-		}
+	for ede := range extendedErrors(m) {
+		return *ede, true
 	}
 	return why, false
-}
-
-// fail says that an external name could not be resolved.
-func (h *handler) fail(q *query, why string) *dns.Msg {
-	m := newReply(q.r)
-	m.Rcode = dns.RcodeServerFailure
-	m.Authoritative = false
-	explain(q, m, dns.ExtendedErrorCodeOther, why)
-	return m
 }

@@ -1,0 +1,21 @@
+// Package endpoints is a CoreDNS plugin that answers for the Kubernetes Services
+// whose clients talk to endpoints directly: headless and ExternalName ones.
+//
+// To read it, begin with setup.go, which wires the parts. A question comes in at
+// handler.go, becomes a query (query.go), and is answered (reply.go) from the
+// record set that owns its name, or from what an ExternalName leads to (alias.go).
+// Record sets stand in cache.go, and feed.go joins a cache to its source and to the
+// snapshot on disk, also across reloads (progress.go, handover.go). Beside them
+// stand ready.go, metadata.go and metrics.go.
+//
+// The packages under plugin are the parts: corefile reads what people say, source
+// what the cluster says, in terms of model; name takes questions apart; records
+// compiles Services and answers from them; snapshot outlives the process, and
+// reload counts who holds what.
+package endpoints
+
+import clog "github.com/coredns/coredns/plugin/pkg/log"
+
+const pluginName = "k8s_endpoints"
+
+var log = clog.NewWithPlugin(pluginName)
