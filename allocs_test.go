@@ -5,6 +5,8 @@ package endpoints
 import (
 	"testing"
 
+	"github.com/k8s-endpoints/k8s_endpoints/test/bench/inprocess"
+
 	"github.com/miekg/dns"
 )
 
@@ -26,7 +28,7 @@ var budgets = map[string]float64{
 //
 // The race detector makes sync.Pool drop things, so this runs without it.
 func TestAllocationsPerAnswer(t *testing.T) {
-	h := newBenchHandler(t, benchCluster())
+	h := newBenchHandler(t, inprocess.Cluster())
 	measured := make(map[string]bool)
 	for _, c := range benchCases() {
 		want, ok := budgets[c.name]
@@ -34,9 +36,9 @@ func TestAllocationsPerAnswer(t *testing.T) {
 			continue
 		}
 		measured[c.name] = true
-		conn := c.client.ask(t, c.question, c.qtype)
-		conn.w = silent{conn.wire}
-		if got := testing.AllocsPerRun(100, func() { conn.serve(t, h) }); got > want {
+		conn := c.client.Ask(t, c.question, c.qtype)
+		conn.Writer = silent{conn.Wire}
+		if got := testing.AllocsPerRun(100, func() { conn.Serve(t, h) }); got > want {
 			t.Errorf("%v: %v allocations, want at most %v", c, got, want)
 		}
 	}
@@ -48,7 +50,7 @@ func TestAllocationsPerAnswer(t *testing.T) {
 // A name that falls through costs what plugin.NextOrFailure costs, which is the
 // framework's, and nothing of ours.
 func TestNoAllocationsForWhatFallsThrough(t *testing.T) {
-	h := newBenchHandler(t, benchCluster())
+	h := newBenchHandler(t, inprocess.Cluster())
 	h.next = benchNext
 	measured := 0
 	for _, c := range benchCases() {
@@ -56,9 +58,9 @@ func TestNoAllocationsForWhatFallsThrough(t *testing.T) {
 			continue
 		}
 		measured++
-		conn := c.client.ask(t, c.question, c.qtype)
-		passed := testing.AllocsPerRun(100, func() { conn.serve(t, passing()) })
-		if got := testing.AllocsPerRun(100, func() { conn.serve(t, h) }); got != passed {
+		conn := c.client.Ask(t, c.question, c.qtype)
+		passed := testing.AllocsPerRun(100, func() { conn.Serve(t, passing()) })
+		if got := testing.AllocsPerRun(100, func() { conn.Serve(t, h) }); got != passed {
 			t.Errorf("%v: %v allocations, want the %v of plugin.NextOrFailure", c, got, passed)
 		}
 	}

@@ -5,11 +5,15 @@ import (
 	"fmt"
 	"testing"
 
+	"github.com/coredns/caddy"
 	"github.com/coredns/coredns/plugin"
 	"github.com/coredns/coredns/request"
+	"github.com/k8s-endpoints/k8s_endpoints/plugin/corefile"
+	"github.com/k8s-endpoints/k8s_endpoints/test/bench/inprocess"
 
 	"github.com/miekg/dns"
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/runtime"
 )
 
 // BenchmarkServeDNS measures an answer in process, from the question to its bytes.
@@ -31,12 +35,12 @@ func BenchmarkServeDNS(b *testing.B) {
 		b.Run(c.String()+"/plugin="+plugin, func(b *testing.B) {
 			c.check(b, plugin, h)
 			b.ReportAllocs()
-			conn := c.client.ask(b, c.question, c.qtype)
-			start := cpuTime()
+			conn := c.client.Ask(b, c.question, c.qtype)
+			start := inprocess.CPUTime()
 			for b.Loop() {
-				conn.serve(b, h)
+				conn.Serve(b, h)
 			}
-			if used := cpuTime() - start; used > 0 {
+			if used := inprocess.CPUTime() - start; used > 0 {
 				b.ReportMetric(float64(used.Nanoseconds())/float64(b.N), "cpu-ns/op")
 			}
 		})
@@ -58,7 +62,7 @@ func forEachContestant(tb testing.TB, do func(c benchCase, plugin string, h plug
 
 func forOurs(tb testing.TB, do func(c benchCase, plugin string, h plugin.Handler)) {
 	tb.Helper()
-	h := newBenchHandler(tb, benchCluster())
+	h := newBenchHandler(tb, inprocess.Cluster())
 	h.next, h.upstream = benchNext, immediate{}
 	for _, c := range benchCases() {
 		do(c, "k8s_endpoints", h)
@@ -73,7 +77,7 @@ func forOurs(tb testing.TB, do func(c benchCase, plugin string, h plugin.Handler
 
 func forStock(tb testing.TB, do func(c benchCase, plugin string, h plugin.Handler)) {
 	tb.Helper()
-	k := newStockPlugin(tb, benchCluster())
+	k := inprocess.NewStockPlugin(tb, inprocess.Cluster())
 	k.Upstream = immediate{}
 	for _, c := range benchCases() {
 		if !c.passes {
@@ -86,7 +90,7 @@ func forStock(tb testing.TB, do func(c benchCase, plugin string, h plugin.Handle
 type benchCase struct {
 	name      string
 	endpoints int
-	client    benchClient
+	client    inprocess.Client
 	question  string
 	qtype     uint16
 
@@ -100,33 +104,33 @@ type benchCase struct {
 }
 
 func (c benchCase) String() string {
-	return fmt.Sprintf("case=%s/endpoints=%d/client=%s", c.name, c.endpoints, c.client.name)
+	return fmt.Sprintf("case=%s/endpoints=%d/client=%s", c.name, c.endpoints, c.client.Name)
 }
 
 // benchCases returns what is measured. All clients ask what is as large as the
 // Service; the rest does not depend on them.
 func benchCases() (cases []benchCase) {
-	for _, size := range benchSizes {
-		for _, client := range []benchClient{client512, client1232, clientTCP} {
+	for _, size := range inprocess.Sizes {
+		for _, client := range []inprocess.Client{inprocess.Client512, inprocess.Client1232, inprocess.ClientTCP} {
 			cases = append(cases, addressCase(dns.TypeA, size, client), srvCase(size, client))
 		}
-		cases = append(cases, addressCase(dns.TypeAAAA, size, client1232))
+		cases = append(cases, addressCase(dns.TypeAAAA, size, inprocess.Client1232))
 	}
 	for _, size := range []int{1, 5000} {
-		name := benchServiceName(corev1.IPv4Protocol, size) + ".default.svc.cluster.local."
-		reverse, _ := dns.ReverseAddr(benchAddress(corev1.IPv4Protocol, size, size/2).String())
-		one := benchCase{endpoints: size, client: client1232, qtype: dns.TypeA, answers: 1, total: 1}
+		name := inprocess.ServiceName(corev1.IPv4Protocol, size) + ".default.svc.cluster.local."
+		reverse, _ := dns.ReverseAddr(inprocess.Address(corev1.IPv4Protocol, size, size/2).String())
+		one := benchCase{endpoints: size, client: inprocess.Client1232, qtype: dns.TypeA, answers: 1, total: 1}
 		cases = append(cases,
-			one.with("pod", benchHostname(size/2)+"."+name, dns.TypeA),
+			one.with("pod", inprocess.Hostname(size/2)+"."+name, dns.TypeA),
 			one.with("PTR", reverse, dns.TypePTR),
-			benchCase{endpoints: size, client: client1232, rcode: dns.RcodeNameError}.with("nxdomain", "pod-9999."+name, dns.TypeA),
+			benchCase{endpoints: size, client: inprocess.Client1232, rcode: dns.RcodeNameError}.with("nxdomain", "pod-9999."+name, dns.TypeA),
 		)
 	}
-	external := benchCase{client: client1232, answers: 1, total: 1}
+	external := benchCase{client: inprocess.Client1232, answers: 1, total: 1}
 	cases = append(cases, external.with("CNAME", "web.default.svc.cluster.local.", dns.TypeCNAME))
 	external.answers, external.total = 2, 2
 	cases = append(cases, external.with("external", "web.default.svc.cluster.local.", dns.TypeA))
-	passes := benchCase{client: client1232, passes: true}
+	passes := benchCase{client: inprocess.Client1232, passes: true}
 	return append(cases,
 		passes.with("fallthrough_clusterip", "clusterip.default.svc.cluster.local.", dns.TypeA),
 		passes.with("fallthrough_nxdomain", "nobody.default.svc.cluster.local.", dns.TypeA),
@@ -141,28 +145,30 @@ func (c benchCase) with(name, question string, qtype uint16) benchCase {
 }
 
 // addressCase asks the Service name for addresses.
-func addressCase(qtype uint16, size int, client benchClient) benchCase {
+func addressCase(qtype uint16, size int, client inprocess.Client) benchCase {
 	family, bytes := corev1.IPv4Protocol, 16
 	if qtype == dns.TypeAAAA {
 		family, bytes = corev1.IPv6Protocol, 28
 	}
 	c := benchCase{endpoints: size, client: client, total: size}
-	c = c.with(dns.TypeToString[qtype], benchServiceName(family, size)+".default.svc.cluster.local.", qtype)
-	c.answers = min(size, client.room(c.question)/bytes)
+	c = c.with(dns.TypeToString[qtype], inprocess.ServiceName(family, size)+".default.svc.cluster.local.", qtype)
+	c.answers = min(size, client.Room(c.question)/bytes)
 	return c
 }
 
 // srvCase asks the Service name for ports.
-func srvCase(size int, client benchClient) benchCase {
+func srvCase(size int, client inprocess.Client) benchCase {
 	c := benchCase{endpoints: size, client: client, total: size, glue: true}
-	c = c.with("SRV", benchServiceName(corev1.IPv4Protocol, size)+".default.svc.cluster.local.", dns.TypeSRV)
-	c.answers = min(size, client.room(c.question)/c.srvSize())
+	c = c.with("SRV", inprocess.ServiceName(corev1.IPv4Protocol, size)+".default.svc.cluster.local.", dns.TypeSRV)
+	c.answers = min(size, client.Room(c.question)/c.srvSize())
 	return c
 }
 
 // srvSize is the size of an SRV record, in bytes: the owner is compressed, the
 // target is not.
-func (c benchCase) srvSize() int { return 2 + 10 + 6 + len(benchHostname(0)+".") + len(c.question) + 1 }
+func (c benchCase) srvSize() int {
+	return 2 + 10 + 6 + len(inprocess.Hostname(0)+".") + len(c.question) + 1
+}
 
 // truncated tells whether the answer has TC set. The stock plugin has the server
 // cut its answers, which counts missing glue too.
@@ -170,15 +176,15 @@ func (c benchCase) truncated(plugin string) bool {
 	if c.answers < c.total {
 		return true
 	}
-	room := c.client.room(c.question) - c.answers*c.srvSize() - c.answers*16
+	room := c.client.Room(c.question) - c.answers*c.srvSize() - c.answers*16
 	return plugin == "kubernetes" && c.glue && room < 0
 }
 
 // check fails where the plugin gives another answer than is to be measured.
 func (c benchCase) check(tb testing.TB, plugin string, h plugin.Handler) {
 	tb.Helper()
-	conn := c.client.ask(tb, c.question, c.qtype)
-	m := conn.reply(tb, h)
+	conn := c.client.Ask(tb, c.question, c.qtype)
+	m := conn.Reply(tb, h)
 	if c.passes {
 		if m != nil {
 			tb.Fatalf("%v, %s: answered", c, plugin)
@@ -192,8 +198,8 @@ func (c benchCase) check(tb testing.TB, plugin string, h plugin.Handler) {
 	if want := fmt.Sprintf("%s, %d records, truncated %t", dns.RcodeToString[c.rcode], c.answers, c.truncated(plugin)); got != want {
 		tb.Fatalf("%v, %s: got %s, want %s", c, plugin, got, want)
 	}
-	if len(conn.wire.packed) > c.client.size {
-		tb.Fatalf("%v, %s: %d bytes", c, plugin, len(conn.wire.packed))
+	if len(conn.Wire.Packed) > c.client.Size {
+		tb.Fatalf("%v, %s: %d bytes", c, plugin, len(conn.Wire.Packed))
 	}
 	different := make(map[string]bool)
 	for _, rr := range m.Answer {
@@ -221,9 +227,9 @@ func passing() plugin.Handler {
 // into that.
 func ceiling(tb testing.TB, ours *handler, c benchCase) plugin.Handler {
 	tb.Helper()
-	conn := c.client.ask(tb, c.question, c.qtype)
-	kept := &keeping{ResponseWriter: conn.wire}
-	if _, err := ours.ServeDNS(conn.ctx, kept, conn.r); err != nil {
+	conn := c.client.Ask(tb, c.question, c.qtype)
+	kept := &keeping{ResponseWriter: conn.Wire}
+	if _, err := ours.ServeDNS(conn.Context, kept, conn.Question); err != nil {
 		tb.Fatal(err)
 	}
 	answer := kept.m
@@ -256,4 +262,20 @@ var immediateAnswer = []dns.RR{&dns.A{
 
 func (immediate) Lookup(context.Context, request.Request, string, uint16) (*dns.Msg, error) {
 	return &dns.Msg{Answer: immediateAnswer}, nil
+}
+
+// newBenchHandler returns our plugin as its setup makes it, serving the objects.
+func newBenchHandler(tb testing.TB, objects []runtime.Object) *handler {
+	tb.Helper()
+	s, err := corefile.Parse(caddy.NewTestController("dns", "k8s_endpoints "+inprocess.Zones+" {\n fallthrough\n}"))
+	if err != nil {
+		tb.Fatal(err)
+	}
+	h := newHandler(s)
+	c := newCache(s.Settings, false)
+	c.Apply(inprocess.Changes(tb, objects))
+	c.Synced()
+	c.publish()
+	h.cache.Store(c)
+	return h
 }

@@ -1,14 +1,14 @@
 //go:build unix
 
-package endpoints
+package inprocess
 
 import (
 	"syscall"
 	"time"
 )
 
-// cpuTime returns what the process has used so far, of all cores.
-func cpuTime() time.Duration {
+// CPUTime returns what the process has used so far, of all cores.
+func CPUTime() time.Duration {
 	var used syscall.Rusage
 	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &used); err != nil {
 		return 0
