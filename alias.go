@@ -50,7 +50,7 @@ func (q *query) alias(ctx context.Context, up upstream, set *records.Set) *dns.M
 			break
 		}
 		fit(m, q.capacity()-records.NoteSize(why.ExtraText))
-		q.explain(m, why.InfoCode, why.ExtraText)
+		q.note(m, why.InfoCode, why.ExtraText)
 	case dns.RcodeRefused:
 		// Nobody here resolves such names; the client may know who does.
 	default:

@@ -300,7 +300,7 @@ func TestMetricsOfWhatIsHeld(t *testing.T) {
 			values[i] = testutil.ToFloat64(objects.WithLabelValues(kind))
 		}
 		for i, tier := range []string{"good", "draining"} {
-			values[4+i] = testutil.ToFloat64(endpoints.WithLabelValues(tier))
+			values[4+i] = testutil.ToFloat64(endpointsByTier.WithLabelValues(tier))
 		}
 		return values
 	}

@@ -58,7 +58,7 @@ func (h *handler) answer(ctx context.Context, w dns.ResponseWriter, r *dns.Msg) 
 	}
 	m := h.reply(ctx, &q)
 	if m != nil && q.stale {
-		q.explainStale(m)
+		q.noteStale(m)
 	}
 	return m
 }
@@ -119,7 +119,7 @@ func (q *query) found(a *records.Answer) *dns.Msg {
 		m.Extra = a.Extra
 	}
 	if a.Note != "" {
-		q.explain(m, dns.ExtendedErrorCodeOther, a.Note)
+		q.note(m, dns.ExtendedErrorCodeOther, a.Note)
 	}
 	return m
 }

@@ -40,8 +40,8 @@ var (
 		Name:      "objects",
 		Help:      "Gauge of the API objects held, by kind.",
 	}, []string{"kind"})
-	// endpoints is how many endpoint addresses Services have.
-	endpoints = promauto.NewGaugeVec(prometheus.GaugeOpts{
+	// endpointsByTier is how many endpoint addresses Services have.
+	endpointsByTier = promauto.NewGaugeVec(prometheus.GaugeOpts{
 		Namespace: plugin.Namespace,
 		Subsystem: pluginName,
 		Name:      "endpoints",
@@ -129,7 +129,7 @@ func countChange(before, after *records.Set) {
 	was, is := tallyOf(before), tallyOf(after)
 	for tier, n := range is.Tiers {
 		if change := n - was.Tiers[tier]; change != 0 {
-			endpoints.WithLabelValues(health.Tier(tier).String()).Add(float64(change))
+			endpointsByTier.WithLabelValues(health.Tier(tier).String()).Add(float64(change))
 		}
 	}
 	if was.FailOpen != is.FailOpen {

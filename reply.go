@@ -53,7 +53,7 @@ func (q *query) deny(rcode int, ttl uint32, note string) *dns.Msg {
 	m := n.to(q.r)
 	m.Rcode = rcode
 	m.Ns = n.ns[:]
-	q.explain(m, dns.ExtendedErrorCodeOther, note)
+	q.note(m, dns.ExtendedErrorCodeOther, note)
 	return m
 }
 
@@ -62,7 +62,7 @@ func (q *query) fail(code uint16, why string) *dns.Msg {
 	m := newReply(q.r)
 	m.Rcode = dns.RcodeServerFailure
 	m.Authoritative = false
-	q.explain(m, code, why)
+	q.note(m, code, why)
 	return m
 }
 
@@ -71,16 +71,16 @@ func (q *query) notReady() *dns.Msg {
 	return q.fail(dns.ExtendedErrorCodeNotReady, "the first list of Services and EndpointSlices is not complete")
 }
 
-// explanation is an OPT record with its one option, in one allocation.
-type explanation struct {
+// noteOPT is an OPT record with its one option, in one allocation.
+type noteOPT struct {
 	dns.OPT
 	ede    dns.EDNS0_EDE
 	option [1]dns.EDNS0
 }
 
-// explain adds an Extended DNS Error for a client that can read one (RFC 8914,
+// note adds an Extended DNS Error for a client that can read one (RFC 8914,
 // section 2, and RFC 6891, section 7).
-func (q *query) explain(m *dns.Msg, code uint16, text string) {
+func (q *query) note(m *dns.Msg, code uint16, text string) {
 	asked := q.r.IsEdns0()
 	if asked == nil {
 		return
@@ -90,7 +90,7 @@ func (q *query) explain(m *dns.Msg, code uint16, text string) {
 		opt.Option = append(opt.Option, &dns.EDNS0_EDE{InfoCode: code, ExtraText: text})
 		return
 	}
-	e := &explanation{ede: dns.EDNS0_EDE{InfoCode: code, ExtraText: text}}
+	e := &noteOPT{ede: dns.EDNS0_EDE{InfoCode: code, ExtraText: text}}
 	e.option[0] = &e.ede
 	e.Hdr = dns.RR_Header{Name: ".", Rrtype: dns.TypeOPT}
 	e.SetUDPSize(asked.UDPSize())
@@ -98,16 +98,16 @@ func (q *query) explain(m *dns.Msg, code uint16, text string) {
 	m.Extra = append(m.Extra, &e.OPT)
 }
 
-// explainStale says that the answer is of before the first list (RFC 8914, section 4.4).
+// noteStale says that the answer is of before the first list (RFC 8914, section 4.4).
 // It comes behind what else there is to say: who reads one reason only reads the
 // first. An answer that an alias leads to may have said it already.
-func (q *query) explainStale(m *dns.Msg) {
+func (q *query) noteStale(m *dns.Msg) {
 	for ede := range extendedErrors(m) {
 		if ede.InfoCode == dns.ExtendedErrorCodeStaleAnswer {
 			return
 		}
 	}
-	q.explain(m, dns.ExtendedErrorCodeStaleAnswer, staleNote)
+	q.note(m, dns.ExtendedErrorCodeStaleAnswer, staleNote)
 }
 
 // extendedErrors yields the Extended DNS Errors of a message.

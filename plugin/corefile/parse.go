@@ -73,7 +73,7 @@ func (p *parser) parse() error {
 	s, o := &p.stanza, &p.options
 	s.Settings.Naming, s.Settings.Policy, s.Settings.Explain = o.Naming, o.Policy, o.Explain
 	s.TTL, s.NegativeTTL, s.MaxAnswers = *o.Limits.TTL, *o.Limits.NegativeTTL, *o.Limits.MaxAnswers
-	return p.claimSnapshot()
+	return p.reserveSnapshot()
 }
 
 func (p *parser) zones() error {

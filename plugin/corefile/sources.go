@@ -150,23 +150,23 @@ func snapshotFile(p *parser) error {
 	return nil
 }
 
-// claimKey is the key of a snapshot's file in what the stanzas of one Corefile
+// fileKey is the key of a snapshot's file in what the stanzas of one Corefile
 // share.
-type claimKey struct{ file string }
+type fileKey struct{ path string }
 
-type claim struct {
+type fileUse struct {
 	stanza Key
 	maxAge time.Duration
 }
 
-// claimSnapshot refuses a file that another stanza uses for something else.
-func (p *parser) claimSnapshot() error {
+// reserveSnapshot refuses a file that another stanza uses for something else.
+func (p *parser) reserveSnapshot() error {
 	option := p.stanza.Snapshot
 	if option.File == "" {
 		return nil
 	}
-	key, ours := claimKey{option.File}, claim{p.stanza.Key(), option.MaxAge}
-	if theirs, ok := p.Get(key).(claim); ok && theirs != ours {
+	key, ours := fileKey{option.File}, fileUse{p.stanza.Key(), option.MaxAge}
+	if theirs, ok := p.Get(key).(fileUse); ok && theirs != ours {
 		return p.Errf("snapshot %s is used by another stanza, with another max_age, source or options: each needs a file of its own", option.File)
 	}
 	p.Set(key, ours)
