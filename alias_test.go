@@ -3,6 +3,7 @@ package endpoints
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 
@@ -136,5 +137,21 @@ func TestAnAliasTellsWhyItsTargetHasNothing(t *testing.T) {
 	m = serve(t, h, new(dns.Msg).SetQuestion("web.default.svc.cluster.local.", dns.TypeA).SetEdns0(1232, false))
 	if m.IsEdns0() != nil {
 		t.Errorf("got an error that the target did not tell:\n%v", m)
+	}
+}
+
+func TestAnAliasOfAStaleAnswerSaysSoOnce(t *testing.T) {
+	alias := model.ServiceChange(&model.Service{ServiceKey: model.ServiceKey{Namespace: "default", Name: "alias"}, Kind: model.ExternalName})
+	for target, want := range map[string][]string{
+		"db.default.svc.cluster.local.":       {"3 " + staleNote},
+		"starting.default.svc.cluster.local.": {"0 no endpoint is ready: 1 starting", "3 " + staleNote},
+	} {
+		alias.Service.Target = target
+		h := staleHandler(append(testChanges(), alias))
+		h.upstream = itself{h}
+		r := new(dns.Msg).SetQuestion("alias.default.svc.cluster.local.", dns.TypeA).SetEdns0(1232, false)
+		if got := reasons(serve(t, h, r)); !slices.Equal(got, want) {
+			t.Errorf("%s: got %q, want %q", target, got, want)
+		}
 	}
 }

@@ -7,11 +7,9 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/coredns/coredns/plugin/metadata"
 	"github.com/coredns/coredns/plugin/pkg/dnstest"
 	"github.com/coredns/coredns/plugin/pkg/fall"
 	"github.com/coredns/coredns/plugin/test"
-	"github.com/coredns/coredns/request"
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/corefile"
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/model"
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/roster"
@@ -255,101 +253,6 @@ func TestNothingIsMadeUpBeforeTheFirstState(t *testing.T) {
 	}
 }
 
-// note returns the Extended DNS Error of a reply.
-func note(t *testing.T, m *dns.Msg) string {
-	t.Helper()
-	opt := m.IsEdns0()
-	if opt == nil {
-		return ""
-	}
-	if len(opt.Option) != 1 {
-		t.Fatalf("%d options", len(opt.Option))
-	}
-	ede := opt.Option[0].(*dns.EDNS0_EDE)
-	if ede.InfoCode != dns.ExtendedErrorCodeOther {
-		t.Errorf("the code is %d", ede.InfoCode)
-	}
-	return ede.ExtraText
-}
-
-func TestAnswersSayWhyThereIsNotMore(t *testing.T) {
-	changes := testChanges()
-	draining := readySlice("default", "draining", "draining-1", "10.0.0.8")
-	draining.Slice.Endpoints[0].Conditions = model.Serving | model.Terminating
-	changes = append(changes, headlessService("default", "draining"), draining, headlessService("default", "empty"))
-	for _, c := range []struct {
-		question string
-		qtype    uint16
-		want     string
-	}{
-		{"db.default.svc.cluster.local.", dns.TypeA, ""},
-		{"_sql._tcp.db.default.svc.cluster.local.", dns.TypeSRV, ""},
-		{"db-0.db.default.svc.cluster.local.", dns.TypeA, ""},
-		{"db.default.svc.cluster.local.", dns.TypeAAAA, "default/db has no endpoints of this address family"},
-		{"db.default.svc.cluster.local.", dns.TypeMX, "no records of this type here, in default/db"},
-		{"db-0.db.default.svc.cluster.local.", dns.TypeAAAA, "no records of this type here, in default/db"},
-		{"db-7.db.default.svc.cluster.local.", dns.TypeA, "no such endpoint in default/db"},
-		{"_no._tcp.db.default.svc.cluster.local.", dns.TypeSRV, "no such port in default/db"},
-		{"_udp.db.default.svc.cluster.local.", dns.TypeSRV, "no such port in default/db"},
-		{"a.b.c.db.default.svc.cluster.local.", dns.TypeA, "no such name in default/db"},
-		{"starting.default.svc.cluster.local.", dns.TypeA, "no endpoint is ready: 1 starting"},
-		{"starting.default.svc.cluster.local.", dns.TypeTXT, "no endpoint is ready: 1 starting"},
-		{"empty.default.svc.cluster.local.", dns.TypeA, "default/empty has no endpoints"},
-		{"draining.default.svc.cluster.local.", dns.TypeA, "draining endpoints only"},
-		{"address.default.svc.cluster.local.", dns.TypeA, ""},
-		{"address.default.svc.cluster.local.", dns.TypeAAAA, "no records of this type here, in default/address"},
-		{"a.web.default.svc.cluster.local.", dns.TypeA, "no such endpoint in default/web, which is an ExternalName Service"},
-		{"db-0.no.default.svc.cluster.local.", dns.TypeA, "no headless or ExternalName Service default/no"},
-		{"other.svc.cluster.local.", dns.TypeA, "no headless or ExternalName Service in the namespace other"},
-		{"default.svc.cluster.local.", dns.TypeA, "no records here, only below"},
-		{"svc.cluster.local.", dns.TypeA, "no records here, only below"},
-		{"10-0-0-1.default.pod.cluster.local.", dns.TypeA, "no name of a Service"},
-		{"9.0.0.10.in-addr.arpa.", dns.TypePTR, "no endpoint with this address"},
-		{"1.0.0.10.in-addr.arpa.", dns.TypeA, "an address has PTR records only"},
-		{"cluster.local.", dns.TypeA, "no records of this type at the zone"},
-		{"dns-version.cluster.local.", dns.TypeA, "the version has TXT records only"},
-	} {
-		h := testHandler(testStanza(), changes)
-		m := serve(t, h, new(dns.Msg).SetQuestion(c.question, c.qtype).SetEdns0(1232, false))
-		if got := note(t, m); got != c.want {
-			t.Errorf("%s %s: got %q, want %q", c.question, dns.TypeToString[c.qtype], got, c.want)
-		}
-		if plain := serve(t, h, new(dns.Msg).SetQuestion(c.question, c.qtype)); plain.IsEdns0() != nil {
-			t.Errorf("%s: an OPT record for a client without EDNS", c.question)
-		}
-	}
-}
-
-// The OPT record is the one that the server never leaves out.
-func TestAReasonFitsIntoTheAnswer(t *testing.T) {
-	escaped := strings.Repeat(`\001`, 63)
-	long := strings.Repeat("n", 63)
-	for name, question := range map[string]string{
-		"two labels of escapes":     escaped + "." + escaped + ".svc.cluster.local.",
-		"a Service of long names":   long + "." + long + ".svc.cluster.local.",
-		"the longest question":      strings.Repeat("e.", 52) + "e." + long + "." + long + ".svc.cluster.local.",
-		"an external name's reason": "web.default.svc.cluster.local.",
-	} {
-		h := staleHandler(testChanges())
-		h.upstream = upstreamFunc(func(string) (*dns.Msg, error) {
-			failed := new(dns.Msg).SetRcode(new(dns.Msg), dns.RcodeServerFailure).SetEdns0(1232, false)
-			failed.IsEdns0().Option = []dns.EDNS0{&dns.EDNS0_EDE{ExtraText: strings.Repeat("why ", 200)}}
-			return failed, nil
-		})
-		r := new(dns.Msg).SetQuestion(question, dns.TypeA).SetEdns0(512, false)
-		w := dnstest.NewRecorder(&test.ResponseWriter{})
-		if _, err := h.ServeDNS(t.Context(), request.NewScrubWriter(r, w), r); err != nil {
-			t.Fatalf("%s: %v", name, err)
-		}
-		if n := packed(t, w.Msg); n > 512 || w.Msg.Truncated {
-			t.Errorf("%s: the answer has %d bytes for a client that takes 512, truncated %v", name, n, w.Msg.Truncated)
-		}
-		if got := reasons(w.Msg); len(got) != 2 || len(got[0]) < sureNote/2 {
-			t.Errorf("%s: the reasons are %q", name, got)
-		}
-	}
-}
-
 func TestAServicesOwnLimits(t *testing.T) {
 	s := testStanza()
 	s.Settings.Annotations = corefile.AllAnnotations
@@ -406,16 +309,6 @@ func TestServicesThatShareAnAddressShareTheLeastTTL(t *testing.T) {
 	}
 }
 
-func TestReadyIsToldByTheCache(t *testing.T) {
-	h := newHandler(testStanza())
-	if h.Ready() {
-		t.Error("ready before there is a source")
-	}
-	if !testHandler(testStanza(), nil).Ready() {
-		t.Error("not ready though the first state is published")
-	}
-}
-
 func TestMaxAnswersBoundsTheServiceName(t *testing.T) {
 	s := testStanza()
 	s.MaxAnswers = 1
@@ -445,28 +338,6 @@ func TestOptionsThatAreNotSentBackTakeNoRoom(t *testing.T) {
 	cookie := &dns.EDNS0_COOKIE{Code: dns.EDNS0COOKIE, Cookie: strings.Repeat("24", 200)}
 	if plain, with := count(), count(cookie); plain != with || plain != (512-12-35-11)/16 {
 		t.Errorf("%d addresses without an option, %d with one", plain, with)
-	}
-}
-
-func TestMetadata(t *testing.T) {
-	h := testHandler(testStanza(), testChanges())
-	for question, want := range map[string]map[string]string{
-		"_sql._tcp.DB.default.svc.cluster.local.": {"service": "db", "namespace": "default", "endpoint": "", "port-name": "sql", "protocol": "tcp", "kind": "svc"},
-		"db-0.db.default.svc.cluster.local.":      {"service": "db", "namespace": "default", "endpoint": "db-0", "port-name": "", "protocol": "", "kind": "svc"},
-		"cluster.local.":                          {"service": "", "namespace": "", "endpoint": "", "port-name": "", "protocol": "", "kind": ""},
-	} {
-		r := new(dns.Msg).SetQuestion(question, dns.TypeA)
-		ctx := h.Metadata(metadata.ContextWithMetadata(context.Background()), request.Request{W: &test.ResponseWriter{}, Req: r})
-		for label, value := range want {
-			if f := metadata.ValueFunc(ctx, "k8s_endpoints/"+label); f == nil || f() != value {
-				t.Errorf("%s: the label %s is not %q", question, label, value)
-			}
-		}
-	}
-	ctx := metadata.ContextWithMetadata(context.Background())
-	h.Metadata(ctx, request.Request{W: &test.ResponseWriter{}, Req: new(dns.Msg).SetQuestion("example.org.", dns.TypeA)})
-	if got := metadata.Labels(ctx); len(got) > 0 {
-		t.Errorf("a name outside of the zones has the labels %v", got)
 	}
 }
 

@@ -1,6 +1,8 @@
 package endpoints
 
 import (
+	"encoding/json"
+	"fmt"
 	"net/netip"
 	"slices"
 	"strings"
@@ -680,4 +682,85 @@ func naiveLast(name string, count int) string {
 // naiveCut returns name without its first count labels.
 func naiveCut(name string, count int) string {
 	return naiveLast(name, dns.CountLabel(name)-count)
+}
+
+// String lists what an answer can come from.
+func (n *naive) String() string {
+	var text strings.Builder
+	write := func(kind, name string, content ...any) {
+		encoded, err := json.Marshal(content)
+		fmt.Fprintf(&text, "%s %s %.2000s %v\n", kind, name, encoded, err)
+	}
+	for _, service := range n.services {
+		write("Service", service.Namespace+"/"+service.Name, service.Spec)
+	}
+	for _, slice := range n.slices {
+		write("EndpointSlice", slice.Namespace+"/"+slice.Name, slice.ResourceVersion, slice.Ports, slice.Endpoints)
+	}
+	return text.String()
+}
+
+// written is a reply in the form of the model's.
+func written(m *dns.Msg) naiveAnswer {
+	if m == nil {
+		return naiveAnswer{passed: true}
+	}
+	return naiveAnswer{
+		rcode:         m.Rcode,
+		authoritative: m.Authoritative,
+		answer:        writtenRecords(m.Answer),
+		authority:     writtenRecords(m.Ns),
+		additional:    writtenRecords(m.Extra),
+	}
+}
+
+// writtenRecords keeps what is there twice.
+func writtenRecords(rrs []dns.RR) []string {
+	var lines []string
+	for _, rr := range rrs {
+		if soa, ok := rr.(*dns.SOA); ok {
+			soa.Serial = 0
+		}
+		if rr.Header().Rrtype != dns.TypeOPT {
+			lines = append(lines, rr.String())
+		}
+	}
+	slices.Sort(lines)
+	return lines
+}
+
+// message is the reply that a is the text of.
+func (a naiveAnswer) message(r *dns.Msg) (*dns.Msg, error) {
+	m := new(dns.Msg).SetRcode(r, a.rcode)
+	for section, text := range map[*[]dns.RR][]string{&m.Answer: a.answer, &m.Ns: a.authority, &m.Extra: a.additional} {
+		for _, line := range text {
+			rr, err := dns.NewRR(line)
+			if err != nil {
+				return nil, err
+			}
+			*section = append(*section, rr)
+		}
+	}
+	return m, nil
+}
+
+func equalAnswers(a, b naiveAnswer) bool {
+	return a.passed == b.passed && a.rcode == b.rcode && a.authoritative == b.authoritative &&
+		slices.Equal(a.answer, b.answer) && slices.Equal(a.authority, b.authority) && slices.Equal(a.additional, b.additional)
+}
+
+func (a naiveAnswer) String() string {
+	if a.passed {
+		return "passes on\n"
+	}
+	text := fmt.Sprintf("%s authoritative=%v\n", dns.RcodeToString[a.rcode], a.authoritative)
+	for _, section := range []struct {
+		title string
+		lines []string
+	}{{"", a.answer}, {"authority  ", a.authority}, {"additional ", a.additional}} {
+		for _, line := range section.lines {
+			text += "    " + section.title + line + "\n"
+		}
+	}
+	return text
 }
