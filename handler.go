@@ -102,7 +102,7 @@ func (h *handler) service(ctx context.Context, q *query, set *records.Set) *dns.
 	a := set.Answer(&q.asked)
 	rcode := dns.RcodeSuccess
 	switch a.Outcome {
-	case records.Elsewhere:
+	case records.Alias:
 		return q.alias(ctx, h.upstream, set)
 	case records.Found:
 		return q.found(&a)

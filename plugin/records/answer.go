@@ -22,9 +22,9 @@ const (
 	NoData
 	// Found means that there are records.
 	Found
-	// Elsewhere means that the name is an alias of the Service's Target, of
+	// Alias means that the name is an alias of the Service's Target, of
 	// whatever type the question is.
-	Elsewhere
+	Alias
 )
 
 // Answer is what a question about a Set gets.

@@ -17,7 +17,7 @@ func (s *Set) external(a *Answer, q *Question) {
 	switch q.Name.Kind {
 	case name.Service:
 		if !s.Service.Address.IsValid() {
-			a.Outcome = Elsewhere
+			a.Outcome = Alias
 			return
 		}
 		literal(a, q, s.Service.Address)

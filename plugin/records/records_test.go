@@ -279,7 +279,7 @@ func TestAnswersOfAnExternalName(t *testing.T) {
 	}
 	alias := service(model.Service{Target: "example.org.", Ports: []model.Port{sql}})
 	literal := service(model.Service{Address: netip.MustParseAddr("192.0.2.1"), Ports: []model.Port{sql}})
-	if got := alias.Answer(question("db.default.svc.cluster.local.", dns.TypeMX)); got.Outcome != Elsewhere {
+	if got := alias.Answer(question("db.default.svc.cluster.local.", dns.TypeMX)); got.Outcome != Alias {
 		t.Errorf("the outcome is %v", got.Outcome)
 	}
 	for _, c := range []struct {
