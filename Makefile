@@ -5,7 +5,7 @@
 #             cmd/compare go in COMPARE, as in COMPARE='-zone example.org -o json'
 # make test   all tests: units, properties, short fuzzing, end to end
 # make bench  measures this plugin against the stock one, in a quarter of an hour,
-#             and writes what it finds into README.md
+#             and writes what it finds into docs/performance.md and README.md
 # make bench BENCH=-short    the same in three minutes, and only prints
 # make soak SOAK=1h    faults at random, each suite for that long
 # make test-matrix    the tests with a control plane, on each version of

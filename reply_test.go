@@ -2,6 +2,7 @@ package endpoints
 
 import (
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -36,6 +37,7 @@ func TestAnswersSayWhyThereIsNotMore(t *testing.T) {
 	draining := readySlice("default", "draining", "draining-1", "10.0.0.8")
 	draining.Slice.Endpoints[0].Conditions = model.Serving | model.Terminating
 	changes = append(changes, headlessService("default", "draining"), draining, headlessService("default", "empty"))
+	reasons := documentedReasons(t)
 	for _, c := range []struct {
 		question string
 		qtype    uint16
@@ -72,6 +74,9 @@ func TestAnswersSayWhyThereIsNotMore(t *testing.T) {
 		m := serve(t, h, new(dns.Msg).SetQuestion(c.question, c.qtype).SetEdns0(1232, false))
 		if got := note(t, m); got != c.want {
 			t.Errorf("%s %s: got %q, want %q", c.question, dns.TypeToString[c.qtype], got, c.want)
+		}
+		if c.want != "" && !slices.ContainsFunc(reasons, func(r *regexp.Regexp) bool { return r.MatchString(c.want) }) {
+			t.Errorf("%q is not in docs/health.md", c.want)
 		}
 		if plain := serve(t, h, new(dns.Msg).SetQuestion(c.question, c.qtype)); plain.IsEdns0() != nil {
 			t.Errorf("%s: an OPT record for a client without EDNS", c.question)

@@ -1,16 +1,21 @@
 package corefile
 
 import (
+	"fmt"
 	"maps"
 	"os"
 	"regexp"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/coredns/caddy"
 	"github.com/coredns/caddy/caddyfile"
 	"github.com/coredns/coredns/core/dnsserver"
+	"github.com/k8s-endpoints/k8s_endpoints/plugin/health"
+	"github.com/k8s-endpoints/k8s_endpoints/plugin/model"
+	"github.com/k8s-endpoints/k8s_endpoints/plugin/snapshot"
 )
 
 // readFile makes the folder of the module the current one, where its examples are
@@ -49,17 +54,21 @@ func stanzasOf(t *testing.T, corefile string) (stanzas []*Stanza) {
 	return stanzas
 }
 
-func TestTheReadmesCorefilesParse(t *testing.T) {
-	// The kubeconfig file of an example need not be here.
-	readme := strings.ReplaceAll(readFile(t, "README.md"), "/etc/coredns/kubeconfig", files(t, "kubeconfig")+"/kubeconfig")
-	n := 0
-	for _, fenced := range regexp.MustCompile(`(?s)~~~ (?:txt|corefile)\n(.*?)~~~`).FindAllStringSubmatch(readme, -1) {
-		if strings.Contains(fenced[1], "{") {
-			n += len(stanzasOf(t, fenced[1]))
-		}
-	}
-	if n < 4 {
-		t.Errorf("only %d stanzas were found", n)
+func TestTheDocumentsCorefilesParse(t *testing.T) {
+	for document, want := range map[string]int{"README.md": 3, "docs/health.md": 1} {
+		t.Run(document, func(t *testing.T) {
+			// The kubeconfig file of an example need not be here.
+			text := strings.ReplaceAll(readFile(t, document), "/etc/coredns/kubeconfig", files(t, "kubeconfig")+"/kubeconfig")
+			n := 0
+			for _, fenced := range regexp.MustCompile(`(?s)~~~ (?:txt|corefile)\n(.*?)~~~`).FindAllStringSubmatch(text, -1) {
+				if strings.Contains(fenced[1], "{") {
+					n += len(stanzasOf(t, fenced[1]))
+				}
+			}
+			if n < want {
+				t.Errorf("only %d stanzas were found, want %d", n, want)
+			}
+		})
 	}
 }
 
@@ -94,8 +103,82 @@ func TestTheReadmeHasEveryOption(t *testing.T) {
 		if !strings.Contains(syntax, "    "+option) {
 			t.Errorf("%s is not in the syntax", option)
 		}
-		if !strings.Contains(described, "`"+option+"`") {
+		if bullet(described, option) == "" {
 			t.Errorf("%s is not described", option)
+		}
+	}
+	for line := range strings.Lines(syntax) {
+		if option := strings.Fields(line)[0]; !slices.Contains(all, option) {
+			t.Errorf("%s is in the syntax, and there is no such option", option)
+		}
+	}
+}
+
+// bullet returns what is said of an option, which stands at its beginning.
+func bullet(text, option string) string {
+	for _, each := range strings.Split(text, "\n* ")[1:] {
+		each, _, _ = strings.Cut(each, "\n\n")
+		if head, _, _ := strings.Cut(each, ". "); strings.Contains(head, "`"+option+"`") {
+			return strings.Join(strings.Fields(each), " ")
+		}
+	}
+	return ""
+}
+
+func TestTheReadmeHasBoundsAndDefaults(t *testing.T) {
+	readme := readFile(t, "README.md")
+	for _, test := range []struct{ option, want string }{
+		{"ttl", fmt.Sprintf("from 0 to %d seconds. The default is %d.", maxTTL, defaultTTL)},
+		{"negative_ttl", fmt.Sprintf("from 0 to %d seconds. The default is %d.", maxTTL, defaultNegativeTTL)},
+		{"max_answers", fmt.Sprintf("from 0 to %d.", maxAnswers)},
+		{"max_answers", "The default, 0, is all."},
+		{"apiserver_qps", fmt.Sprintf("from 0 to %d. The default, 0,", maxRate)},
+		{"startup_timeout", "The default is " + defaultStartupTimeout.String() + "."},
+		{"snapshot", fmt.Sprintf("The default is %.0fh.", snapshot.DefaultMaxAge.Hours())},
+		{"publish", "*ready*, the default, or *serving*"},
+		{"pod_names", "`ready`, the default; also those that are `serving` while they terminate; or `all`"},
+		{"fallback", "`draining`, the default, or `none`"},
+		{"fail_open", "from 1 to 100,"},
+		{"fail_open", "The default is `off`."},
+		{"damping", "from 10s to 172s, and is 2m by default. The default is `off`."},
+		{"srv_tiers", "The default is `published`."},
+		{"annotations", "The default is all; `none` allows none."},
+	} {
+		if got := bullet(readme, test.option); !strings.Contains(got, test.want) {
+			t.Errorf("%s: got %q, want %q in it", test.option, got, test.want)
+		}
+	}
+}
+
+func TestTheBoundsOfTheHalfLifeAreThoseOfTheReadme(t *testing.T) {
+	for text, good := range map[string]bool{"9s": false, "10s": true, "172s": true, "173s": false} {
+		if _, err := health.ParseDamping([]string{"on", text}); (err == nil) != good {
+			t.Errorf("a half-life of %s: got %v, want that it is good to be %t", text, err, good)
+		}
+	}
+	if got := health.DefaultHalfLife; got != 2*time.Minute {
+		t.Errorf("the default is %v", got)
+	}
+}
+
+func TestThePageOfHealthHasEveryOptionAndAnnotation(t *testing.T) {
+	page := readFile(t, "docs/health.md")
+	for _, option := range []string{"publish", "pod_names", "fallback", "fail_open", "damping", "srv_tiers", "explain"} {
+		if !strings.Contains(page, "\n### "+option+"\n") {
+			t.Errorf("%s has no section", option)
+		}
+	}
+	var documented []string
+	for _, row := range regexp.MustCompile(`(?m)^\| `+"`"+regexp.QuoteMeta(model.AnnotationPrefix)+`([a-z-]+)`).FindAllStringSubmatch(page, -1) {
+		documented = append(documented, row[1])
+	}
+	slices.Sort(documented)
+	if !slices.Equal(documented, annotationNames) {
+		t.Errorf("the annotations are %q, want %q", documented, annotationNames)
+	}
+	for i := range health.Tiers {
+		if tier := health.Tier(i).String(); !strings.Contains(page, "\n| "+tier+" | ") {
+			t.Errorf("the tier %s is not in the table", tier)
 		}
 	}
 }

@@ -2,18 +2,18 @@
 // against a ceiling: a plugin that sends the same records without a look-up.
 // All runs on one machine, with a real control plane, on the loopback
 // interface. What it measures goes to docs/performance.json, and from there
-// into README.md and docs/performance.svg.
+// into docs/performance.md, docs/performance.svg and README.md.
 //
 //	go run ./test/bench               everything, about a quarter of an hour
 //	go run ./test/bench -short        less of everything, in under 3 minutes
 //	go run ./test/bench -only queries,scale
-//	go run ./test/bench -render       README.md and the plot again, from the file
+//	go run ./test/bench -render       the documents and the plot again, from the file
 //	go run ./test/bench -profiles build/profiles -only queries
 //	                                  also saves CPU profiles, for go tool pprof
 //
 // With -only, the other sections stay in the file as they are. The figures of
 // -short, and of any other file than docs/performance.json, are printed and
-// leave README.md alone. It needs Linux, two cores, taskset (util-linux) and
+// leave the documents alone. It needs Linux, two cores, taskset (util-linux) and
 // dnsperf. The working folder must be that of the repository.
 package main
 
@@ -46,7 +46,7 @@ var sections = []section{
 	{"scale", measureScale},
 }
 
-// Where figures are kept: those that README.md shows, and others.
+// Where figures are kept: those that the documents show, and others.
 const (
 	published   = "docs/performance.json"
 	unpublished = "build/performance.json"
@@ -66,7 +66,7 @@ func main() {
 	flag.StringVar(&o.file, "file", "", "keep the figures in `FILE` (default "+published+", with -short "+unpublished+")")
 	flag.StringVar(&o.only, "only", "", "run only the `SECTIONS`, separated by commas: "+names())
 	flag.BoolVar(&o.short, "short", false, "run less of everything")
-	flag.BoolVar(&o.render, "render", false, "measure nothing; write README.md and the plot from the file")
+	flag.BoolVar(&o.render, "render", false, "measure nothing; write the documents and the plot from the file")
 	flag.StringVar(&o.profiles, "profiles", "", "save CPU profiles of the servers in `FOLDER`")
 	flag.Parse()
 	if o.file == "" {

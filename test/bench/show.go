@@ -13,8 +13,14 @@ import (
 	"github.com/k8s-endpoints/k8s_endpoints/test/cluster/gobuild"
 )
 
-// show draws the figures of the file, beside it, and writes their tables into
-// README.md where they are the published ones.
+// The documents with figures, in the folder of the module.
+var (
+	readme   = "README.md"
+	complete = filepath.Join("docs", "performance.md")
+)
+
+// show draws the figures of the file, beside it. It writes their tables into the
+// documents where they are the published ones, and else prints them.
 func show(ctx context.Context, file string) error {
 	report, err := figures.Load(file)
 	if err != nil {
@@ -26,21 +32,27 @@ func show(ctx context.Context, file string) error {
 			return err
 		}
 	}
-	text := render.Markdown(report, plot)
 	if file != published {
-		fmt.Println(text)
+		fmt.Println(render.Markdown(report, plot))
 		return nil
 	}
-	const readme = "README.md"
-	document, err := os.ReadFile(readme)
+	if err := fill(complete, render.Markdown(report, filepath.Base(plot))); err != nil {
+		return err
+	}
+	return fill(readme, render.Summary(report))
+}
+
+// fill replaces what an earlier run has written into a document.
+func fill(document, text string) error {
+	old, err := os.ReadFile(document)
 	if err != nil {
 		return err
 	}
-	with, err := render.Into(string(document), text)
+	filled, err := render.Into(string(old), text)
 	if err != nil {
-		return fmt.Errorf("%s: %w", readme, err)
+		return fmt.Errorf("%s: %w", document, err)
 	}
-	return os.WriteFile(readme, []byte(with), 0o644)
+	return os.WriteFile(document, []byte(filled), 0o644)
 }
 
 // draw runs the command performance, which is in a module of its own.

@@ -12,7 +12,7 @@ import (
 
 	"github.com/k8s-endpoints/k8s_endpoints/test/cluster"
 	"github.com/k8s-endpoints/k8s_endpoints/test/cluster/loopback"
-	"github.com/k8s-endpoints/k8s_endpoints/test/readme"
+	"github.com/k8s-endpoints/k8s_endpoints/test/documents"
 	"github.com/k8s-endpoints/k8s_endpoints/test/server"
 )
 
@@ -50,7 +50,7 @@ func TestTheBinaryNamesBothVersions(t *testing.T) {
 // ports, addresses and kubeconfig files of a test.
 func readmesCorefile(t *testing.T, c *cluster.Cluster) string {
 	t.Helper()
-	corefile, err := readme.Fenced(t.Context(), "In a cluster, in front of *kubernetes*:\n", "txt")
+	corefile, err := documents.Fenced(t.Context(), documents.Readme, "In a cluster, in front of *kubernetes*:\n", "txt")
 	must(t, err)
 	admin, err := c.Kubeconfig(cluster.AdminUser)
 	must(t, err)

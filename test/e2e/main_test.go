@@ -18,7 +18,7 @@ import (
 
 	"github.com/k8s-endpoints/k8s_endpoints/test/cluster"
 	"github.com/k8s-endpoints/k8s_endpoints/test/cluster/polltest"
-	"github.com/k8s-endpoints/k8s_endpoints/test/readme"
+	"github.com/k8s-endpoints/k8s_endpoints/test/documents"
 	"github.com/k8s-endpoints/k8s_endpoints/test/server"
 
 	rbacv1 "k8s.io/api/rbac/v1"
@@ -35,7 +35,7 @@ var (
 func TestMain(m *testing.M) {
 	flag.Parse()
 	var err error
-	if leastRights, err = readme.Rights(context.Background()); err != nil {
+	if leastRights, err = documents.Rights(context.Background()); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
@@ -56,7 +56,7 @@ var started struct {
 }
 
 // sharedCluster returns the control plane of the tests that do not stop it. The
-// user coredns has the least rights that README.md names.
+// user coredns has the least rights that docs/operations.md names.
 func sharedCluster(t *testing.T) *cluster.Cluster {
 	t.Helper()
 	started.Lock()
@@ -108,7 +108,7 @@ func tail(log string) string {
 	return strings.Join(lines[max(0, len(lines)-shown):], "")
 }
 
-// leastRights are those of README.md.
+// leastRights are those of docs/operations.md.
 var leastRights []rbacv1.PolicyRule
 
 // Options that say nothing.

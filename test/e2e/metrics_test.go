@@ -245,6 +245,13 @@ func TestTheReadmeHasEveryMetric(t *testing.T) {
 			t.Errorf("%s is in README.md, and not exported", name)
 		}
 	}
+	operations, err := os.ReadFile("../../docs/operations.md")
+	must(t, err)
+	for _, stream := range names(regexp.MustCompile(`\bstream="(\w+)"`), text) {
+		if !strings.Contains(string(operations), "\n| `"+stream+"` | ") {
+			t.Errorf("the stream %s is not in docs/operations.md", stream)
+		}
+	}
 }
 
 func names(expression *regexp.Regexp, text string) []string {

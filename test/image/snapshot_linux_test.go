@@ -12,7 +12,7 @@ import (
 	"github.com/k8s-endpoints/k8s_endpoints/test/cluster"
 	"github.com/k8s-endpoints/k8s_endpoints/test/cluster/gate"
 	"github.com/k8s-endpoints/k8s_endpoints/test/cluster/loopback"
-	"github.com/k8s-endpoints/k8s_endpoints/test/readme"
+	"github.com/k8s-endpoints/k8s_endpoints/test/documents"
 
 	corev1 "k8s.io/api/core/v1"
 )
@@ -28,13 +28,13 @@ const withSnapshot = `cluster.local:%d {
 }
 `
 
-// TestTheLeastOfAllRights has CoreDNS with the rights of README.md in the
+// TestTheLeastOfAllRights has CoreDNS with the rights of docs/operations.md in the
 // cluster, and on the machine with none but to write into the folder of the
 // snapshot.
 func TestTheLeastOfAllRights(t *testing.T) {
 	needRoot(t)
 	c := cluster.New(t)
-	rights, err := readme.Rights(t.Context())
+	rights, err := documents.Rights(t.Context())
 	must(t, err, c.Grant(t.Context(), cluster.CoreDNSUser, rights...))
 	name := serve(t, c)
 	g, err := gate.New(c)

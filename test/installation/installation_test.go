@@ -22,7 +22,7 @@ import (
 	"github.com/k8s-endpoints/k8s_endpoints/test/cluster/poll"
 	"github.com/k8s-endpoints/k8s_endpoints/test/cluster/polltest"
 	"github.com/k8s-endpoints/k8s_endpoints/test/cluster/process"
-	"github.com/k8s-endpoints/k8s_endpoints/test/readme"
+	"github.com/k8s-endpoints/k8s_endpoints/test/documents"
 )
 
 var must = polltest.Must
@@ -41,9 +41,9 @@ const (
 func TestTheReadmesWayIntoOnesOwnCoreDNS(t *testing.T) {
 	root, err := gobuild.ModuleRoot(t.Context())
 	must(t, err)
-	line, err := readme.Fenced(t.Context(), "add this line to CoreDNS's `plugin.cfg`, right before `cache:cache`", "txt")
+	line, err := documents.Fenced(t.Context(), documents.Readme, "of `plugin.cfg`, right before `cache:cache`:", "txt")
 	must(t, err)
-	commands, err := readme.Fenced(t.Context(), "and build:", "sh")
+	commands, err := documents.Fenced(t.Context(), documents.Readme, "`cache:cache`, and build:", "sh")
 	must(t, err)
 
 	dir := sources(t, root)

@@ -90,7 +90,7 @@ var usedLabel = regexp.MustCompile(`\$labels\.(\w+)`)
 func TestEachAlertSaysWhatToDo(t *testing.T) {
 	all := alerts(t)
 	if len(all) < 6 {
-		t.Fatalf("there are %d alerts, want those of the README", len(all))
+		t.Fatalf("there are %d alerts, want those of docs/operations.md", len(all))
 	}
 	for _, r := range all {
 		if r.Annotations["summary"] == "" || len(r.Annotations["description"]) < 100 {

@@ -30,8 +30,8 @@ func Into(document, text string) (string, error) {
 	return before + begin + "\n" + text + "\n" + end + after, nil
 }
 
-// Markdown returns what a reader wants to know of the report. The plot is the
-// path of one.
+// Markdown returns the whole report. The plot is the path of one, as the document
+// with the report has it.
 func Markdown(r *figures.Report, plot string) string {
 	parts := []string{
 		preamble(r),
@@ -87,7 +87,7 @@ func table(heading string, labels int, header []string, rows [][]string) string 
 		return ""
 	}
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s\n\n", heading)
+	fmt.Fprintf(&b, "%s\n\n", strings.TrimSpace(heading))
 	line := func(cells []string) { fmt.Fprintf(&b, "| %s |\n", strings.Join(cells, " | ")) }
 	line(header)
 	rule := make([]string, len(header))

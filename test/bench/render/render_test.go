@@ -1,6 +1,7 @@
 package render
 
 import (
+	"os"
 	"strings"
 	"testing"
 
@@ -89,5 +90,45 @@ func TestTargets(t *testing.T) {
 				t.Errorf("got %q, met %t, want %q, %t", tc.got.got, tc.got.met, tc.want, tc.met)
 			}
 		})
+	}
+}
+
+// The documents have what `make bench` wrote, and nobody has changed it by hand.
+func TestTheDocumentsShowThePublishedFigures(t *testing.T) {
+	const root = "../../../"
+	report, err := figures.Load(root + "docs/performance.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	summary := Summary(report)
+	// Two more lines are the header of the table and its rule.
+	if lines := strings.Count(summary, "\n| "); lines != 2+5 {
+		t.Errorf("the summary has %d rows, want 5:\n%s", lines-2, summary)
+	}
+	for document, text := range map[string]string{
+		"README.md":           summary,
+		"docs/performance.md": Markdown(report, "performance.svg"),
+	} {
+		got, err := os.ReadFile(root + document)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if want, err := Into(string(got), text); err != nil || string(got) != want {
+			t.Errorf("%s is not what docs/performance.json has (%v): run `go run ./test/bench -render`", document, err)
+		}
+	}
+}
+
+func TestTheSummaryHasNoRowWithoutFiguresOfBoth(t *testing.T) {
+	both := &figures.Report{Queries: []figures.Queries{
+		queriesAt("A", 10, figures.Ours, 57_654), queriesAt("A", 10, figures.Stock, 22_400),
+		queriesAt("A", 5000, figures.Ours, 29_100),
+	}}
+	got := Summary(both)
+	if !strings.Contains(got, "| A of 10 endpoints, queries/s on one core | 57,700 | 22,400 |\n") || strings.Contains(got, "5,000") {
+		t.Errorf("got %q", got)
+	}
+	if got := Summary(&figures.Report{Queries: both.Queries[:1]}); got != "" {
+		t.Errorf("of one server only: got %q", got)
 	}
 }

@@ -157,7 +157,7 @@ func allocations(all []figures.ServeDNS) target {
 // small ones the Services weigh more.
 func perHeadlessEndpoint(all []figures.Memory) target {
 	t := target{measure: "live heap per headless endpoint", want: "≤ 200 bytes"}
-	if m := most(all, false); m != nil {
+	if m := largest(all, figures.Ours, false); m != nil {
 		t.got, t.met = fmt.Sprintf("%.0f bytes", m.PerEndpoint), m.PerEndpoint <= 200
 	}
 	return t
@@ -167,17 +167,18 @@ func perHeadlessEndpoint(all []figures.Memory) target {
 // process differ by, for none.
 func perClusterIPEndpoint(all []figures.Memory) target {
 	t := target{measure: "live heap per endpoint behind a ClusterIP Service", want: "0 bytes"}
-	if m := most(all, true); m != nil {
+	if m := largest(all, figures.Ours, true); m != nil {
 		t.got, t.met = fmt.Sprintf("%.1f bytes", m.PerEndpoint), m.PerEndpoint < 1
 	}
 	return t
 }
 
-// most returns ours of the cluster with the most endpoints of a kind.
-func most(all []figures.Memory, clusterIP bool) *figures.Memory {
+// largest returns what a server needs for the cluster with the most endpoints of
+// a kind, nil where none was measured.
+func largest(all []figures.Memory, server string, clusterIP bool) *figures.Memory {
 	var found *figures.Memory
 	for i, m := range all {
-		if m.Server == figures.Ours && m.ClusterIP == clusterIP && (found == nil || m.Endpoints > found.Endpoints) {
+		if m.Server == server && m.ClusterIP == clusterIP && (found == nil || m.Endpoints > found.Endpoints) {
 			found = &all[i]
 		}
 	}
@@ -187,7 +188,7 @@ func most(all []figures.Memory, clusterIP bool) *figures.Memory {
 // peak is about the whole process, so about what is resident.
 func peak(all []figures.Memory) target {
 	t := target{measure: "peak while listing, above the idle process", want: "≤ 2 times the live heap"}
-	m := most(all, false)
+	m := largest(all, figures.Ours, false)
 	if m == nil {
 		return t
 	}

@@ -30,7 +30,7 @@ const (
 	turning = "turning"
 )
 
-// leastRights are those of README.md.
+// leastRights are those of docs/operations.md.
 var leastRights = []rbacv1.PolicyRule{
 	{APIGroups: []string{""}, Resources: []string{"services"}, Verbs: []string{"list", "watch"}},
 	{APIGroups: []string{"discovery.k8s.io"}, Resources: []string{"endpointslices"}, Verbs: []string{"list", "watch"}},

@@ -1,5 +1,5 @@
 // Command picture records what the dashboard shows of a real server, for the
-// picture in README.md:
+// picture in docs/operations.md:
 //
 //	picture PROMETHEUS SERIES.json
 //

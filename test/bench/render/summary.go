@@ -1,0 +1,70 @@
+package render
+
+import (
+	"fmt"
+	"math"
+
+	"github.com/k8s-endpoints/k8s_endpoints/test/bench/figures"
+)
+
+// Summary returns the few figures that README.md shows: what a reader wants to
+// know first, also where the stock plugin does better. A figure that the report
+// lacks has no row.
+func Summary(r *figures.Report) string {
+	measures := []struct {
+		name string
+		of   func(r *figures.Report, server string) string
+	}{
+		{"A of 10 endpoints, queries/s on one core", rate(10)},
+		{"A of 5,000 endpoints, queries/s on one core", rate(5000)},
+		{"live heap per endpoint, headless / ClusterIP", heaps},
+		{"start beside 100,000 ClusterIP endpoints", startTime(100_000)},
+		{"event to answer, p99, Service of 10,000, 500 events/s", stormLag},
+	}
+	var rows [][]string
+	for _, m := range measures {
+		ours, stock := m.of(r, figures.Ours), m.of(r, figures.Stock)
+		if ours != "" && stock != "" {
+			rows = append(rows, []string{m.name, ours, stock})
+		}
+	}
+	return table(preamble(r), 1, []string{"measure", "k8s_endpoints", "kubernetes"}, rows)
+}
+
+func rate(endpoints int) func(*figures.Report, string) string {
+	return func(r *figures.Report, server string) string {
+		q := find(r.Queries, "A", endpoints, client, server)
+		if q == nil {
+			return ""
+		}
+		return significant(q.PerSecond.Median)
+	}
+}
+
+func heaps(r *figures.Report, server string) string {
+	headless, clusterIP := largest(r.Memory, server, false), largest(r.Memory, server, true)
+	if headless == nil || clusterIP == nil {
+		return ""
+	}
+	bytes := func(m *figures.Memory) string { return number(int(math.Round(m.PerEndpoint))) }
+	return bytes(headless) + " / " + bytes(clusterIP) + " bytes"
+}
+
+func startTime(endpoints int) func(*figures.Report, string) string {
+	return func(r *figures.Report, server string) string {
+		for _, s := range r.Starts {
+			if s.ClusterIP && s.Endpoints == endpoints && s.Server == server {
+				return fmt.Sprintf("%.2f s", s.Seconds.Median)
+			}
+		}
+		return ""
+	}
+}
+
+func stormLag(r *figures.Report, server string) string {
+	c := storm(r.Changes, server)
+	if c == nil {
+		return ""
+	}
+	return fmt.Sprintf("%.1f ms", c.Answer.P99)
+}
