@@ -125,6 +125,20 @@ func TestEachPageIsReachedFromTheReadme(t *testing.T) {
 	}
 }
 
+var place = regexp.MustCompile("`((?:plugin|cmd|test|deploy|man|docs)(?:/[\\w.-]+)*|[\\w.-]+\\.(?:go|md))`")
+
+func TestContributingNamesWhatIsThere(t *testing.T) {
+	found := place.FindAllStringSubmatch(read(t, "CONTRIBUTING.md"), -1)
+	if len(found) < 30 {
+		t.Errorf("only %d places were found", len(found))
+	}
+	for _, match := range found {
+		if _, err := os.Stat(filepath.Join(root, filepath.FromSlash(match[1]))); err != nil {
+			t.Errorf("CONTRIBUTING.md: %v", err)
+		}
+	}
+}
+
 // anchors returns what leads to the headings of a document: lower case, with a
 // hyphen for each space, and without signs.
 func anchors(text string) []string {
