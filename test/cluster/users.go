@@ -61,20 +61,23 @@ func (c *Cluster) Config(user User) *rest.Config {
 // Admin returns the client configuration of AdminUser.
 func (c *Cluster) Admin() *rest.Config { return c.Config(AdminUser) }
 
-// Kubeconfig writes a kubeconfig for the user and returns its path. Its
-// current context, and its only one, has the user's name. The file goes when
-// the Cluster is stopped.
+// Kubeconfig writes a kubeconfig file for the user, as WriteKubeconfig does, and
+// returns its path. The file goes when the Cluster is stopped.
 func (c *Cluster) Kubeconfig(user User) (string, error) {
 	if c.tokens[user] == "" {
 		return "", fmt.Errorf("there is no user %q; there are %v", user, users)
 	}
+	path := c.path(string(user) + ".kubeconfig")
+	return path, WriteKubeconfig(path, user, api.Cluster{Server: c.url, CertificateAuthority: c.caFile()}, api.AuthInfo{Token: c.tokens[user]})
+}
+
+// WriteKubeconfig writes a kubeconfig file. Its only context has the user's name.
+func WriteKubeconfig(file string, user User, of api.Cluster, as api.AuthInfo) error {
 	name := string(user)
-	path := c.path(name + ".kubeconfig")
-	config := api.Config{
-		Clusters:       map[string]*api.Cluster{"test": {Server: c.url, CertificateAuthority: c.caFile()}},
-		AuthInfos:      map[string]*api.AuthInfo{name: {Token: c.tokens[user]}},
+	return clientcmd.WriteToFile(api.Config{
+		Clusters:       map[string]*api.Cluster{"test": &of},
+		AuthInfos:      map[string]*api.AuthInfo{name: &as},
 		Contexts:       map[string]*api.Context{name: {Cluster: "test", AuthInfo: name}},
 		CurrentContext: name,
-	}
-	return path, clientcmd.WriteToFile(config, path)
+	}, file)
 }

@@ -18,7 +18,7 @@ import (
 
 const valuesFile = "../../deploy/helm-values.yaml"
 
-// values is what is looked at of helm-values.yaml.
+// values is the part of helm-values.yaml that is tested.
 type values struct {
 	PodSecurityContext *corev1.PodSecurityContext `json:"podSecurityContext"`
 	SecurityContext    *corev1.SecurityContext    `json:"securityContext"`
@@ -37,7 +37,7 @@ type values struct {
 	} `json:"servers"`
 }
 
-// corefile is what the chart makes of the servers, but for blanks.
+// corefile is the Corefile that the chart makes of the servers, but for blanks.
 func (v *values) corefile() string {
 	var b strings.Builder
 	for _, s := range v.Servers {
@@ -64,8 +64,8 @@ func readYAML(t *testing.T, file string, into any) {
 	must(t, yaml.Unmarshal(text, into))
 }
 
-// The chart itself is not here: see TestHelmChart. So the values are held against
-// what the other tests apply and run.
+// The chart itself is not here (see TestHelmChart), so the values are compared
+// with the manifests that other tests apply and run.
 func TestHelmValuesSayWhatTheOverlaysDo(t *testing.T) {
 	var v values
 	readYAML(t, valuesFile, &v)
@@ -106,7 +106,7 @@ func TestHelmChart(t *testing.T) {
 
 	absolute, err := filepath.Abs(valuesFile)
 	must(t, err)
-	w, all := newWriter(t, shared), parse(t, tool(t, "helm", "template", "dns", chart, "--namespace", "kube-system", "--values", absolute))
+	w, all := newWriter(t, shared.Get(t)), parse(t, tool(t, "helm", "template", "dns", chart, "--namespace", "kube-system", "--values", absolute))
 	w.apply(t, all, false, metav1.DryRunAll)
 	applied := w.apply(t, all, false)
 	wantUnchanged(t, applied, w.apply(t, all, false))
@@ -117,13 +117,13 @@ func TestHelmChart(t *testing.T) {
 	w.remove(t, all)
 }
 
-// metricsService tells the Service that is there for metrics alone.
+// metricsService reports whether a Service is there for metrics alone.
 func metricsService(o *unstructured.Unstructured) bool {
 	return o.GetKind() == "Service" && strings.HasSuffix(o.GetName(), "-metrics")
 }
 
-// wantKnown checks that the chart has each key. What is empty there may hold
-// anything.
+// wantKnown checks that the chart has each key. A value that is empty in the
+// chart may hold any keys.
 func wantKnown(t *testing.T, at string, ours, known map[string]any) {
 	t.Helper()
 	for key, value := range ours {

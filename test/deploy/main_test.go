@@ -2,12 +2,14 @@
 // and runs the built CoreDNS with the Corefile and the rights from there. There
 // is no kubelet: that the Pods start is not tested here, only that the API
 // server admits them.
+//
+// Read objects_test.go first (render, apply, read back). overlays_test.go
+// checks the objects, serve_test.go runs the Corefile with the rights,
+// rollout_test.go and undo_test.go replace Pods, and helm_test.go checks the
+// values for the chart.
 package deploy
 
 import (
-	"context"
-	"flag"
-	"fmt"
 	"os"
 	"testing"
 
@@ -21,24 +23,7 @@ var (
 	until  = polltest.Until
 )
 
-// shared is the control plane of all tests.
-var shared *cluster.Cluster
+// shared is the control plane of the tests that run with the usual controllers.
+var shared cluster.Shared
 
-func TestMain(m *testing.M) {
-	flag.Parse()
-	os.Exit(run(m))
-}
-
-func run(m *testing.M) int {
-	var err error
-	if shared, err = cluster.Start(context.Background()); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		return 1
-	}
-	defer func() {
-		if err := shared.Stop(); err != nil {
-			fmt.Fprintln(os.Stderr, err)
-		}
-	}()
-	return m.Run()
-}
+func TestMain(m *testing.M) { os.Exit(shared.Main(m)) }

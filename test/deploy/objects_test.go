@@ -68,8 +68,8 @@ func kustomize(t *testing.T, overlay string) objects {
 	return parse(t, tool(t, "kustomize", "build", "../../../deploy/kubernetes/overlays/"+overlay))
 }
 
-// tool runs the tool of the nested module that has its name, and returns what it
-// prints.
+// tool runs the tool of the nested module that has its name, and returns its
+// output.
 func tool(t *testing.T, name string, args ...string) []byte {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), "go", append([]string{"tool", name}, args...)...)

@@ -20,7 +20,7 @@ import (
 )
 
 func TestBeside(t *testing.T) {
-	w, all := newWriter(t, shared), kustomize(t, "beside")
+	w, all := newWriter(t, shared.Get(t)), kustomize(t, "beside")
 	w.apply(t, all, false, metav1.DryRunAll)
 	for _, o := range all {
 		if _, err := w.get(within(t), t, o); !apierrors.IsNotFound(err) {
@@ -42,7 +42,7 @@ func TestBeside(t *testing.T) {
 }
 
 func TestInPlaceOfKubeDNS(t *testing.T) {
-	w, all := newWriter(t, shared), kustomize(t, "kube-dns")
+	w, all := newWriter(t, shared.Get(t)), kustomize(t, "kube-dns")
 	before := readManifest(t, "testdata/kubeadm.yaml")
 	w.create(t, before)
 	stock := w.now(t, before)
@@ -62,8 +62,9 @@ func TestInPlaceOfKubeDNS(t *testing.T) {
 	wantUntouched(t, stock, w.now(t, stock))
 }
 
-// What k8s_endpoints does not answer is answered as before: the Corefile has all
-// that kubeadm's has. Only reload is not needed, since a change is a rollout.
+// Names that are not k8s_endpoints' are answered as before: the Corefile has
+// all plugins of kubeadm's. Only reload is not needed, since a change is a
+// rollout.
 func TestTheCorefileHasWhatKubeadmsHas(t *testing.T) {
 	ours := directives(corefileOf(t, kustomize(t, "kube-dns")))
 	for _, theirs := range directives(corefileOf(t, readManifest(t, "testdata/kubeadm.yaml"))) {
@@ -92,8 +93,8 @@ func directives(corefile string) (all []string) {
 	return all
 }
 
-// wantInPlace checks that Pods go on to find the server, and that what others
-// decide on the Deployment stays.
+// wantInPlace checks that Pods still find the server, and that the fields of
+// the Deployment that others set stay.
 func wantInPlace(t *testing.T, before, after objects) {
 	t.Helper()
 	var was, is corev1.Service
@@ -222,8 +223,9 @@ func wantAdmitted(t *testing.T, all objects) {
 	t.Helper()
 	var deployment appsv1.Deployment
 	all.only(t, "Deployment", &deployment)
-	ctx, namespace := within(t), shared.Namespace(t)
-	_, err := shared.Clients().CoreV1().Namespaces().Patch(ctx, namespace, "application/merge-patch+json",
+	c, ctx := shared.Get(t), within(t)
+	namespace := c.Namespace(t)
+	_, err := c.Clients().CoreV1().Namespaces().Patch(ctx, namespace, "application/merge-patch+json",
 		[]byte(`{"metadata":{"labels":{"pod-security.kubernetes.io/enforce":"restricted"}}}`), metav1.PatchOptions{})
 	must(t, err)
 	pod := &corev1.Pod{
@@ -231,14 +233,14 @@ func wantAdmitted(t *testing.T, all objects) {
 		Spec:       deployment.Spec.Template.Spec,
 	}
 	dryRun := metav1.CreateOptions{DryRun: []string{metav1.DryRunAll}}
-	admitted, err := shared.Clients().CoreV1().Pods(namespace).Create(ctx, pod, dryRun)
+	admitted, err := c.Clients().CoreV1().Pods(namespace).Create(ctx, pod, dryRun)
 	must(t, err)
 	if admitted.Spec.Priority == nil || *admitted.Spec.Priority <= 0 {
 		t.Error("the Pod has no priority over others")
 	}
-	// The check of the check: what is not restricted is refused.
+	// The check of the check: a Pod that is not restricted is refused.
 	pod.Spec.Containers[0].SecurityContext = nil
-	if _, err := shared.Clients().CoreV1().Pods(namespace).Create(ctx, pod, dryRun); !apierrors.IsForbidden(err) {
+	if _, err := c.Clients().CoreV1().Pods(namespace).Create(ctx, pod, dryRun); !apierrors.IsForbidden(err) {
 		t.Errorf("a Pod that may do anything: got the error %v, want that it is forbidden", err)
 	}
 }

@@ -15,12 +15,12 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
-// dns is the Deployment coredns of a cluster without a scheduler and without
-// kubelets: it does their part.
+// dns is the Deployment coredns. The cluster has no scheduler and no kubelets:
+// dns does their part.
 type dns struct {
 	cluster   *cluster.Cluster
 	addresses int
-	// rolledOut tells that a server ran once: from then on one always does.
+	// rolledOut is set once a server ran: from then on, one always has to.
 	rolledOut bool
 }
 

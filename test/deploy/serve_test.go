@@ -22,7 +22,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
-// outside is what stands for the node's resolvers.
+// outside is a server that stands for the node's resolvers.
 const outside = `.:{{.DNS}} {
     bind 127.0.0.1
     template IN A example.org {
@@ -34,10 +34,10 @@ const outside = `.:{{.DNS}} {
 }
 `
 
-// onLoopback returns a Corefile of a cluster as it can run here. It replaces what
-// a container has of its own: the ports, the resolvers of the node, the place of
-// the snapshot, and the mounted token, for which a kubeconfig stands. Everything
-// else is as it is deployed.
+// onLoopback returns the Corefile of a cluster such that it runs here. It
+// replaces the parts that only a container has: the ports, the resolvers of the
+// node, the folder of the snapshot, and the mounted token (by a kubeconfig).
+// All else is as it is deployed.
 func onLoopback(t *testing.T, corefile, kubeconfig string) string {
 	t.Helper()
 	health, err := loopback.Port()
@@ -76,7 +76,7 @@ func serve(t *testing.T, all objects) {
 	t.Helper()
 	var account corev1.ServiceAccount
 	all.only(t, "ServiceAccount", &account)
-	g, err := gate.New(shared)
+	g, err := gate.New(shared.Get(t))
 	must(t, err)
 	t.Cleanup(g.Close)
 	kubeconfig := filepath.Join(t.TempDir(), "kubeconfig")
@@ -106,17 +106,18 @@ func serve(t *testing.T, all objects) {
 // their namespace.
 func runServices(t *testing.T) string {
 	t.Helper()
-	ctx, namespace, app := within(t), shared.Namespace(t), map[string]string{"app": "db"}
+	c, ctx, app := shared.Get(t), within(t), map[string]string{"app": "db"}
+	namespace := c.Namespace(t)
 	must(t,
-		shared.CreateService(ctx, cluster.HeadlessService(namespace, "db", app)),
-		shared.CreateService(ctx, cluster.ExternalNameService(namespace, "web", "example.org")),
-		shared.CreatePod(ctx, cluster.Pod{Namespace: namespace, Name: "db-0", Labels: app, Hostname: "db-0", Subdomain: "db"}),
-		shared.PodReady(ctx, namespace, "db-0", "10.244.1.1"),
+		c.CreateService(ctx, cluster.HeadlessService(namespace, "db", app)),
+		c.CreateService(ctx, cluster.ExternalNameService(namespace, "web", "example.org")),
+		c.CreatePod(ctx, cluster.Pod{Namespace: namespace, Name: "db-0", Labels: app, Hostname: "db-0", Subdomain: "db"}),
+		c.PodReady(ctx, namespace, "db-0", "10.244.1.1"),
 	)
 	return namespace
 }
 
-// asked returns nil where one of the records ends in what is wanted.
+// asked returns nil where one of the records ends as wanted.
 func asked(ctx context.Context, s *server.Server, name, qtype, want string) error {
 	answer, err := s.Dig(ctx, name, qtype)
 	if err != nil {
@@ -133,7 +134,7 @@ func asked(ctx context.Context, s *server.Server, name, qtype, want string) erro
 // tokenOf returns a token of the ServiceAccount, as the kubelet asks for one.
 func tokenOf(t *testing.T, account *corev1.ServiceAccount) string {
 	t.Helper()
-	accounts := shared.Clients().CoreV1().ServiceAccounts(account.Namespace)
+	accounts := shared.Get(t).Clients().CoreV1().ServiceAccounts(account.Namespace)
 	request, err := accounts.CreateToken(within(t), account.Name, &authenticationv1.TokenRequest{}, metav1.CreateOptions{})
 	must(t, err)
 	return request.Status.Token
@@ -149,8 +150,8 @@ func corefileOf(t *testing.T, all objects) string {
 	return config.Data["Corefile"]
 }
 
-// wantTheRights checks that what was asked of the API server was granted, and,
-// where the rights are ours, that nothing was granted in vain.
+// wantTheRights checks that the API server refused no request, and, where the
+// rights are ours, that none of them is superfluous.
 func wantTheRights(t *testing.T, all objects, passed []gate.Request) {
 	t.Helper()
 	var role rbacv1.ClusterRole
@@ -168,7 +169,8 @@ func wantTheRights(t *testing.T, all objects, passed []gate.Request) {
 	}
 	for _, rule := range role.Rules {
 		for _, resource := range rule.Resources {
-			// A watch may begin with the list, so the right to watch tells.
+			// A watch may begin with the list, so the right to watch counts for
+			// both.
 			if !used["watch "+resource] {
 				t.Errorf("the right to watch %s was granted, and not used", resource)
 			}

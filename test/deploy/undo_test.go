@@ -58,8 +58,8 @@ func withAnotherCorefile(t *testing.T, overlay string) objects {
 	return parse(t, tool(t, "kustomize", "build", filepath.Join(all, "overlays", overlay)))
 }
 
-// wantUntouched checks that what Pods of the old template need is as it was, to
-// the last byte: all but the Deployment and the Service.
+// wantUntouched checks that all objects but the Deployment and the Service are
+// as they were, to the last byte: Pods of the old template need them.
 func wantUntouched(t *testing.T, before, after objects) {
 	t.Helper()
 	for i, was := range before {

@@ -3,7 +3,6 @@ package image
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -17,16 +16,13 @@ import (
 	"time"
 
 	"github.com/k8s-endpoints/k8s_endpoints/test/cluster/gobuild"
-	"github.com/k8s-endpoints/k8s_endpoints/test/cluster/poll"
 	"github.com/k8s-endpoints/k8s_endpoints/test/cluster/process"
+	"github.com/k8s-endpoints/k8s_endpoints/test/server"
 )
 
 const (
 	// user is that of the image.
 	user = 65532
-	// limit is what a busy machine may need for what usually takes
-	// milliseconds.
-	limit = time.Minute
 	// grace is longer than the 5 seconds that CoreDNS gives to queries that it
 	// has not answered yet.
 	grace = 15 * time.Second
@@ -49,29 +45,13 @@ func run(t *testing.T, c container) *process.Process {
 			t.Logf("the log of CoreDNS:\n%s", p.Log())
 		}
 	})
-	until(t, func(context.Context) error { return serves(p) })
+	until(t, func(context.Context) error {
+		if err := server.Serves(p); err != nil {
+			return fmt.Errorf("%w; %w", err, p.Failure())
+		}
+		return nil
+	})
 	return p
-}
-
-// serves returns nil when CoreDNS has printed its version, which is the first
-// thing it does after all its ports were opened.
-func serves(p *process.Process) error {
-	select {
-	case <-p.Done():
-		return p.Failure()
-	default:
-	}
-	if !regexp.MustCompile(`(?m)^CoreDNS-`).MatchString(p.Log()) {
-		return errors.New("CoreDNS has not opened its ports")
-	}
-	return nil
-}
-
-func until(t *testing.T, condition func(context.Context) error) {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), limit)
-	defer cancel()
-	must(t, poll.Until(ctx, condition))
 }
 
 // wantAnswer asks with dig, from the network of the container, until the
@@ -139,8 +119,7 @@ func TestPort53IsAnsweredByAUserOnAReadOnlyRoot(t *testing.T) {
 	}
 }
 
-// wantConfined holds what the kernel says of the process against what it should
-// be.
+// wantConfined checks by /proc that the process has no more than it needs.
 func wantConfined(t *testing.T, p *process.Process, capabilities int, noNewPrivileges bool) {
 	t.Helper()
 	status, err := os.ReadFile(proc(p, "status"))

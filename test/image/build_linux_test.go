@@ -18,9 +18,12 @@ import (
 	"github.com/k8s-endpoints/k8s_endpoints/test/cluster/polltest"
 )
 
-var must = polltest.Must
+var (
+	must  = polltest.Must
+	until = polltest.Until
+)
 
-// built is what the tests share, once one of them has asked for it.
+// built has the images that the tests share, once one of them has asked for it.
 var built struct {
 	sync.Mutex
 	dir    string
@@ -50,8 +53,8 @@ type image struct {
 	size int64
 }
 
-// config is what the tests need of the image configuration of the OCI image
-// specification.
+// config is the part of the image configuration (OCI image specification) that
+// is tested.
 type config struct {
 	Architecture, OS string
 	Config           struct {
@@ -88,7 +91,7 @@ func build(ctx context.Context) (err error) {
 	if built.dir, err = os.MkdirTemp("", "k8s_endpoints-image-"); err != nil {
 		return err
 	}
-	// CoreDNS is not root, and has to come in.
+	// CoreDNS is not root, and has to enter the folder.
 	if err := os.Chmod(built.dir, 0o755); err != nil {
 		return err
 	}
@@ -126,8 +129,7 @@ func removeBuilt() error {
 	return os.RemoveAll(built.dir)
 }
 
-// command runs a program in the folder of the module. An error has what it
-// printed.
+// command runs a program in the folder of the module. An error has its output.
 func command(ctx context.Context, name string, args ...string) error {
 	_, err := output(ctx, name, args...)
 	return err
@@ -140,7 +142,7 @@ func output(ctx context.Context, name string, args ...string) (string, error) {
 	}
 	cmd := exec.CommandContext(ctx, name, args...)
 	cmd.Dir = root
-	// What a `make` around the test was told is not for the one in it.
+	// The flags of a `make` around the test are not for the one in it.
 	cmd.Env = append(os.Environ(), "MAKEFLAGS=", "MAKEOVERRIDES=", "CONTAINERS_STORAGE_CONF="+path("storage.conf"))
 	var complaints strings.Builder
 	cmd.Stderr = &complaints

@@ -126,9 +126,9 @@ func (c *container) chroot() error {
 	return os.Chdir("/")
 }
 
-// drop does as the runtimes of Kubernetes do: the bounding set has what the
-// container may have at most; the user has it until the program is executed, and
-// after it only what the file of the program says.
+// drop does as the runtimes of Kubernetes do: the bounding set has the
+// capabilities that the container may have at most; the user has them until the
+// program is executed, and then only those that the file of the program gives.
 func (c *container) drop() error {
 	for capability := uintptr(0); capability <= unix.CAP_LAST_CAP; capability++ {
 		if capability == unix.CAP_NET_BIND_SERVICE {

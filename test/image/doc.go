@@ -2,7 +2,9 @@
 // on an empty base, and CoreDNS answers from inside it. That takes root, since
 // there is no container engine to ask.
 //
-// The kernel forgets to end a program with a parent that was killed where that
-// program has a capability or another user: after a test that was killed a CoreDNS
-// may be left.
+// A test that was killed may leave a CoreDNS behind: the kernel does not end a
+// program with its parent where the program has a capability, or another user.
+//
+// Read build_linux_test.go first (the image), then container_linux_test.go (a
+// container without an engine); the other files are a topic each.
 package image

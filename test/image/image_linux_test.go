@@ -21,7 +21,7 @@ func TestTheImageSaysHowToRunIt(t *testing.T) {
 			if got.OS != "linux" || got.Architecture != architecture {
 				t.Errorf("it is for %s/%s", got.OS, got.Architecture)
 			}
-			// Only of a number can Kubernetes tell that it is not root.
+			// Kubernetes knows only of a number that it is not root.
 			if got.Config.User != "65532:65532" || got.Config.WorkingDir != "/" {
 				t.Errorf("the user is %q and the folder %q", got.Config.User, got.Config.WorkingDir)
 			}

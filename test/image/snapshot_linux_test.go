@@ -28,9 +28,9 @@ const withSnapshot = `cluster.local:%d {
 }
 `
 
-// TestTheLeastOfAllRights has CoreDNS with the rights of docs/operations.md in the
-// cluster, and on the machine with none but to write into the folder of the
-// snapshot.
+// TestTheLeastOfAllRights runs CoreDNS with the rights of docs/operations.md in
+// the cluster, and with a single one on the machine: to write into the folder of
+// the snapshot.
 func TestTheLeastOfAllRights(t *testing.T) {
 	needRoot(t)
 	c := cluster.New(t)

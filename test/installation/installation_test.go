@@ -1,5 +1,5 @@
-// Package installation tests the way of README.md to compile the plugin into
-// one's own CoreDNS.
+// Package installation follows README.md to compile the plugin into a CoreDNS
+// of one's own.
 package installation
 
 import (
@@ -15,11 +15,9 @@ import (
 	"strconv"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/k8s-endpoints/k8s_endpoints/test/cluster/gobuild"
 	"github.com/k8s-endpoints/k8s_endpoints/test/cluster/loopback"
-	"github.com/k8s-endpoints/k8s_endpoints/test/cluster/poll"
 	"github.com/k8s-endpoints/k8s_endpoints/test/cluster/polltest"
 	"github.com/k8s-endpoints/k8s_endpoints/test/cluster/process"
 	"github.com/k8s-endpoints/k8s_endpoints/test/documents"
@@ -33,9 +31,6 @@ const (
 	plugin  = "k8s_endpoints"
 	// neighbour is the plugin that README.md puts this one in front of.
 	neighbour = "cache"
-	// limit is what a busy machine may need for what usually takes
-	// milliseconds.
-	limit = time.Minute
 )
 
 func TestTheReadmesWayIntoOnesOwnCoreDNS(t *testing.T) {
@@ -48,7 +43,7 @@ func TestTheReadmesWayIntoOnesOwnCoreDNS(t *testing.T) {
 
 	dir := sources(t, root)
 	addLine(t, filepath.Join(dir, "plugin.cfg"), line)
-	// What is asked for is this work tree, not what was released.
+	// The module is this work tree, not a release.
 	shell(t, dir, "go mod edit -replace "+module+"="+root)
 	shell(t, dir, commands)
 
@@ -70,7 +65,7 @@ func sources(t *testing.T, root string) string {
 	return dir
 }
 
-// writable undoes what keeps the files of a module from being changed.
+// writable makes the files of a module writable.
 func writable(dir string) error {
 	return filepath.WalkDir(dir, func(path string, entry fs.DirEntry, err error) error {
 		if err != nil {
@@ -95,7 +90,7 @@ func addLine(t *testing.T, file, line string) {
 	must(t, os.WriteFile(file, []byte(strings.Replace(string(text), before, "\n"+line+before[1:], 1)), 0o644))
 }
 
-// shell runs the commands, and returns what they print.
+// shell runs the commands, and returns their output.
 func shell(t *testing.T, dir, commands string) string {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), "sh", "-e", "-c", commands)
@@ -110,9 +105,9 @@ func shell(t *testing.T, dir, commands string) string {
 	return string(out)
 }
 
-// environment lets the build share what `make image` compiles, whatever the
-// machine has set, and asks about this module nobody but a proxy that has none of
-// its versions.
+// environment makes the build share its cache with `make image`, whatever the
+// machine has set, and lets it ask no proxy about this module but one that has
+// no version of it.
 func environment(t *testing.T) []string {
 	t.Helper()
 	out, err := exec.CommandContext(t.Context(), "go", "env", "GOPROXY").Output()
@@ -139,7 +134,7 @@ func wantPlugins(t *testing.T, program string) {
 }
 
 // wantPlace reads the order of the plugins, which `coredns -plugins` does not
-// tell.
+// print.
 func wantPlace(t *testing.T, directives string) {
 	t.Helper()
 	text, err := os.ReadFile(directives)
@@ -167,9 +162,7 @@ func wantDemo(t *testing.T, program, root string) {
 	p, err := process.Start(program, filepath.Join(dir, "log"), "-conf", corefile)
 	must(t, err)
 	t.Cleanup(func() { must(t, p.Kill()) })
-	ctx, cancel := context.WithTimeout(t.Context(), limit)
-	defer cancel()
-	must(t, poll.Until(ctx, func(ctx context.Context) error {
+	polltest.Until(t, func(ctx context.Context) error {
 		out, err := exec.CommandContext(ctx, "dig", "-r", "@"+loopback.Address, "-p", strconv.Itoa(port),
 			"+tries=1", "+short", "db.default.svc.cluster.local", "A").CombinedOutput()
 		if err != nil {
@@ -181,5 +174,5 @@ func wantDemo(t *testing.T, program, root string) {
 			return fmt.Errorf("got %q, want %q", got, want)
 		}
 		return nil
-	}))
+	})
 }

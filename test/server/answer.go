@@ -9,8 +9,8 @@ import (
 	"github.com/miekg/dns"
 )
 
-// An Answer is what dig printed of one. Records are in the order in which they
-// came, each in the form `example.org. 5 IN A 192.0.2.1`, with the TTL in
+// An Answer is an answer as dig printed it. Records are in the order in which
+// they came, each in the form `example.org. 5 IN A 192.0.2.1`, with the TTL in
 // seconds and single spaces.
 type Answer struct {
 	// Status is the response code, such as NOERROR or NXDOMAIN.
@@ -33,7 +33,7 @@ type Answer struct {
 	TCP bool
 }
 
-// HasFlag tells whether the header has the flag, such as aa.
+// HasFlag reports whether the header has the flag, such as aa.
 func (a *Answer) HasFlag(flag string) bool {
 	for _, f := range a.Flags {
 		if f == flag {
@@ -105,8 +105,8 @@ func (p *parser) line(line string) error {
 	return p.record(line)
 }
 
-// lineKinds are the lines that tell something outside of the sections of
-// records.
+// lineKinds are the lines outside of the sections of records, and how each is
+// read.
 var lineKinds = []struct {
 	prefix string
 	read   func(p *parser, rest string) error
@@ -188,7 +188,7 @@ func (p *parser) record(line string) error {
 	return nil
 }
 
-// check holds what was read against the counts in the header.
+// check compares the numbers of records with the counts in the header.
 func (p *parser) check() error {
 	if p.Status == "" {
 		return errors.New("dig printed no header of an answer")

@@ -2,8 +2,6 @@ package server
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"io/fs"
 	"os"
@@ -37,9 +35,7 @@ func binary(ctx context.Context) (string, error) {
 	if os.Getenv(raceVariable) == "1" {
 		variant = "race"
 	}
-	// Another copy of the repository has a binary of its own.
-	copyOf := sha256.Sum256([]byte(root))
-	dir, err := gobuild.Cache("coredns", hex.EncodeToString(copyOf[:8]), variant)
+	dir, err := gobuild.CacheOf(root, "coredns", variant)
 	if err != nil {
 		return "", err
 	}

@@ -8,8 +8,8 @@ import (
 	"github.com/k8s-endpoints/k8s_endpoints/test/cluster/loopback"
 )
 
-// What stands for a port in a Corefile. Nothing else in double braces is
-// touched: the plugin template has a use for it.
+// The words that stand for ports in a Corefile. All else in double braces stays
+// as it is, for the plugin template.
 const (
 	dnsPort     = "{{.DNS}}"
 	readyPort   = "{{.Ready}}"

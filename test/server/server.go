@@ -1,5 +1,8 @@
 // Package server runs the built CoreDNS binary for tests, on 127.0.0.1, and
 // asks it with the real dig.
+//
+// Read server.go first, then dig.go and answer.go. binary.go builds the
+// program, and ports.go gives it its ports.
 package server
 
 import (
@@ -39,7 +42,7 @@ type Server struct {
 	process *process.Process
 
 	stopped bool
-	// log is what CoreDNS has printed, once its folder is gone.
+	// log has the output of CoreDNS, once its folder is gone.
 	log string
 }
 
@@ -102,7 +105,7 @@ func New(t testing.TB, corefile string) *Server {
 	return s
 }
 
-// shownLines is what a failed test shows of the log.
+// shownLines is how many lines of the log a failed test shows.
 const shownLines = 60
 
 func lastLines(log string) string {
@@ -110,8 +113,8 @@ func lastLines(log string) string {
 	return strings.Join(lines[max(0, len(lines)-shownLines):], "")
 }
 
-// complaints returns the lines of a log that tell of a mistake in the program,
-// whatever it was asked.
+// complaints returns the lines of a log that only a mistake in the program can
+// have caused.
 func complaints(log string) []string {
 	var found []string
 	for line := range strings.Lines(log) {
@@ -147,8 +150,8 @@ func startOnce(ctx context.Context, program, corefile string, p ports) (_ *Serve
 	return s, s.awaitStart(ctx, strings.Contains(corefile, readyPort))
 }
 
-// awaitStart returns when CoreDNS serves, and is ready where it has a port that
-// tells.
+// awaitStart returns when CoreDNS serves, and is ready where it has the port of
+// the plugin ready.
 func (s *Server) awaitStart(ctx context.Context, tellsReady bool) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -160,7 +163,7 @@ func (s *Server) awaitStart(ctx context.Context, tellsReady bool) error {
 		}
 	}()
 	err := poll.Until(ctx, func(ctx context.Context) error {
-		if err := s.serves(); err != nil || !tellsReady {
+		if err := Serves(s.process); err != nil || !tellsReady {
 			return err
 		}
 		_, err := get(ctx, fmt.Sprintf("http://%s/ready", at(s.ports.ready)))
@@ -176,11 +179,11 @@ func (s *Server) awaitStart(ctx context.Context, tellsReady bool) error {
 	return fmt.Errorf("CoreDNS did not start: %w; %w", err, s.process.Failure())
 }
 
-// serves returns nil when CoreDNS has printed its version, which is the first
+// Serves returns nil when a CoreDNS has printed its version, which is the first
 // thing it does after all its ports were opened.
-func (s *Server) serves() error {
-	if !strings.Contains(s.Log(), "\nCoreDNS-") && !strings.HasPrefix(s.Log(), "CoreDNS-") {
-		return errors.New("it has not opened its ports")
+func Serves(p *process.Process) error {
+	if log := p.Log(); !strings.Contains(log, "\nCoreDNS-") && !strings.HasPrefix(log, "CoreDNS-") {
+		return errors.New("CoreDNS has not opened its ports")
 	}
 	return nil
 }
@@ -198,7 +201,7 @@ func (s *Server) Stop() error {
 		err = s.process.Failure()
 	default:
 	}
-	// What shuts down may fail too, so the log is read after the end.
+	// The shutdown may fail too, so the log is read after the end.
 	err = errors.Join(err, s.process.Stop(stopGrace))
 	for _, complaint := range complaints(s.process.Log()) {
 		err = errors.Join(err, fmt.Errorf("CoreDNS: %s", complaint))
@@ -272,8 +275,8 @@ func (s *Server) WriteCorefile(corefile string) error {
 	return os.WriteFile(s.path("Corefile"), []byte(s.ports.fill(corefile)), 0o600)
 }
 
-// Metrics returns what CoreDNS exports at {{.Metrics}}, in the text format of
-// Prometheus.
+// Metrics returns the metrics that CoreDNS exports at {{.Metrics}}, in the text
+// format of Prometheus.
 func (s *Server) Metrics(ctx context.Context) (string, error) {
 	return get(ctx, fmt.Sprintf("http://%s/metrics", at(s.ports.metrics)))
 }

@@ -2,8 +2,6 @@ package coredns
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"path/filepath"
 
 	"github.com/k8s-endpoints/k8s_endpoints/test/cluster/gobuild"
@@ -16,9 +14,7 @@ func Build(ctx context.Context, command string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	// Another copy of the repository has programs of its own.
-	copyOf := sha256.Sum256([]byte(root))
-	dir, err := gobuild.Cache("bench", hex.EncodeToString(copyOf[:8]))
+	dir, err := gobuild.CacheOf(root, "bench")
 	if err != nil {
 		return "", err
 	}

@@ -21,35 +21,35 @@ import (
 	"github.com/k8s-endpoints/k8s_endpoints/test/cluster/loopback"
 
 	"k8s.io/client-go/rest"
-	"k8s.io/client-go/tools/clientcmd"
 	"k8s.io/client-go/tools/clientcmd/api"
 )
 
-// A Gate notes what is asked for, and can be closed while the API server serves
-// others. It speaks TLS, since without it client-go would keep its token to
-// itself.
+// A Gate notes the requests of a CoreDNS, and can be closed while the API
+// server serves others. It speaks TLS: without it, client-go would not send its
+// token.
 type Gate struct {
 	address string
 	handler http.Handler
 
 	mu     sync.Mutex
 	server *httptest.Server
-	// authority is what the certificate of the server is signed by; shown is that
-	// certificate where Present gave one, else it is its own authority.
+	// authority signs the server's certificate. shown is the certificate that
+	// Present gave, or nil: then the server has one that is its own authority.
 	authority []byte
 	shown     *tls.Certificate
-	// certified has a token for all who come with a client certificate.
+	// certified is the token of all who come with a client certificate.
 	certified string
 	requests  []Request
-	// expired has the streams that are still to be told to list anew.
+	// expired has the streams whose next watch is refused, so that they list
+	// anew.
 	expired map[string]bool
 }
 
 // Request is one that passed the gate, and the status of its answer.
 type Request struct {
 	Method string
-	// Stream is what is asked for, without what differs from one request to the
-	// next: the path and the label selector.
+	// Stream is the path and the label selector: the parts that all requests of
+	// one stream have in common.
 	Stream string
 	Watch  bool
 	Status int
@@ -116,15 +116,8 @@ func (g *Gate) Authority() []byte {
 
 // WriteKubeconfig writes a kubeconfig file for a user who comes through the gate.
 func (g *Gate) WriteKubeconfig(file, token string) error {
-	const name = "test"
-	return clientcmd.WriteToFile(api.Config{
-		Clusters: map[string]*api.Cluster{name: {
-			Server: "https://" + g.address, CertificateAuthorityData: g.Authority(),
-		}},
-		AuthInfos:      map[string]*api.AuthInfo{name: {Token: token}},
-		Contexts:       map[string]*api.Context{name: {Cluster: name, AuthInfo: name}},
-		CurrentContext: name,
-	}, file)
+	at := api.Cluster{Server: "https://" + g.address, CertificateAuthorityData: g.Authority()}
+	return cluster.WriteKubeconfig(file, "test", at, api.AuthInfo{Token: token})
 }
 
 func (g *Gate) note(r *http.Response) error {
@@ -196,8 +189,8 @@ func (g *Gate) tokenOfCertified() string {
 	return g.certified
 }
 
-// Present makes the gate show a certificate, from the next Open on, that is
-// signed by the authority, in PEM.
+// Present makes the gate show a certificate from the next Open on. The
+// authority, in PEM, has signed it.
 func (g *Gate) Present(certificate tls.Certificate, authority []byte) {
 	g.mu.Lock()
 	defer g.mu.Unlock()

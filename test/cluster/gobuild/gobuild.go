@@ -4,6 +4,8 @@ package gobuild
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"os"
@@ -37,8 +39,15 @@ func Cache(path ...string) (string, error) {
 	return dir, os.MkdirAll(dir, 0o755)
 }
 
+// CacheOf is the same for the programs of one copy of the repository, by its
+// root: another copy has programs of its own.
+func CacheOf(root string, path ...string) (string, error) {
+	sum := sha256.Sum256([]byte(root))
+	return Cache(append(path, hex.EncodeToString(sum[:8]))...)
+}
+
 // Build runs `go build` in the folder dir, with env added to the environment.
-// An error carries what the compiler said.
+// An error carries the messages of the compiler.
 func Build(ctx context.Context, dir string, env []string, args ...string) error {
 	cmd := exec.CommandContext(ctx, "go", append([]string{"build"}, args...)...)
 	cmd.Dir = dir

@@ -15,16 +15,16 @@ import (
 	"github.com/k8s-endpoints/k8s_endpoints/test/cluster/gate"
 )
 
-// A door is a gate that gives answers of its own.
+// A door is a gate that can answer in place of the API server.
 type door struct {
 	*gate.Gate
 	t     *testing.T
 	asked atomic.Int64
 
 	mu sync.Mutex
-	// answer is nil while the API server answers.
+	// answer answers in place of the API server; nil where that answers itself.
 	answer http.HandlerFunc
-	// held is closed when requests may pass, nil where none are held.
+	// held keeps requests waiting until it is closed; nil keeps none.
 	held chan struct{}
 	// mute is the number of the first watch that is heard again.
 	mute atomic.Int64
@@ -40,7 +40,7 @@ func newDoor(t *testing.T, c *cluster.Cluster) *door {
 	return d
 }
 
-// stand counts the requests, and answers them where it is told to.
+// stand counts the requests, and answers them where there is an answer.
 func (d *door) stand(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		n := d.asked.Add(1)
@@ -58,7 +58,7 @@ func (d *door) stand(next http.Handler) http.Handler {
 	})
 }
 
-// voice is that of the API server, which can be made mute.
+// voice writes the answers of the API server, until it is made mute.
 type voice struct {
 	http.ResponseWriter
 	door   *door
@@ -74,8 +74,8 @@ func (v *voice) Write(p []byte) (int, error) {
 	return v.ResponseWriter.Write(p)
 }
 
-// silence keeps what comes on the watches so far, and leaves them open. New
-// requests wait until release is called.
+// silence lets no more events through on the open watches, and leaves them
+// open. New requests wait until release is called.
 func (d *door) silence() (release func()) {
 	d.mute.Store(d.asked.Load() + 1)
 	d.mu.Lock()
@@ -124,7 +124,7 @@ const (
 	protobufStream = protobuf + ";stream=watch"
 )
 
-// frame is the length that goes before each event of a watch, and what follows.
+// frame is an event of a watch with its length in front.
 func frame(length uint32, follows string) []byte {
 	return append(binary.BigEndian.AppendUint32(nil, length), follows...)
 }
@@ -161,7 +161,7 @@ func TestGarbage(t *testing.T) {
 // newDoorSite returns a site of the shared control plane behind a door.
 func newDoorSite(t *testing.T) (*door, *site) {
 	t.Helper()
-	c := shared.get(t)
+	c := shared.Get(t)
 	namespace := c.Namespace(t)
 	d := newDoor(t, c)
 	file := filepath.Join(t.TempDir(), "kubeconfig")
@@ -169,7 +169,7 @@ func newDoorSite(t *testing.T) (*door, *site) {
 	return d, newSite(t, c, namespace, file)
 }
 
-// perStream is a fault that each stream has for itself.
+// perStream is a fault that each stream meets by itself.
 func (d *door) perStream(name string, answer http.HandlerFunc) fault {
 	return fault{name: name, begin: d.with(answer), end: d.with(nil), tried: d.count, most: streamMost, losses: 2, perStream: true}
 }

@@ -11,7 +11,7 @@ import (
 // streams are those of a source.
 const streams = 3
 
-// Parts of the lines that tell of a loss and of the return.
+// Parts of the lines that are logged at a loss and at the return.
 const (
 	lostLine = "is lost, what is known is served on"
 	backLine = "is back after"
@@ -22,18 +22,18 @@ type fault struct {
 	name string
 	// begin makes the API server unusable for CoreDNS, end usable again.
 	begin, end func(ctx context.Context) error
-	// turnsAfter means that nothing can be changed while the fault lasts, since
-	// there is no API server for anybody.
+	// turnsAfter is set where nothing can be changed while the fault lasts:
+	// there is no API server at all.
 	turnsAfter bool
-	// tried counts what CoreDNS has asked for; nil where nobody sees it. most is
-	// how many that may be more in a time.
+	// tried counts the requests of CoreDNS; nil where nobody sees them. most is
+	// by how many that may grow in a time.
 	tried func() int
 	most  func(time.Duration) int
-	// losses is how many lines may tell of a loss: one where each stream has its
-	// own reason, that many.
+	// losses is how many lines may be logged at a loss: one, or one for each
+	// stream where each has its own reason.
 	losses int
-	// perStream means that the reason is no outage: the streams tell by
-	// themselves.
+	// perStream is set where the reason is no outage: each stream logs it by
+	// itself.
 	perStream bool
 	// lists is how many streams have to list again at least, because the API server
 	// has forgotten where they were.
@@ -43,8 +43,8 @@ type fault struct {
 // leastTries is how many requests a fault lasts for at least.
 const leastTries = 3
 
-// outageMost bounds the tries of a source: what was under way on each stream,
-// then one at a time, and each stream once or twice at the return.
+// outageMost bounds the tries of a source in an outage: those under way on each
+// stream, then one at a time, and one or two of each stream at the return.
 func outageMost(d time.Duration) int { return streams + retries(d) + 2*streams }
 
 // streamMost bounds the tries of a source where each stream fails by itself.
@@ -108,8 +108,8 @@ func (s *site) suffer(f fault) {
 	s.checkLines(f, lost, back, warnings)
 }
 
-// noticed tells whether no stream is up any more, and whether that was logged
-// or, where it may be what was logged before, counted.
+// noticed reports whether no stream is up any more, and whether that was
+// logged, or, where the reason may be the same as before, counted.
 func (s *site) noticed(ctx context.Context, f fault, lost, failed int) error {
 	up, all, err := s.up(ctx)
 	switch {

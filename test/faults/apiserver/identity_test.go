@@ -24,7 +24,6 @@ import (
 	authenticationv1 "k8s.io/api/authentication/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/client-go/tools/clientcmd"
 	"k8s.io/client-go/tools/clientcmd/api"
 )
 
@@ -138,20 +137,15 @@ func (a *account) refuse(ctx context.Context) error {
 
 func (a *account) writeKubeconfig(t *testing.T, d *door) string {
 	t.Helper()
-	const name = "test"
 	file := filepath.Join(t.TempDir(), "kubeconfig")
-	must(t, clientcmd.WriteToFile(api.Config{
-		Clusters:       map[string]*api.Cluster{name: {Server: "https://" + d.Address(), CertificateAuthorityData: d.Authority()}},
-		AuthInfos:      map[string]*api.AuthInfo{name: {TokenFile: a.file}},
-		Contexts:       map[string]*api.Context{name: {Cluster: name, AuthInfo: name}},
-		CurrentContext: name,
-	}, file))
+	at := api.Cluster{Server: "https://" + d.Address(), CertificateAuthorityData: d.Authority()}
+	must(t, cluster.WriteKubeconfig(file, "test", at, api.AuthInfo{TokenFile: a.file}))
 	return file
 }
 
 func TestCertificateAndTokenAreExchanged(t *testing.T) {
 	t.Parallel()
-	c := shared.get(t)
+	c := shared.Get(t)
 	namespace := c.Namespace(t)
 	d, known, foreign := newDoor(t, c), newAuthority(t), newAuthority(t)
 	must(t, d.present(known)(t.Context()))
@@ -164,8 +158,8 @@ func TestCertificateAndTokenAreExchanged(t *testing.T) {
 		},
 		fault{
 			name: "the token is refused, then exchanged", tried: d.count, most: outageMost, losses: 1,
-			// The API server keeps what it knows of a token for some seconds: the
-			// connections break after that.
+			// The API server caches its verdict on a token for some seconds:
+			// the connections break after that.
 			begin: func(ctx context.Context) error { return errors.Join(a.refuse(ctx), a.awaitRefusal(ctx), d.again()) },
 			end:   a.exchange,
 		},

@@ -5,14 +5,17 @@
 //
 // The short form has each fault once. With -soak DURATION faults follow each
 // other at random until the duration is over.
+//
+// Read site_test.go first (a CoreDNS under load), then fault_test.go (the
+// course of every fault). The faults are in process_test.go (the API server
+// itself), answers_test.go (its answers), wire_test.go (the connection),
+// identity_test.go (certificates and tokens) and silence_test.go.
 package apiserver
 
 import (
 	"context"
 	"flag"
-	"fmt"
 	"os"
-	"sync"
 	"testing"
 	"time"
 
@@ -41,44 +44,14 @@ func TestMain(m *testing.M) {
 			panic(err)
 		}
 	}
-	code := m.Run()
-	if err := shared.stop(); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		code = 1
-	}
-	os.Exit(code)
+	os.Exit(shared.Main(m))
 }
 
 // shared is the control plane of the tests that put their faults in front of
 // it.
-var shared sharedCluster
+var shared = cluster.Shared{Rights: leastRights}
 
-type sharedCluster struct {
-	once    sync.Once
-	cluster *cluster.Cluster
-	err     error
-}
-
-func (s *sharedCluster) get(t *testing.T) *cluster.Cluster {
-	t.Helper()
-	// It outlives the test that asks for it first.
-	s.once.Do(func() {
-		if s.cluster, s.err = cluster.Start(context.Background()); s.err == nil {
-			s.err = s.cluster.Grant(context.Background(), cluster.CoreDNSUser, leastRights...)
-		}
-	})
-	must(t, s.err)
-	return s.cluster
-}
-
-func (s *sharedCluster) stop() error {
-	if s.cluster == nil {
-		return nil
-	}
-	return s.cluster.Stop()
-}
-
-// limit is what a busy machine may need for what takes seconds.
+// limit is long: a busy machine may need it for a step of seconds.
 const limit = 2 * time.Minute
 
 func within(t *testing.T) context.Context {

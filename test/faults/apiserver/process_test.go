@@ -35,7 +35,8 @@ func TestProcessOfTheAPIServer(t *testing.T) {
 				if err := w.close(ctx); err != nil {
 					return err
 				}
-				// What is written now is known only to etcd, and only as it is.
+				// A change that is made now is only in etcd, without its
+				// history.
 				service := cluster.HeadlessService(s.namespace, "gone", nil, cluster.Port("sql", "TCP", 1))
 				return errors.Join(
 					c.CreateService(ctx, service),

@@ -45,8 +45,8 @@ type site struct {
 	load      *load.Load
 	// zones has one for each source.
 	zones []string
-	// shown is the state of the turning Service that may be answered, soon the
-	// one that may be answered too.
+	// shown is the state of the turning Service that is answered. soon is the
+	// next one, which may be answered already.
 	shown, soon atomic.Int64
 	faults      int
 }
@@ -74,7 +74,7 @@ func newSite(t *testing.T, c *cluster.Cluster, namespace string, kubeconfigs ...
 	return s
 }
 
-// fill makes objects that each stream has, and waits for what controllers add.
+// fill makes objects for each stream, and waits for those that controllers add.
 func (s *site) fill() {
 	s.t.Helper()
 	ctx, app := within(s.t), map[string]string{"app": "db"}
@@ -98,10 +98,10 @@ func (s *site) fill() {
 	})
 }
 
-// turningAddress is the only one of the turning Service in some state.
+// turningAddress is the one address of the turning Service in a state.
 func turningAddress(state int64) string { return fmt.Sprintf("10.2.%d.%d", state/200, 1+state%200) }
 
-// turn brings the turning Service into its next state, for the API server, and
+// turn changes the turning Service to its next state, at the API server, and
 // returns the state.
 func (s *site) turn(ctx context.Context) (int64, error) {
 	next := s.shown.Load() + 1
@@ -139,8 +139,8 @@ func (s *site) name(labels, zone string) string {
 	return fmt.Sprintf("%s.%s.svc.%s", labels, s.namespace, zone)
 }
 
-// begin holds the first answer to each question against what is right, and makes
-// it what each later one has to be.
+// begin checks the first answer to each question. Each later one has to be the
+// same.
 func (s *site) begin() {
 	s.t.Helper()
 	var queries []load.Query
@@ -275,7 +275,7 @@ func (s *site) counted(name string) (n int) {
 	return n
 }
 
-// lines counts what CoreDNS has logged so far.
+// lines counts the lines that CoreDNS has logged so far.
 func (s *site) lines(part string) int { return strings.Count(s.server.Log(), part) }
 
 // stop ends the load, and fails the test where an answer was wrong or missing.
@@ -291,9 +291,9 @@ func (s *site) stop() {
 	}
 }
 
-// retries is how many requests at most are made in a time when each but the first
-// waits for as long as the plugin at least does: half a second, then twice as
-// long each time, and never more than 5 seconds.
+// retries is the largest number of requests in a time, if each but the first
+// waits at least as the plugin does: half a second, then twice as long each
+// time, up to 5 seconds.
 func retries(in time.Duration) int {
 	n, wait := 0, 500*time.Millisecond
 	for in >= wait {

@@ -11,7 +11,6 @@ import (
 
 	"github.com/k8s-endpoints/k8s_endpoints/test/cluster"
 
-	"k8s.io/client-go/tools/clientcmd"
 	"k8s.io/client-go/tools/clientcmd/api"
 )
 
@@ -23,8 +22,8 @@ type wire struct {
 	listener net.Listener
 
 	mu sync.Mutex
-	// swallows means that what comes on the connections so far goes nowhere, and
-	// neither does anything on new ones.
+	// swallows is set where no connection carries anything, an old one or a new
+	// one.
 	swallows    bool
 	connections map[net.Conn]*link
 	accepted    int
@@ -46,18 +45,13 @@ func newWire(t *testing.T, c *cluster.Cluster) *wire {
 	return w
 }
 
-// kubeconfig is the way of a user through the wire.
+// kubeconfig writes a kubeconfig file for a user who comes through the wire.
 func (w *wire) kubeconfig(c *cluster.Cluster, user cluster.User) string {
 	w.t.Helper()
-	const name = "test"
 	path := filepath.Join(w.t.TempDir(), "kubeconfig")
 	config := c.Config(user)
-	must(w.t, clientcmd.WriteToFile(api.Config{
-		Clusters:       map[string]*api.Cluster{name: {Server: "https://" + w.at, CertificateAuthority: config.CAFile}},
-		AuthInfos:      map[string]*api.AuthInfo{name: {Token: config.BearerToken}},
-		Contexts:       map[string]*api.Context{name: {Cluster: name, AuthInfo: name}},
-		CurrentContext: name,
-	}, path))
+	at := api.Cluster{Server: "https://" + w.at, CertificateAuthority: config.CAFile}
+	must(w.t, cluster.WriteKubeconfig(path, user, at, api.AuthInfo{Token: config.BearerToken}))
 	return path
 }
 
@@ -94,8 +88,7 @@ func (w *wire) swallow(context.Context) error {
 	return nil
 }
 
-// carry makes new connections carry again. Those from before are as dead as
-// they were.
+// carry makes new connections carry again. The old ones stay dead.
 func (w *wire) carry(context.Context) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -176,7 +169,7 @@ func (w *way) Write(p []byte) (int, error) {
 
 func TestConnectionIsLost(t *testing.T) {
 	t.Parallel()
-	c := shared.get(t)
+	c := shared.Get(t)
 	w := newWire(t, c)
 	s := newSite(t, c, c.Namespace(t), w.kubeconfig(c, cluster.CoreDNSUser))
 	s.sufferAll(

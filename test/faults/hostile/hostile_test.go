@@ -3,6 +3,9 @@
 // checked.
 //
 // With -soak DURATION random objects and queries go on until it is over.
+//
+// Read hostile_test.go first, then objects_test.go and manifests_test.go
+// (objects), or queries_test.go.
 package hostile
 
 import (
@@ -124,7 +127,7 @@ func (s serving) ask(t *testing.T, network, name string, qtype uint16) *dns.Msg 
 	return m
 }
 
-// is checks a response code and the records of the answer, in any order.
+// is checks the response code and the records of an answer, in any order.
 func is(rcode int, records ...string) func(*dns.Msg) error {
 	want := slices.Sorted(slices.Values(records))
 	return func(m *dns.Msg) error {
@@ -140,7 +143,7 @@ func is(rcode int, records ...string) func(*dns.Msg) error {
 	}
 }
 
-// goodQueries are what must be answered, and rightly, all the time.
+// goodQueries have to be answered rightly all the time.
 var goodQueries = []load.Query{
 	{Name: "good.default.svc.cluster.local.", Type: dns.TypeA, Check: is(dns.RcodeSuccess,
 		"good.default.svc.cluster.local. 5 IN A 192.0.2.1", "good.default.svc.cluster.local. 5 IN A 192.0.2.2")},

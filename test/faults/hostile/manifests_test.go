@@ -17,16 +17,16 @@ const (
 	held       = "coredns_k8s_endpoints_objects"
 	endpoints  = "coredns_k8s_endpoints_endpoints"
 	fileErrors = "coredns_k8s_endpoints_manifest_errors_total"
-	// goodRate is beside a server that reads manifests of 100,000 endpoints, on
-	// the same two cores.
+	// goodRate is low: on the same two cores a server reads manifests of
+	// 100,000 endpoints.
 	goodRate = 2000
-	// mostMemory is three times what these objects take, in MiB.
+	// mostMemory is three times the memory that these objects take, in MiB.
 	mostMemory = 900
 	zone       = ".default.svc.cluster.local."
 )
 
-// A fault puts something into the directory of manifests, and checks what
-// comes of it.
+// A fault puts something into the directory of manifests, and checks its
+// effect.
 type fault struct {
 	name string
 	do   func(t *testing.T, s serving)
@@ -70,7 +70,7 @@ func randomRounds(t *testing.T, s serving) (rounds int) {
 	r := rand.New(rand.NewPCG(seed, 0))
 	const name, objects = "random.json", 300
 	for until := time.Now().Add(*soak); rounds < 3 || time.Now().Before(until); rounds++ {
-		// A Service that comes with each round tells when it was read.
+		// A Service that comes with each round shows when the round was read.
 		mark := fmt.Sprintf("192.0.2.%d", 100+rounds%100)
 		var m manifest
 		m.external("round", mark)
@@ -113,7 +113,8 @@ func badObjectsAreCountedAndLoggedOnce(t *testing.T, s serving) {
 	s.await(t, held, `kind="headless"`, exactly(1))
 }
 
-// large waits until of a name not all records fit, and others are as many as do.
+// large waits until the records of a name do not all fit, and the answer has as
+// many as do.
 func (s serving) large(t *testing.T, name string, qtype uint16) {
 	t.Helper()
 	s.until(t, func() error {
@@ -263,7 +264,7 @@ func longNames(t *testing.T, s serving) {
 	s.await(t, endpoints, "", exactly(2))
 }
 
-// unreadable puts what nobody can read beside the good manifests.
+// unreadable puts files that cannot be read beside the good manifests.
 func unreadable(t *testing.T, s serving) {
 	errors := func() float64 {
 		n, err := s.metric(t.Context(), fileErrors, "")
@@ -306,7 +307,7 @@ func unreadable(t *testing.T, s serving) {
 		s.manifests.remove(t, c.name)
 	}
 	must(t, os.Symlink(".", s.manifests.path("circle")))
-	// Not further up: the server reads all that it is led to.
+	// Not further up: the server reads all files that a link leads to.
 	must(t, os.Symlink("..", s.manifests.path("above")))
 	var m manifest
 	m.external("behind", "192.0.2.9")
@@ -318,8 +319,7 @@ func unreadable(t *testing.T, s serving) {
 	s.await(t, held, `kind="external_name"`, exactly(1))
 }
 
-// bomb nests aliases so that each line stands for twice what the one before
-// does.
+// bomb nests aliases: each line stands for twice as much as the one before.
 func bomb() string {
 	text := "a0: &a0 {}\n"
 	for i := range 40 {

@@ -87,8 +87,8 @@ func port(name string, number int) fields { return fields{"name": name, "port": 
 
 func address(i int) string { return fmt.Sprintf("10.%d.%d.%d", i>>16&255, i>>8&255, i&255) }
 
-// badObjects returns objects that no API server lets through, or that cannot be
-// served, by what is wrong with them, and how many of them are of each kind.
+// badObjects returns objects that no API server lets through or that cannot be
+// served, by their fault, and how many of each kind there are.
 func badObjects() (all map[string]string, kinds map[string]int) {
 	all, kinds = make(map[string]string), make(map[string]int)
 	bad := func(kind, reason string, add func(m *manifest)) {

@@ -20,8 +20,9 @@ const (
 	// names is how many random names come before the first look at the memory.
 	// Ten times as many come before the second.
 	names = 20_000
-	// mostGrowth is how much the heap may differ without a leak, in bytes: a
-	// collection comes late or early. Ten bytes for each name would be more.
+	// mostGrowth is by how many bytes the heap may differ without a leak: a
+	// collection comes late or early. A leak of ten bytes for each name is
+	// more.
 	mostGrowth = 8 << 20
 )
 
@@ -32,9 +33,9 @@ type flood struct {
 	next func(r *rand.Rand) []byte
 }
 
-// clients send a window of messages, and a good question at its end: the server
-// has read all when that is answered. With those of the load, all that wait fit
-// into the server's socket.
+// clients send a window of messages, then a good question: when that is
+// answered, the server has read the window. All messages that wait, with those
+// of the load, fit into the server's socket.
 const (
 	clients  = 2
 	window   = 10
@@ -67,7 +68,7 @@ func (f flood) run(t *testing.T, address string, n int) (replies int) {
 	return got[0] + got[1]
 }
 
-// marker is a question whose type no random one has with the same name.
+// marker is a question that no random one equals, by its type.
 var marker = dns.Question{Name: "dns-version.cluster.local.", Qtype: dns.TypeTXT, Qclass: dns.ClassINET}
 
 func (f flood) sendWindow(conn net.Conn, r *rand.Rand) (replies int, err error) {
@@ -120,7 +121,7 @@ func randomName(r *rand.Rand) []byte {
 	return wire
 }
 
-// randomBytes returns a good question of which some bytes are others, or fewer.
+// randomBytes returns a good question with some of its bytes changed or cut.
 func randomBytes(r *rand.Rand) []byte {
 	wire := randomName(r)
 	for range 1 + r.IntN(8) {
@@ -165,8 +166,8 @@ func TestRandomNamesNeitherGrowMemoryNorLoseGoodAnswers(t *testing.T) {
 	t.Logf("%v; %d random names; the server had up to %d MiB", r, asked, s.peakMemory(t))
 }
 
-// lowestHeap returns the smallest of some sizes of the heap: in between the
-// garbage was collected. Each look at the metrics makes some.
+// lowestHeap reads the size of the heap some times and returns the smallest
+// one: the garbage was collected in between. To read metrics makes garbage too.
 func (s serving) lowestHeap(t *testing.T) float64 {
 	t.Helper()
 	lowest := 0.0

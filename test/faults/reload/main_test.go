@@ -3,6 +3,9 @@
 //
 // The flag -soak DURATION makes the tests go on with random faults until that
 // time is over.
+//
+// Read main_test.go first, then queries_test.go; reload_test.go and
+// shutdown_test.go are the two topics.
 package reload
 
 import (
@@ -13,7 +16,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -36,30 +38,16 @@ var (
 const (
 	// rate is in queries per second.
 	rate = 20000
-	// limit is what a busy machine may need for what usually takes milliseconds.
+	// limit is long: a busy machine may need it for a step of milliseconds.
 	limit = time.Minute
 )
 
 var soak = flag.Duration("soak", 0, "go on with random faults for this time")
 
 // shared is the control plane of all tests.
-var shared struct {
-	once sync.Once
-	*cluster.Cluster
-	err error
-}
+var shared cluster.Shared
 
-func TestMain(m *testing.M) {
-	flag.Parse()
-	code := m.Run()
-	if shared.Cluster != nil {
-		if err := shared.Stop(); err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			code = 1
-		}
-	}
-	os.Exit(code)
-}
+func TestMain(m *testing.M) { os.Exit(shared.Main(m)) }
 
 // A world is what CoreDNS serves in a test: three namespaces, behind a gate
 // that counts the streams.
@@ -79,10 +67,7 @@ const streamsPerNamespace = 3
 
 func newWorld(t *testing.T) *world {
 	t.Helper()
-	// It outlives the test that asks for it first.
-	shared.once.Do(func() { shared.Cluster, shared.err = cluster.Start(context.Background()) })
-	must(t, shared.err)
-	w := &world{Cluster: shared.Cluster, t: t}
+	w := &world{Cluster: shared.Get(t), t: t}
 	var err error
 	w.gate, err = gate.New(w.Cluster, w.count)
 	must(t, err)
@@ -164,7 +149,7 @@ func (w *world) corefile(plugins string, options ...string) string {
 	).Replace(block)
 }
 
-// serve starts CoreDNS, and returns when it has all that is asked for.
+// serve starts CoreDNS, and returns when it answers all the queries.
 func (w *world) serve(corefile string) *server.Server {
 	w.t.Helper()
 	s := server.New(w.t, corefile)

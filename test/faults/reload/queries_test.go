@@ -10,7 +10,7 @@ import (
 	"github.com/miekg/dns"
 )
 
-// queries ask for what fill has made, and for what nobody has.
+// queries ask for names that fill has made, and for names that do not exist.
 func (w *world) queries() (all []load.Query) {
 	for i := range w.namespaces {
 		db, web := w.name("db", i)+".", w.name("web", i)+"."

@@ -18,9 +18,9 @@ import (
 // A reload is one that an operator may make.
 type reload struct {
 	name, corefile string
-	// done is what CoreDNS logs when it is over.
+	// done is a part of the line that CoreDNS logs when it is over.
 	done string
-	// relists is whether it may ask the API server.
+	// relists is set where it may list anew.
 	relists bool
 }
 
@@ -84,8 +84,8 @@ func report(t *testing.T, l *load.Load, faults string) {
 	t.Logf("%s: %v", faults, r)
 }
 
-// TestAHundredReloads compares what the process holds after ten and after a
-// hundred of them.
+// TestAHundredReloads compares the goroutines and open files of the process
+// after ten reloads and after a hundred.
 func TestAHundredReloads(t *testing.T) {
 	w := newWorld(t)
 	s := w.serve(w.corefile("", "ttl 5"))
@@ -111,7 +111,7 @@ func TestAHundredReloads(t *testing.T) {
 	t.Logf("after 10 reloads %v, after 100 %v", before, after)
 }
 
-// usage is what a process holds.
+// usage is a part of the resources of a process.
 type usage struct{ goroutines, files int }
 
 func (u usage) String() string {
@@ -119,15 +119,15 @@ func (u usage) String() string {
 }
 
 const (
-	// garbage is how many queries per second make CoreDNS collect it: that closes
-	// what it has forgotten of starts that failed.
+	// garbage is how many queries per second make CoreDNS collect its garbage:
+	// that closes connections which starts that failed have left.
 	garbage = 2000
-	// slack is what comes and goes while nothing happens. Ninety reloads that lose
-	// something lose more.
+	// slack is by how much the usage varies while nothing happens. Ninety
+	// reloads with a leak add more.
 	slack = 3
 )
 
-// least waits until the process holds no less any more, and returns that.
+// least waits until the usage no longer falls, and returns it.
 func (w *world) least(s *server.Server) usage {
 	w.t.Helper()
 	defer w.ask(s, garbage).Stop()
@@ -205,7 +205,7 @@ func TestReloadsByThePlugin(t *testing.T) {
 // TestReloadsWhileTheAPIServerHangs has some that need a cache of their own.
 func TestReloadsWhileTheAPIServerHangs(t *testing.T) {
 	w := newWorld(t)
-	// What is known is not to come from there.
+	// The answers must not need the API server.
 	forgetful := func(option string) string {
 		return strings.Replace(w.corefile("", option, "startup_timeout 500ms"), "snapshot "+w.snapshot, "", 1)
 	}
@@ -252,7 +252,7 @@ func TestRandomReloads(t *testing.T) {
 			must(t, w.ResumeAPIServer())
 		}
 		r := all[random.IntN(len(all))]
-		// What it is after another one decides whether it lists anew.
+		// Whether a reload lists anew depends on the one before.
 		r.relists = true
 		w.do(s, r)
 		w.checked(l, random.IntN(rate))

@@ -17,12 +17,12 @@ import (
 	"github.com/miekg/dns"
 )
 
-// shutdownLimit is less than the 5 seconds that CoreDNS gives to queries that it
-// has not answered yet, so what hangs is noticed on a busy machine too. A
-// shutdown takes far less than a second on an idle one.
+// shutdownLimit is less than the 5 seconds that CoreDNS gives to queries that
+// it has not answered yet, so that a shutdown that hangs is noticed on a busy
+// machine too. A shutdown takes far less than a second on an idle one.
 const shutdownLimit = 4 * time.Second
 
-// stop ends CoreDNS and tells how long that took.
+// stop ends CoreDNS and returns how long that took.
 func stop(t *testing.T, s *server.Server) time.Duration {
 	t.Helper()
 	began := time.Now()
@@ -63,7 +63,7 @@ func TestAShutdownUnderLoad(t *testing.T) {
 			l := w.ask(s, rate)
 			w.checked(l, rate/2)
 			took := stop(t, s)
-			// Nobody answers what was asked after the end.
+			// A question after the end has no answer.
 			if r := l.Stop(); r.Wrong > 0 {
 				t.Error(r.Err())
 			} else {
@@ -80,8 +80,8 @@ func (w *world) pause() {
 	w.t.Cleanup(func() { must(w.t, w.ResumeAPIServer()) })
 }
 
-// TestTheLameDuck has nothing lost until CoreDNS closes its ports, and changes
-// are served until then.
+// TestTheLameDuck checks that no query is lost, and changes are served, until
+// CoreDNS closes its ports.
 func TestTheLameDuck(t *testing.T) {
 	w := newWorld(t)
 	port, err := loopback.Port()
