@@ -1,7 +1,7 @@
 # make run    builds the custom CoreDNS and serves testdata/demo on 127.0.0.1:1053
 # make run KUBECONFIG=FILE    serves the cluster of that kubeconfig file instead
 # make compare KUBECONFIG=FILE    asks that cluster's DNS and this plugin the same
-#             questions, and tells whether it is safe to switch; flags of
+#             questions, and says whether it is safe to switch; flags of
 #             cmd/compare go in COMPARE, as in COMPARE='-zone example.org -o json'
 # make test   all tests: units, properties, short fuzzing, end to end
 # make bench  measures this plugin against the stock one, in a quarter of an hour,

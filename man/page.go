@@ -19,7 +19,8 @@ var (
 	mmark = filepath.Join("man", "mmark")
 )
 
-// titleBlock is what CoreDNS's Makefile.doc puts in front of each README.
+// titleBlock is the text that CoreDNS's Makefile.doc puts in front of each
+// README.
 const titleBlock = `%%%
  title = "coredns-k8s_endpoints 7"
  area = "CoreDNS"
@@ -28,8 +29,8 @@ const titleBlock = `%%%
 
 `
 
-// write makes the manual page anew. It leaves the one that is there where only
-// its date would change: that is when the page was made, in months.
+// write makes the manual page anew, unless only its date would change: the
+// month in which the page was made.
 func write(ctx context.Context, root string) error {
 	made, err := page(ctx, root)
 	if err != nil {
@@ -68,8 +69,8 @@ func page(ctx context.Context, root string) ([]byte, error) {
 	return render(ctx, filepath.Join(root, mmark), file.Name())
 }
 
-// withoutTitle cuts the line that the title block replaces. Nothing else of the
-// form may go: a comment in an example begins with the same character.
+// withoutTitle cuts the title, which the title block replaces. It looks at the
+// first line only: a comment in an example begins with the same character.
 func withoutTitle(text []byte) ([]byte, error) {
 	first, rest, _ := bytes.Cut(text, []byte("\n"))
 	if !bytes.HasPrefix(first, []byte("# ")) {
@@ -91,8 +92,7 @@ func render(ctx context.Context, module, file string) ([]byte, error) {
 	return made, nil
 }
 
-// undated is a manual page without its title line, which has the month in which
-// it was made.
+// undated is a manual page without its title line, which has the date.
 func undated(page []byte) []byte {
 	at := bytes.Index(page, []byte("\n.TH "))
 	if at < 0 {

@@ -43,7 +43,7 @@ func TestTheManualPageHasTheSectionsOfTheReadme(t *testing.T) {
 	}
 }
 
-// linesAfter returns what stands behind the prefix in the lines that have it.
+// linesAfter returns the rest of each line that begins with the prefix.
 func linesAfter(text, prefix string) []string {
 	var found []string
 	for line := range strings.Lines(text) {

@@ -20,7 +20,7 @@ import (
 var version = "0.1.0"
 
 // The plugin stands right before cache: its answers are as cheap as cached
-// ones, and none of them is ever served stale.
+// ones, and none is ever stale.
 func init() {
 	at := slices.Index(dnsserver.Directives, "cache")
 	dnsserver.Directives = slices.Insert(dnsserver.Directives, at, "k8s_endpoints")

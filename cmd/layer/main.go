@@ -37,8 +37,8 @@ func run(args []string) error {
 	return write(os.Stdout, program, info.Size())
 }
 
-// write leaves out the time and the owner of the file: one program is one
-// layer, whoever built it.
+// write leaves out the time and the owner of the file: so the same program
+// makes the same layer, whoever builds it.
 func write(to io.Writer, program io.Reader, size int64) error {
 	layer := tar.NewWriter(to)
 	err := layer.WriteHeader(&tar.Header{
@@ -58,15 +58,15 @@ func write(to io.Writer, program io.Reader, size int64) error {
 	return layer.Close()
 }
 
-// What capabilities(7) and linux/capability.h call these.
+// The names are those of linux/capability.h, without underscores.
 const (
 	vfsCapRevision2     = 0x02000000
 	vfsCapFlagEffective = 1
 	capNetBindService   = 10
 )
 
-// bindService is what `setcap cap_net_bind_service=+ep` writes. Made here, it
-// needs neither root nor a program of the platform.
+// bindService is the attribute that `setcap cap_net_bind_service=+ep` writes.
+// To make it here takes neither root nor a program of the platform.
 func bindService() []byte {
 	value := binary.LittleEndian.AppendUint32(nil, vfsCapRevision2|vfsCapFlagEffective)
 	value = binary.LittleEndian.AppendUint32(value, 1<<capNetBindService)

@@ -29,7 +29,7 @@ type bench struct {
 	profiles string
 }
 
-// effort is how much is measured.
+// effort is how long, and how often, is measured.
 type effort struct {
 	short bool
 	// benchtime is for each Go benchmark.

@@ -23,11 +23,11 @@ var changedSizes = []int{1, 100, 1000, 10000}
 const (
 	// stormRate is in events per second.
 	stormRate = 500
-	// One event of this many is waited for while there is a storm, so that the
-	// questions are no storm too.
+	// Of so many events in a storm, one is waited for: the questions must not
+	// be a storm too.
 	stormSample = 10
-	// askStep is how often the changed endpoint is asked for, and so how exact
-	// the times are.
+	// askStep is the time between two questions for the changed endpoint: the
+	// times are no more exact.
 	askStep = 500 * time.Microsecond
 	// stormStep is gentler, since several are asked for at a time.
 	stormStep = time.Millisecond
@@ -121,8 +121,8 @@ type event struct {
 	sent, answered time.Time
 }
 
-// oneByOne makes n changes, each after the answer to the one before, and n more
-// to which nobody listens, for the CPU.
+// oneByOne makes n changes, each after the answer to the one before. For the
+// CPU it makes n more, without questions.
 func (v *victim) oneByOne(ctx context.Context, n int) (figures.Changes, error) {
 	watch, err := v.Watch(ctx)
 	if err != nil {
@@ -216,8 +216,8 @@ func (v *victim) cpu(do func() (int, error)) (perEvent, share float64, err error
 	return used * 1e3 / float64(max(n, 1)), used / time.Since(began).Seconds(), err
 }
 
-// storm makes changes at a high rate: first with nobody asking, for the CPU, then
-// with some of them waited for.
+// storm makes changes at a high rate: first without questions, for the CPU,
+// then with a wait for some of them.
 func (v *victim) storm(ctx context.Context, duration time.Duration) (figures.Changes, error) {
 	var c figures.Changes
 	var err error
@@ -266,7 +266,7 @@ func (v *victim) quietStorm(ctx context.Context, duration time.Duration) (int, e
 	return n, err
 }
 
-// pretend makes an event that the API server knows nothing of.
+// pretend makes an event at the gate, without the API server.
 func (v *victim) pretend(c workload.Change) error {
 	return v.Pretend(c, func(slice *discoveryv1.EndpointSlice) error {
 		told, err := v.injector.Modified(slice)

@@ -37,7 +37,8 @@ func machine(ctx context.Context) (figures.Machine, error) {
 		return m, err
 	}
 	m.Kernel = unix.ByteSliceToString(name.Sysname[:]) + " " + unix.ByteSliceToString(name.Release[:])
-	// The programs are built by the go command in reach, whatever built this.
+	// The programs are built by the go command in reach, which need not be the
+	// one that built this.
 	version, err := exec.CommandContext(ctx, "go", "env", "GOVERSION").Output()
 	m.Go = strings.TrimSpace(string(version))
 	return m, err

@@ -15,6 +15,10 @@
 // -short, and of any other file than docs/performance.json, are printed and
 // leave the documents alone. It needs Linux, two cores, taskset (util-linux) and
 // dnsperf. The working folder must be that of the repository.
+//
+// Read main.go and bench.go first (a run), then servers.go (the servers that are
+// compared). queries.go, changes.go, scale.go and servedns.go are a section
+// each; show.go writes the documents.
 package main
 
 import (
@@ -92,7 +96,7 @@ func run(ctx context.Context, o options) error {
 	return show(ctx, o.file)
 }
 
-// measure runs the sections, and saves after each what there is by then.
+// measure runs the sections, and saves the report after each.
 func measure(ctx context.Context, o options) error {
 	chosen, err := choose(o.only)
 	if err != nil {

@@ -13,8 +13,8 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// profiled saves a CPU profile of what a server does while load runs, in whole
-// seconds of at least one. Without a folder for profiles, nothing runs.
+// profiled saves a CPU profile of a server under load, over whole seconds, one
+// at least. Without a folder for profiles, nothing runs.
 func (b *bench) profiled(ctx context.Context, name, pprof string, duration time.Duration, load func(context.Context) error) error {
 	if b.profiles == "" || pprof == "" {
 		return nil

@@ -17,7 +17,7 @@ import (
 	"github.com/miekg/dns"
 )
 
-// One core is for the server, the other one for what asks it.
+// One core is for the server, the other one for dnsperf.
 const serverCore, loadCore = 0, 1
 
 // sizes of the Services that are asked for, in endpoints.
@@ -191,12 +191,12 @@ type ceilingServer struct {
 	pprof string
 }
 
-// doors are the addresses of a ceiling for one case. That where the records are
-// made anew is empty where nobody asks for it.
+// doors are the addresses of a ceiling for one case. The one with records made
+// anew is empty where no figure needs it.
 type doors struct{ shared, anew string }
 
-// startCeiling starts one server with ports for each case, on which it sends what
-// ours answers now.
+// startCeiling starts one server with a port for each case, where it sends the
+// answer that ours gives now.
 func startCeiling(ctx context.Context, program, dir, ours string, cases []queryCase) (*ceilingServer, []doors, error) {
 	var corefile strings.Builder
 	pprof, err := coredns.Address()

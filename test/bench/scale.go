@@ -13,7 +13,7 @@ import (
 	"github.com/k8s-endpoints/k8s_endpoints/test/cluster/poll"
 )
 
-// population is what a cluster holds.
+// population is the Services of a cluster.
 type population struct {
 	services, perService int
 	clusterIP            bool
@@ -66,7 +66,7 @@ func (b *bench) scale(ctx context.Context, sc *scene, p population) error {
 	return b.firstAnswers(ctx, sc, p)
 }
 
-// footprint is what a process holds.
+// footprint is the memory of a process.
 type footprint struct{ heap, peakRSS uint64 }
 
 func (b *bench) idle(ctx context.Context, sc *scene) (map[string]footprint, error) {
@@ -89,7 +89,7 @@ func (b *bench) idle(ctx context.Context, sc *scene) (map[string]footprint, erro
 // unsettled is how much of a heap may change between two looks at it.
 const unsettled = 200
 
-// settledHeap returns the live heap once it has stopped to change.
+// settledHeap returns the live heap once it no longer changes.
 func (s *server) settledHeap(ctx context.Context) (uint64, error) {
 	ctx, cancel := context.WithTimeout(ctx, syncLimit)
 	defer cancel()
@@ -148,8 +148,8 @@ func (s *server) listOnce(ctx context.Context, m *figures.Memory) (err error) {
 	if m.ListPeakRSS, err = s.PeakRSS(); err != nil {
 		return err
 	}
-	// The collections of settledHeap meet what the list has left, so the peak is
-	// known only after them.
+	// The peak is known only after the collections of settledHeap: they meet
+	// the garbage of the list.
 	if m.LiveHeap, err = s.settledHeap(ctx); err != nil {
 		return err
 	}
@@ -157,8 +157,8 @@ func (s *server) listOnce(ctx context.Context, m *figures.Memory) (err error) {
 	return nil
 }
 
-// listAgain changes the witness behind the server's back, so that only another
-// list can tell.
+// listAgain changes the witness while the gate is closed, so that only another
+// list shows it.
 func (s *server) listAgain(ctx context.Context, m *figures.Memory, sc *scene, g *gate.Gate) (err error) {
 	v := &victim{server: s}
 	if v.Target, err = sc.Target(ctx, witness); err != nil {

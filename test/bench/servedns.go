@@ -37,8 +37,8 @@ func measureServeDNS(ctx context.Context, b *bench) error {
 	return nil
 }
 
-// parseServeDNS reads what `go test -bench` prints. Which benchmarks there are
-// is theirs to say.
+// parseServeDNS reads the output of `go test -bench`: whatever benchmarks it
+// names.
 func parseServeDNS(out io.Reader) ([]figures.ServeDNS, error) {
 	var all []figures.ServeDNS
 	var err error

@@ -23,7 +23,7 @@ type server struct {
 	address, pprof string
 }
 
-// settings of a server, of which the zero one is the usual.
+// settings of a server. The zero value is the usual one.
 type settings struct {
 	pinned, traced bool
 	// kubeconfig is another than the scene's.
@@ -67,7 +67,7 @@ func corefile(plugin, kubeconfig, address, pprof string) string {
 `, port, host, pprof, plugin, kubeconfig)
 }
 
-// syncLimit is how long a server may take to list what there is.
+// syncLimit is how long a server may take to list all objects.
 const syncLimit = time.Minute
 
 // step is how often a server is asked whether it answers yet.

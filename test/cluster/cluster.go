@@ -4,6 +4,11 @@
 //
 // One control plane starts in seconds. Tests of one package may share it,
 // started in TestMain, each with a Namespace of its own.
+//
+// Read cluster.go first. apiserver.go, controllers.go and etcd.go stop, pause
+// and start the processes; binaries.go builds their programs; pods.go,
+// services.go, slices.go and endpoints.go write objects; users.go and grants.go
+// give rights. The packages below are also of use without a Cluster.
 package cluster
 
 import (
@@ -36,7 +41,7 @@ type Cluster struct {
 	ports         ports
 	tokens        map[User]string
 	clients       kubernetes.Interface
-	// moreControllers are those of this Cluster alone.
+	// moreControllers run in this Cluster beside those of every one.
 	moreControllers []string
 
 	etcd *process.Process
@@ -110,7 +115,7 @@ func startOnce(ctx context.Context, programs string, moreControllers ...string) 
 	return c, c.start(ctx)
 }
 
-// prepare does what needs no process: ports, keys, tokens.
+// prepare makes all that needs no process: ports, keys, tokens.
 func (c *Cluster) prepare() error {
 	found, err := loopback.Ports(3)
 	if err != nil {
@@ -186,8 +191,8 @@ func (c *Cluster) Logs() string {
 
 func (c *Cluster) path(name string) string { return filepath.Join(c.dir, name) }
 
-// caFile holds the certificate that the API server signed itself, with the one
-// it signed it by.
+// caFile has the certificate that the API server made for itself, and that of
+// its signer.
 func (c *Cluster) caFile() string { return c.path("certificates/apiserver.crt") }
 
 func (c *Cluster) run(program string, flags []string) (*process.Process, error) {

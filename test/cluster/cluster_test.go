@@ -42,8 +42,8 @@ func run(m *testing.M) int {
 	return m.Run()
 }
 
-// within gives a test the time that a busy machine may need for what usually
-// takes milliseconds.
+// within gives a test a long time: a busy machine may need it for a step of
+// milliseconds.
 func within(t *testing.T) context.Context {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)

@@ -9,7 +9,7 @@ import (
 )
 
 // CompactHistory makes etcd forget all states but the last, as it does in time
-// by itself. An API server that is started after it has nothing older to tell.
+// by itself. An API server that starts afterwards knows nothing older.
 func (c *Cluster) CompactHistory(ctx context.Context) error {
 	var now struct {
 		Header struct{ Revision string }

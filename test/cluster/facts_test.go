@@ -22,8 +22,8 @@ const (
 	mirrorName     = "endpointslicemirroring-controller.k8s.io"
 )
 
-// show writes endpoints in a form to compare: address, hostname, and what is
-// said of ready, serving and terminating.
+// show writes endpoints in a form to compare: address, hostname, and the
+// conditions ready, serving and terminating.
 func show(all []discoveryv1.EndpointSlice) string {
 	var lines []string
 	for _, s := range all {

@@ -8,14 +8,14 @@ import (
 	"github.com/k8s-endpoints/k8s_endpoints/test/cluster/loopback"
 )
 
-// advertised is what the API server tells of itself in the slice of the
-// Service default/kubernetes. It refuses loopback addresses there, and would
-// ask the machine for its own; this one is for documentation (RFC 5737,
-// section 3).
+// advertised is the address of the API server in the slice of the Service
+// default/kubernetes. A loopback address is refused there, and the default is
+// an address of the machine; this one is for documentation (RFC 5737, section
+// 3).
 const advertised = "192.0.2.1"
 
-// controllers are those that make slices, and those without which namespaces
-// and what a deleted Service owned would stay.
+// controllers run in every Cluster: some make slices, and without the others
+// neither namespaces nor the slices of a deleted Service would go.
 var controllers = []string{
 	"endpointslice-controller",
 	"endpointslice-mirroring-controller",

@@ -14,12 +14,12 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
-// Grant lets the user do what the rules say, in all namespaces, and takes away
-// what earlier calls granted. It returns when that is in force. AdminUser may do
+// Grant gives the user the rights of the rules, in all namespaces, in place of
+// those of earlier calls. It returns when they are in force. AdminUser may do
 // everything at any rate.
 func (c *Cluster) Grant(ctx context.Context, user User, rules ...rbacv1.PolicyRule) error {
 	// The API server learns of a role by a watch of its own. A rule about
-	// nothing, new at each call, tells when it has.
+	// nothing, new at each call, shows when it has.
 	mark := rbacv1.PolicyRule{
 		APIGroups: []string{"grants.test"},
 		Resources: []string{strings.ToLower(rand.Text())},

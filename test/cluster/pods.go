@@ -21,7 +21,7 @@ const nodeAddress = "192.0.2.10"
 // test sees the end of it.
 const termination = time.Hour
 
-// A Pod is what a test says about one.
+// A Pod is the part of a Pod that tests set.
 type Pod struct {
 	Namespace, Name string
 	Labels          map[string]string

@@ -9,7 +9,7 @@ import (
 	"github.com/k8s-endpoints/k8s_endpoints/test/cluster"
 )
 
-// What the command says, in its form json.
+// A comparison is the part of the JSON report that is tested.
 type comparison struct {
 	Status, Questions, Alike, Undecided, Better int
 	Unexplained, Unanswered                     []any
@@ -37,9 +37,8 @@ func compare(t *testing.T, args ...string) comparison {
 	return said
 }
 
-// The command that people ask before they switch knows of the cluster what the
-// API server says. Here, what it finds is held against what the test has written
-// down: no answer may be without a reason.
+// The command, which people run before they switch, knows the cluster by the
+// API server alone. No answer may differ without a reason that it finds.
 func TestTheCommandKnowsTheReasonOfEveryDifference(t *testing.T) {
 	for _, tc := range []struct {
 		name, plugins string

@@ -1,6 +1,8 @@
-// Package differential holds k8s_endpoints against the stock plugin kubernetes:
-// the same cluster, the same questions, and every difference between two answers
-// is on a list, or a failure.
+// Package differential compares k8s_endpoints with the stock plugin kubernetes:
+// the same cluster, the same questions. Every difference between two answers is
+// one of the list in cmd/compare/differences, or a failure. Read
+// fixture_test.go for the cluster, questions_test.go for the questions, and
+// differential_test.go for the verdict.
 package differential
 
 import (
@@ -71,14 +73,14 @@ func some(questions map[string]bool) string {
 	return strings.Join(all[:min(len(all), 10)], ", ")
 }
 
-// A verdict is what became of one question in one setup.
+// A verdict is the result of one question in one setup.
 type verdict struct {
 	question differences.Question
-	// failure is empty where all is well.
+	// failure is empty where the answer is as it has to be.
 	failure string
-	// differs tells that the two answers are not the same.
+	// differs is set where the two answers are not the same.
 	differs bool
-	// hasRecords tells that one of the two is not merely negative.
+	// hasRecords is set where one of the two is not negative.
 	hasRecords bool
 	// met are the names of the differences that the answer shows.
 	met []differences.Met
@@ -108,7 +110,7 @@ func named(met []differences.Met) []string {
 	return names
 }
 
-// hold asks both servers a question.
+// hold asks both servers a question, and returns the comparison of the answers.
 func hold(a *asker, p pairing, q differences.Question) (x *differences.Comparison, err error) {
 	x = &differences.Comparison{Question: q, Setup: p.setup, Cluster: world.Cluster}
 	if x.Stock, err = a.ask(p.stock, q); err != nil {

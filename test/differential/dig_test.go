@@ -11,8 +11,8 @@ import (
 	"github.com/miekg/dns"
 )
 
-// What the other test here compares, it reads itself; this shows that dig reads
-// the same.
+// The other test here reads answers with a library; this one shows that dig
+// reads the same.
 func TestDigReadsTheSameAnswers(t *testing.T) {
 	tests := []struct {
 		name string
@@ -48,7 +48,7 @@ func TestDigReadsTheSameAnswers(t *testing.T) {
 	}
 }
 
-// asDig is a message in the form of what dig prints, without the question.
+// asDig is a message as dig prints it, without the question.
 func asDig(m *dns.Msg) *server.Answer {
 	a := &server.Answer{Status: dns.RcodeToString[m.Rcode]}
 	text := func(rrs []dns.RR) []string {

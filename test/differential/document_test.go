@@ -15,7 +15,7 @@ import (
 
 var update = flag.Bool("update", false, "write docs/differences.md anew")
 
-// document is where people read the list.
+// document is the list for people.
 var document = filepath.Join("..", "..", "docs", "differences.md")
 
 func TestTheDocumentIsTheList(t *testing.T) {

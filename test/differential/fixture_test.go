@@ -49,7 +49,7 @@ var pods = []struct {
 	{"dotted.pod", "dotted", []string{"10.2.1.1"}, differences.Ready},
 }
 
-// A builder makes objects in the cluster, and notes what is known of them.
+// A builder makes objects in the cluster, and describes each in services.
 type builder struct {
 	ctx      context.Context
 	cluster  *cluster.Cluster
@@ -183,8 +183,8 @@ func (b *builder) handmade() {
 	b.slice(s, "vip-a", []differences.Port{sql}, differences.Endpoint{Address: webClusterIP})
 }
 
-// addressesTwice makes Services in whose slices an address stands twice, and
-// the newer slice says something else.
+// addressesTwice makes Services in whose slices an address stands twice: the
+// newer slice contradicts the older one.
 func (b *builder) addressesTwice() {
 	s := b.without(mainSpace, "moved")
 	b.slice(s, "moved-a", []differences.Port{sql}, differences.Endpoint{Address: "10.4.0.1", Pod: "mover", Standing: differences.Outdated}, differences.Endpoint{Address: "10.4.0.2", Pod: "stayer"})
@@ -355,15 +355,14 @@ func slicePorts(ports []differences.Port) []discoveryv1.EndpointPort {
 	return made
 }
 
-// inSlices tells whether a slice says that the endpoint is ready.
+// inSlices reports whether a slice calls the endpoint ready.
 func inSlices(e differences.Endpoint) bool {
 	return e.Standing != differences.Unready && e.Standing != differences.Terminating && e.Standing != differences.Draining
 }
 
 func is4(e differences.Endpoint) bool { return strings.Contains(e.Address, ".") }
 
-// settled returns nil when the slices in the cluster say what is known of all
-// Services.
+// settled returns nil when the slices in the cluster agree with services.
 func (b *builder) settled(ctx context.Context) error {
 	for _, s := range b.services {
 		all, err := b.cluster.Slices(ctx, s.Namespace, s.Name)

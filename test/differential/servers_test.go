@@ -59,10 +59,10 @@ const (
     }`
 )
 
-// corefile adds to the plugins under test what ExternalName Services lead to:
-// names that hosts has, a name with records of other types, one without an
-// IPv6 address, one that does not exist, and one that cannot be resolved. No
-// server block is there for example.net.
+// corefile adds to the plugins under test the targets of ExternalName Services:
+// names that hosts has, a name with records of other types, one without an IPv6
+// address, one that does not exist, and one that cannot be resolved. There is
+// no server block for example.net.
 const corefile = `cluster.local:{{.DNS}} in-addr.arpa:{{.DNS}} ip6.arpa:{{.DNS}} {
     bind 127.0.0.1
     ready 127.0.0.1:{{.Ready}}
@@ -104,14 +104,14 @@ example.org:{{.DNS}} {
 }
 `
 
-// world is what all tests here share.
+// world has the control plane and the servers that all tests here share.
 var world struct {
 	*differences.Cluster
 	cluster *cluster.Cluster
 	servers map[string]*server.Server
 }
 
-// A pairing says which server of ours is held against which stock one.
+// A pairing is a server of ours, and the stock one that it is compared with.
 type pairing struct {
 	setup       differences.Setup
 	ours, stock string
@@ -123,13 +123,13 @@ var pairings = []pairing{
 	{differences.WithPodNames, oursWithPodNames, stockWithPodNames},
 }
 
-// startLimit bounds all that goes before the first question, which takes some
-// 10 seconds on two idle cores, plus the first build of the programs.
+// startLimit bounds the time before the first question: some 10 seconds on two
+// idle cores, and the first build of the programs.
 const startLimit = 20 * time.Minute
 
 func TestMain(m *testing.M) {
 	flag.Parse()
-	// Some objects here are such as the API server warns of.
+	// Some objects here make the API server warn.
 	rest.SetDefaultWarningHandler(rest.NoWarnings{})
 	os.Exit(run(m))
 }

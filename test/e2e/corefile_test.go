@@ -11,9 +11,9 @@ import (
 )
 
 // shared is the Corefile of most tests. The plugin stands in front of
-// kubernetes, as README.md shows it; example.org is what lies outside of the
-// cluster. KUBECONFIG and ADMIN are kubeconfig files: this plugin has the least
-// rights, the stock one all.
+// kubernetes, as README.md shows it; example.org lies outside of the cluster.
+// KUBECONFIG and ADMIN are kubeconfig files: this plugin has the least rights,
+// the stock one all.
 const shared = `cluster.local:{{.DNS}} in-addr.arpa:{{.DNS}} ip6.arpa:{{.DNS}} {
     bind 127.0.0.1
     ready 127.0.0.1:{{.Ready}}
@@ -74,8 +74,8 @@ func sharedCorefile(t *testing.T, c *cluster.Cluster) string {
 	).Replace(shared)
 }
 
-// alone is a Corefile with this plugin and no other one that answers. OPTIONS
-// has a line for each further option.
+// alone is a Corefile in which no other plugin answers. OPTIONS has a line for
+// each further option.
 const alone = `cluster.local:{{.DNS}} in-addr.arpa:{{.DNS}} ip6.arpa:{{.DNS}} {
     bind 127.0.0.1
     ready 127.0.0.1:{{.Ready}}

@@ -19,7 +19,7 @@ import (
 // demoAddress is where README.md says that `make run` serves.
 const demoAddress = "127.0.0.1:1053"
 
-// demo has the lines that `make run` prints, and what they answer.
+// demo has the commands that `make run` prints, and the answers to them.
 var demo = []struct {
 	line string
 	want []string
@@ -50,7 +50,7 @@ func TestMakeRunServesTheDemo(t *testing.T) {
 	must(t, err)
 	t.Cleanup(func() {
 		const grace = 15 * time.Second
-		// make passes SIGTERM on to what it runs.
+		// make passes SIGTERM on to the programs that it runs.
 		must(t, p.Stop(grace))
 		if t.Failed() {
 			t.Log(p.Log())

@@ -99,7 +99,7 @@ func TestAnExternalNameInTheZone(t *testing.T) {
 		}},
 	)
 
-	// What it leads to is looked up anew each time.
+	// The target is looked up anew each time.
 	must(t, p.PodUnready(ctx, p.namespace, "db-0"))
 	wantSoon(t, s, question{name: headless, qtype: "A", want: p.noneReady("1 sick").behind(headless, p.name("db"))})
 }

@@ -12,7 +12,7 @@ import (
 	"github.com/miekg/dns"
 )
 
-// answerTimeout is how long what asks by itself waits.
+// answerTimeout bounds the wait for an answer without dig.
 const answerTimeout = 5 * time.Second
 
 // loadRate is how many queries per second a load asks.
@@ -45,7 +45,7 @@ func (a *asking) stop() {
 	a.t.Log(r)
 }
 
-// read takes from a message what dig prints of it.
+// read makes of a message the Answer that dig would print.
 func read(m *dns.Msg) *server.Answer {
 	a := &server.Answer{Status: dns.RcodeToString[m.Rcode], Flags: flags(m)}
 	q := m.Question[0]

@@ -3,6 +3,9 @@
 //
 // The tests share one control plane and, where they can, one CoreDNS. Each has a
 // namespace and addresses of its own.
+//
+// Read main_test.go first, then corefile_test.go and want_test.go: the places,
+// servers and answers that all tests use. The other files are a topic each.
 package e2e
 
 import (
@@ -47,7 +50,8 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// started is what tests share, once one of them has asked for it.
+// started has the cluster and the server that tests share, once one of them has
+// asked for it.
 var started struct {
 	sync.Mutex
 	cluster *cluster.Cluster
@@ -111,7 +115,7 @@ func tail(log string) string {
 // leastRights are those of docs/operations.md.
 var leastRights []rbacv1.PolicyRule
 
-// Options that say nothing.
+// Options that set the default.
 var (
 	createOptions metav1.CreateOptions
 	deleteOptions metav1.DeleteOptions
@@ -141,8 +145,8 @@ func (p *place) v4(host int) string { return fmt.Sprintf("10.1.%d.%d", p.network
 
 func (p *place) v6(host int) string { return fmt.Sprintf("fd00:1:%x::%x", p.network, host) }
 
-// name returns a name below the place's namespace, in the zone cluster.local:
-// that of a Service, or one below that.
+// name returns the name of a Service of the place, or one below it, in the zone
+// cluster.local.
 func (p *place) name(labels string) string {
 	return labels + "." + p.namespace + ".svc.cluster.local."
 }

@@ -107,7 +107,7 @@ func (p *place) runAllTiers(t *testing.T, s *server.Server) {
 	for i, name := range []string{"sick", "draining", "dying"} {
 		must(t, p.CreatePod(ctx, p.dbPod(name)), p.PodReady(ctx, p.namespace, name, p.v4(i+2)))
 	}
-	// Who has never been seen ready is not sick.
+	// A Pod that was never seen ready is not sick.
 	wantMetrics(t, s, sample{`endpoints{tier="good"}`, 4})
 	must(t,
 		p.TerminatePod(ctx, p.namespace, "draining"),

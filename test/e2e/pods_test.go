@@ -154,7 +154,7 @@ func TestThePodsNameIsAnEndpointName(t *testing.T) {
 		question{name: byAddress, qtype: "A", want: found(at(byAddress, p.v4(2))...)},
 		question{name: reverse(p.v4(2)), qtype: "PTR", want: found(record(reverse(p.v4(2)), ttl, "PTR", byAddress))},
 	)
-	// In the other block endpoint_pod_names is set, and kubernetes is not there.
+	// The other block has endpoint_pod_names, and no kubernetes.
 	zone := "." + p.namespace + ".svc.alone.test."
 	port := "_sql._tcp.db" + zone
 	wantSoon(t, s, question{name: port, qtype: "SRV", want: want{

@@ -86,8 +86,8 @@ func reloadUnderLoad(t *testing.T, p *place, g *testGate, r *reloader) {
 	wantSoon(t, r.server, old)
 	held := []sample{{`objects{kind="headless"}`, 1}, {`objects{kind="endpointslice"}`, 1}, {`endpoints{tier="good"}`, 1}}
 	wantMetrics(t, r.server, held...)
-	// A list is logged when it has been taken: the last one may be so after the
-	// plugin is ready.
+	// A list is logged after it was taken over: for the last one, that may be
+	// after the plugin is ready.
 	const lists = 3
 	r.until("Listed ", lists)
 	asked := len(g.Passed())
@@ -123,7 +123,7 @@ func reloadUnderLoad(t *testing.T, p *place, g *testGate, r *reloader) {
 	wantMetrics(t, r.server, held...)
 	l.stop()
 
-	// What has been held across reloads is still fed.
+	// The cache that was kept across reloads still follows the cluster.
 	must(t, p.PodUnready(within(t), p.namespace, "db-0"))
 	wantSoon(t, r.server, question{name: db, qtype: "A", want: p.noneReady("1 sick")})
 }

@@ -93,7 +93,7 @@ func (p *place) untilAllowed(t *testing.T, namespace string, rules []rbacv1.Poli
 	}
 }
 
-// requests are those that the plugin makes for what is in all namespaces, or in
+// requests are those that the plugin makes for objects in all namespaces, or in
 // one. A watch begins with a list.
 func requests(namespace string) []string {
 	if namespace != "" {
@@ -108,7 +108,8 @@ func requests(namespace string) []string {
 	}
 }
 
-// wantRequests holds what was asked of the API server against what should be.
+// wantRequests compares the requests to the API server with those that should
+// be made.
 func wantRequests(t *testing.T, g *testGate, want ...string) {
 	t.Helper()
 	seen := make(map[string]bool)
@@ -128,7 +129,7 @@ func wantRequests(t *testing.T, g *testGate, want ...string) {
 	}
 }
 
-// wantQuiet fails the test where the log of CoreDNS tells of a fault.
+// wantQuiet fails the test where CoreDNS has logged a fault.
 func wantQuiet(t *testing.T, s *server.Server) {
 	t.Helper()
 	for line := range strings.Lines(s.Log()) {

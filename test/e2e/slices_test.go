@@ -96,7 +96,7 @@ func TestTheSlicesOfTheControllerAreDeletedAndMadeAnew(t *testing.T) {
 			}
 			return err
 		})
-		// Only the new slice tells of one more Pod.
+		// Only the new slice has one more Pod.
 		pod := p.dbPod(fmt.Sprintf("more-%d", round))
 		addresses = append(addresses, p.v4(10+round))
 		must(t, p.CreatePod(ctx, pod), p.PodReady(ctx, p.namespace, pod.Name, p.v4(10+round)))
@@ -106,8 +106,8 @@ func TestTheSlicesOfTheControllerAreDeletedAndMadeAnew(t *testing.T) {
 
 func TestSlicesOfDifferentPorts(t *testing.T) {
 	s, p, ctx := sharedServer(t), newPlace(t), within(t)
-	// A port that is called by its name has the number that each Pod gives it:
-	// then the controller makes a slice for each number.
+	// A target port that is a name has the number that each Pod gives it: the
+	// controller makes a slice for each number.
 	service := cluster.HeadlessService(p.namespace, "db", app,
 		cluster.Port("sql", corev1.ProtocolTCP, 5432),
 		cluster.Port("dns", corev1.ProtocolUDP, 53),

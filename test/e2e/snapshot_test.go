@@ -49,7 +49,8 @@ func newMemory(t *testing.T) *memory {
 		"kubeconfig "+m.gate.kubeconfig(p.Config(cluster.CoreDNSUser).BearerToken),
 		"namespaces "+p.namespace,
 		"snapshot "+m.snapshot,
-		// A start that waited for it would take longer than the harness does.
+		// A start that waited for the list would take longer than the harness
+		// allows.
 		"startup_timeout 1h",
 	)
 	return m
@@ -145,7 +146,7 @@ func TestAStartWithoutTheAPIServerFromASnapshot(t *testing.T) {
 	}
 	must(t, s.Stop())
 
-	// The next process has what this one has learnt.
+	// The next process knows what this one has learnt.
 	m.gate.Close()
 	wantNow(t, server.New(t, m.corefile), stale(after...)...)
 }

@@ -16,7 +16,8 @@ import (
 	"k8s.io/apimachinery/pkg/util/intstr"
 )
 
-// outside is what a Service that stands for web.example.org answers to A.
+// outside is the answer for addresses of a Service that stands for
+// web.example.org.
 func outside(owner string) question {
 	return question{name: owner, qtype: "A", want: want{
 		answer:    append([]string{cname(owner, "web.example.org.")}, atFor(outsideTTL, "web.example.org.", "192.0.2.80")...),
@@ -24,7 +25,7 @@ func outside(owner string) question {
 	}}
 }
 
-// outsidePort is what its port sql answers.
+// outsidePort is the answer for its port sql.
 func outsidePort(owner string) question {
 	return question{name: owner, qtype: "SRV", want: found(srv(owner, 5432, "web.example.org."))}
 }
@@ -113,7 +114,7 @@ func TestAServiceThatKeepsSlicesWithoutTheHeadlessLabel(t *testing.T) {
 		question{name: reverse(p.v4(1)), qtype: "PTR", want: found(record(reverse(p.v4(1)), ttl, "PTR", db0))},
 	)
 	p.untilLabels(t, 1, 0)
-	// One that starts now knows it from the beginning.
+	// A server that starts now knows the slice from the beginning.
 	file, err := p.Kubeconfig(cluster.CoreDNSUser)
 	must(t, err)
 	wantNow(t, server.New(t, aloneCorefile("kubeconfig "+file)), first)

@@ -24,8 +24,8 @@ var notReady = want{
 	ede: []string{"14 (Not Ready): (the first list of Services and EndpointSlices is not complete)"},
 }
 
-// unreadyCorefile is that of aloneCorefile for a start that does not wait until
-// all plugins are ready.
+// unreadyCorefile is aloneCorefile for a start that does not wait until all
+// plugins are ready.
 func unreadyCorefile(t *testing.T, options ...string) string {
 	t.Helper()
 	_, corefile := unreadyAt(t, aloneCorefile(options...))
@@ -42,7 +42,7 @@ func unreadyAt(t *testing.T, corefile string) (address, changed string) {
 	return address, strings.ReplaceAll(corefile, "127.0.0.1:{{.Ready}}", address)
 }
 
-// wantReady asks for what the plugin ready says.
+// wantReady checks the answer of the plugin ready.
 func wantReady(ctx context.Context, address string, status int, body string) error {
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+address+"/ready", nil)
 	if err != nil {
@@ -63,7 +63,8 @@ func wantReady(ctx context.Context, address string, status int, body string) err
 	return nil
 }
 
-// passing is a Corefile whose plugin template takes what the plugin passes on.
+// passing is a Corefile whose plugin template answers all questions that the
+// plugin passes on.
 const passing = `cluster.local:{{.DNS}} in-addr.arpa:{{.DNS}} {
     bind 127.0.0.1
     ready 127.0.0.1:{{.Ready}}

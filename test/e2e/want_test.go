@@ -179,7 +179,7 @@ func (w want) behind(owner, target string) want {
 	return w
 }
 
-// in returns how the plugin's reasons name a Service.
+// in returns the name of a Service as reasons of the plugin write it.
 func (p *place) in(service string) string { return p.namespace + "/" + service }
 
 func (p *place) noService(service string) want {
@@ -216,8 +216,8 @@ func noAddress(zone string) want {
 	return want{status: "NXDOMAIN", authority: []string{soa(zone, negativeTTL)}}.because("no endpoint with this address")
 }
 
-// unpublished is what kubernetes says of the reverse name of an address that is
-// none of its Services'.
+// unpublished is the answer of kubernetes for the reverse name of an address
+// that no Service has.
 func unpublished(address string) want {
 	zone := "in-addr.arpa."
 	if netip.MustParseAddr(address).Is6() {

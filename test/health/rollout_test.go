@@ -34,14 +34,14 @@ const (
 	askers = 4
 )
 
-// rollout is a rolling restart, and what is known of its Pods.
+// rollout is a rolling restart, and the lives of its Pods.
 type rollout struct {
 	cluster   *cluster.Cluster
 	namespace string
 
 	mu sync.Mutex
-	// gone has the addresses that were ready or serving, and when the test saw
-	// in the slices that they are not any more; zero while they are.
+	// gone has the addresses that were ready or serving, and when the slices no
+	// longer said so; zero while they do.
 	gone map[string]time.Time
 	// named has the Pods that exist with an address in the slices, and since when.
 	named map[string]time.Time
@@ -127,7 +127,7 @@ func (r *rollout) restart(ctx context.Context, t *testing.T, i int) {
 	r.await(ctx, t, address(i, 1), func(e *discoveryv1.Endpoint) bool { return e != nil && *e.Conditions.Ready })
 }
 
-// await waits until the slices say so of an address.
+// await waits until the slices give an address these conditions.
 func (r *rollout) await(ctx context.Context, t *testing.T, address string, so func(*discoveryv1.Endpoint) bool) {
 	t.Helper()
 	must(t, poll.Until(ctx, func(ctx context.Context) error {
@@ -153,7 +153,7 @@ func find(all []discoveryv1.EndpointSlice, address string) *discoveryv1.Endpoint
 	return nil
 }
 
-// watch follows the slices, so that the test knows when what was to be seen.
+// watch follows the slices: the test then knows when each change could be seen.
 func (r *rollout) watch(ctx context.Context, t *testing.T) error {
 	w, err := r.cluster.Clients().DiscoveryV1().EndpointSlices(r.namespace).Watch(ctx, metav1.ListOptions{})
 	if err != nil {
@@ -201,7 +201,7 @@ func (r *rollout) forget(pod string) {
 	delete(r.named, pod)
 }
 
-// tally is what a client has seen.
+// tally counts the answers to a client.
 type tally struct {
 	asked int
 	wrong []string
@@ -233,7 +233,8 @@ func (r *rollout) ask(ctx context.Context, server string, seed int) (seen tally)
 	return seen
 }
 
-// existed tells whether the Pod's name must be known already, and by now still.
+// existed reports whether the Pod's name must be answered: it exists for long
+// enough, and is not about to go.
 func (r *rollout) existed(pod string) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()

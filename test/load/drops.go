@@ -7,8 +7,8 @@ import (
 	"strings"
 )
 
-// drops has what the kernel dropped in front of the UDP sockets of a port, by
-// their inodes, before the load and by now.
+// drops has how many queries the kernel dropped in front of the UDP sockets of
+// a port, by inode: before the load, and by now.
 type drops struct {
 	port         string
 	before, last map[string]int

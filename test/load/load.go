@@ -1,6 +1,9 @@
 // Package load asks a server for names at a steady rate, over UDP, and checks
 // every answer. At 20,000 queries per second it needs a third of a core, with the
 // race detector too, and it holds 60,000 beside a server on two cores.
+//
+// Read load.go first, then socket.go (one client), result.go, and drops.go (the
+// queries that the kernel dropped).
 package load
 
 import (
@@ -23,21 +26,22 @@ const (
 	// queries of usual size, a quarter of which may be read already and not yet
 	// given back.
 	widest = 30
-	// allowedLag is what a usual answer may take: more queries than come in this
-	// time do not wait, so that several loads of a low rate fit there too.
+	// allowedLag is how long a usual answer may take. No more queries wait than
+	// are asked in this time: several loads of a low rate fit into one socket
+	// of a server too.
 	allowedLag = 10 * time.Millisecond
 	// answerLimit is when a query without an answer is lost.
 	answerLimit = 2 * time.Second
 	// longestDebt is how far the sending may lag behind its rate and still catch
 	// up. What lies further back is never asked.
 	longestDebt = 100 * time.Millisecond
-	// countInterval is how often the kernel's counters are read: sockets take
-	// theirs with them when they are closed.
+	// countInterval is how often the kernel's counters are read: that of a
+	// socket goes when the socket is closed.
 	countInterval = 100 * time.Millisecond
 )
 
-// A Query is a question with the recursion desired and an EDNS size of 1232
-// bytes, and what its answer has to be.
+// A Query is a question, with the recursion desired and an EDNS size of 1232
+// bytes, and a check of its answer.
 type Query struct {
 	// Name is absolute.
 	Name string
@@ -62,7 +66,7 @@ type Load struct {
 	epoch atomic.Uint64
 	over  chan struct{}
 	done  sync.WaitGroup
-	// waits ends what reads the last answers.
+	// waits is done when the last answers have been read.
 	waits  sync.WaitGroup
 	result func() Result
 }
@@ -126,8 +130,8 @@ func (l *Load) count() {
 	}
 }
 
-// Forget makes the next answers be checked whatever they are. It is called
-// where an answer that was right is so no longer.
+// Forget makes all answers be checked anew. Call it where an answer that was
+// right may be wrong from now on.
 func (l *Load) Forget() { l.epoch.Add(1) }
 
 // Checked returns how many answers were checked so far.
@@ -139,8 +143,8 @@ func (l *Load) Checked() int {
 	return n
 }
 
-// Stop ends the queries, waits for their answers, and tells what came of them.
-// A second Stop returns the same.
+// Stop ends the queries, waits for their answers, and returns the Result. A
+// second Stop returns the same.
 func (l *Load) Stop() Result { return l.result() }
 
 func (l *Load) end() Result {

@@ -16,7 +16,7 @@ import (
 	"github.com/miekg/dns"
 )
 
-// serve answers with what reply returns, or not at all.
+// serve answers with the reply, or not at all where that is nil.
 func serve(t *testing.T, reply func(n int64, q *dns.Msg) *dns.Msg) string {
 	t.Helper()
 	conn, err := net.ListenPacket("udp", loopback.Address+":0")

@@ -6,10 +6,10 @@ import (
 	"time"
 )
 
-// shownFaults bounds what is kept of wrong answers and lost queries.
+// shownFaults is how many wrong answers and lost queries are described.
 const shownFaults = 5
 
-// A Result is what came of a load.
+// A Result counts the queries of a load, and their answers.
 type Result struct {
 	// Seconds is how long queries were asked.
 	Seconds float64
@@ -19,11 +19,11 @@ type Result struct {
 	Asked, Checked, Wrong, Lost int
 	// Overflowed counts the queries that the kernel dropped in front of the
 	// server, because the buffer of its socket was full. They are part of Lost.
-	// It counts what others ask the server too, and on Linux only.
+	// It counts the queries of others too, and on Linux only.
 	Overflowed int
 	// Slowest is the longest time between a query and its answer.
 	Slowest time.Duration
-	// Faults tell of the first wrong answers and lost queries.
+	// Faults describes the first wrong answers and lost queries.
 	Faults []string
 }
 

@@ -43,8 +43,8 @@ type socket struct {
 
 	checked atomic.Int64
 
-	// right has the answers, without their id, that were found right in an
-	// epoch. Only the goroutine of receive touches it.
+	// right has the answers, without their ids, that were checked and right in
+	// an epoch. Only receive uses it.
 	right []map[string]struct{}
 	epoch uint64
 }
@@ -133,7 +133,7 @@ func (s *socket) write(wire []byte, id uint16) error {
 	binary.BigEndian.PutUint16(m, id)
 	_, err := s.conn.Write(m)
 	if errors.Is(err, syscall.ECONNREFUSED) {
-		// That tells of a query before this one, which was not sent.
+		// The error is of a query before this one, which was not sent.
 		_, err = s.conn.Write(m)
 	}
 	return err
@@ -212,7 +212,7 @@ func (s *socket) await() {
 	}
 }
 
-// addTo is called when nothing runs any more.
+// addTo is called after send and receive have returned.
 func (s *socket) addTo(r *Result) {
 	r.Asked += s.result.Asked
 	r.Checked += int(s.checked.Load())

@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// dashboard is what is looked at of dashboard.json.
+// dashboard is the part of dashboard.json that is tested.
 type dashboard struct {
 	Templating struct {
 		List []struct {
@@ -27,7 +27,7 @@ type panel struct {
 	} `json:"targets"`
 }
 
-// filled replaces what Grafana fills in.
+// filled replaces the variables that Grafana fills in.
 var filled = strings.NewReplacer("$__rate_interval", "1m", "$job", ".+", "$instance", ".+")
 
 var (
@@ -85,7 +85,7 @@ func checkLegend(t *testing.T, title, legend string, e expression) {
 	}
 }
 
-// family is the name of a metric without what a histogram adds to it.
+// family is the name of a metric without the suffix of a histogram.
 func family(name string) string {
 	for _, suffix := range []string{"_bucket", "_sum", "_count"} {
 		name = strings.TrimSuffix(name, suffix)

@@ -49,8 +49,8 @@ var exported struct {
 	*exposition
 }
 
-// exportedByAll returns what a server exports that has seen all cases. Tests
-// share it.
+// exportedByAll returns the metrics of a server that has seen all cases. Tests
+// share them.
 func exportedByAll(t *testing.T) *exposition {
 	t.Helper()
 	exported.Do(func() { exported.exposition = seeAll(t) })
@@ -60,7 +60,7 @@ func exportedByAll(t *testing.T) *exposition {
 	return exported.exposition
 }
 
-// stage is a server, what it sees, and what stands between it and the API
+// stage is a server with its objects, and the gate between it and the API
 // server.
 type stage struct {
 	*cluster.Cluster
@@ -87,7 +87,8 @@ func newStage(t *testing.T) *stage {
 	return &stage{Cluster: c, gate: g, server: s, namespace: c.Namespace(t)}
 }
 
-// seeAll makes a server see all cases, and returns what it exports then.
+// seeAll makes a server see all cases, and returns the metrics that it exports
+// then.
 func seeAll(t *testing.T) *exposition {
 	t.Helper()
 	s := newStage(t)
@@ -145,7 +146,8 @@ func (s *stage) seeObjects(t *testing.T) {
 	s.until(t, "snapshot_age_seconds{")
 }
 
-// seeQuestions asks for what is there, for what fails and for what does not fit.
+// seeQuestions asks for names that exist, that fail, and whose answers do not
+// fit.
 func (s *stage) seeQuestions(t *testing.T) {
 	t.Helper()
 	at := "." + s.namespace + ".svc.cluster.local."

@@ -1,5 +1,9 @@
-// Package observe holds the alerts and the dashboard of the folder deploy against
+// Package observe checks the alerts and the dashboard of the folder deploy by
 // the metrics that the built CoreDNS exports.
+//
+// Read exported_test.go first (a server that exports everything), then
+// promql_test.go (the metrics that an expression needs); alerts_test.go and
+// dashboard_test.go are the two topics.
 package observe
 
 import (

@@ -11,14 +11,15 @@ import (
 	"testing"
 )
 
-// expression is what one of PromQL asks for; the program promql says more.
+// expression has what an expression of PromQL asks for, as the program promql
+// lists it.
 type expression struct {
 	Metrics []struct {
 		Name   string
 		Equal  map[string]string
 		Labels []string
 	}
-	// Aggregates tells that only the labels in By are kept.
+	// Aggregates is set where only the labels in By are kept.
 	Aggregates bool
 	By         []string
 }
@@ -48,7 +49,7 @@ func parsePromQL(t *testing.T, texts []string) (all []expression) {
 // target are the labels that Prometheus gives to all it scrapes.
 var target = map[string]bool{"job": true, "instance": true}
 
-// exposition is what a server exports.
+// exposition has the metrics that a server exports.
 type exposition struct {
 	// labels has the names of labels by metric, and values those that a label was
 	// seen to have, by metric and label.
@@ -65,7 +66,7 @@ func newExposition() *exposition {
 	return &exposition{labels: make(map[string]map[string]bool), values: make(map[[2]string]map[string]bool)}
 }
 
-// add adds what is in the text format of Prometheus.
+// add adds metrics in the text format of Prometheus.
 func (x *exposition) add(text string) {
 	for line := range strings.Lines(text) {
 		series := seriesLine.FindStringSubmatch(strings.TrimSpace(line))

@@ -1,11 +1,12 @@
-// Package commit knows what the program was built from.
+// Package commit finds the commit that the program was built from.
 package commit
 
 import "runtime/debug"
 
 // Current returns the commit that the program was built from, with -dirty where
-// there were changes. A module has no commit, so it returns its version; and
-// words that say so where neither is known.
+// there were changes. A program that was built from a module has no commit:
+// Current returns the module's version, or words that say that neither is
+// known.
 func Current() string {
 	info, ok := debug.ReadBuildInfo()
 	if !ok {

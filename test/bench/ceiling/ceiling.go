@@ -59,7 +59,8 @@ func newHandler(sample *dns.Msg) *handler {
 			h.extra = append(h.extra, rr)
 		}
 	}
-	// The server's must not go into the memory that all answers share.
+	// The server's EDNS record must not go into the memory that all answers
+	// share.
 	h.extra = h.extra[:len(h.extra):len(h.extra)]
 	return h
 }
@@ -82,8 +83,8 @@ func (h *handler) ServeDNS(_ context.Context, w dns.ResponseWriter, r *dns.Msg) 
 	return dns.RcodeSuccess, nil
 }
 
-// copied copies address records, which is all that is asked for anew, in one
-// block. The addresses themselves nobody writes into.
+// copied copies address records into one block of memory: no other records are
+// asked for anew. The addresses stay shared, since nobody writes into them.
 func copied(all []dns.RR) []dns.RR {
 	block, made := make([]dns.A, len(all)), make([]dns.RR, len(all))
 	for i, rr := range all {

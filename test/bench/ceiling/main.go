@@ -1,6 +1,6 @@
 // Command ceiling is CoreDNS as cmd/coredns has it, with another plugin in the
-// same place: one that sends the same records whatever it is asked. No plugin
-// that sends those records can be faster by more than noise.
+// same place: one that sends the same records to every question. No plugin that
+// sends those records can be faster, but for noise.
 package main
 
 import (

@@ -8,7 +8,7 @@ import (
 	"github.com/miekg/dns"
 )
 
-// askLimit is for one answer. A server that answers later is as good as none.
+// askLimit bounds the wait for one answer: a later one is as good as none.
 const askLimit = time.Second
 
 // Ask sends the question over UDP, once, and returns the answer.

@@ -1,5 +1,5 @@
 // Package coredns runs the CoreDNS processes that are measured, on 127.0.0.1,
-// and reads what they use.
+// and reads how much CPU and memory they use.
 package coredns
 
 import (

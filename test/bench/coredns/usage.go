@@ -49,14 +49,14 @@ func (p *Process) ResetPeakRSS() error {
 	return os.WriteFile(fmt.Sprintf("/proc/%d/clear_refs", p.PID()), []byte("5"), 0)
 }
 
-// TraceHeap is the environment in which PeakHeap knows about the heap.
+// TraceHeap is the environment that PeakHeap needs.
 const TraceHeap = "GODEBUG=gctrace=1"
 
-// heapTrace is the part of a line of a trace that has the heap at the start of
-// a collection, at its end, and what lives, in MiB.
+// heapTrace matches the part of a line of a trace with the heap in MiB: at the
+// start of a collection, at its end, and its live part.
 var heapTrace = regexp.MustCompile(`^gc \d+ @.* (\d+)->(\d+)->(\d+) MB, `)
 
-// Collections returns how many there were.
+// Collections returns the number of garbage collections so far.
 func (p *Process) Collections() int { return len(p.heapSizes()) }
 
 // PeakHeap returns the largest heap that a collection met, in bytes, of those
@@ -81,8 +81,8 @@ func (p *Process) heapSizes() []uint64 {
 	return sizes
 }
 
-// collections is how many it takes to empty a sync.Pool, and one more for what
-// finalizers kept.
+// collections is how many it takes to empty a sync.Pool, and one more for
+// memory that a finalizer kept.
 const collections = 3
 
 // LiveHeap returns the size of the heap after it was collected, in bytes. The

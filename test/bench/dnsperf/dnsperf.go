@@ -17,7 +17,7 @@ import (
 	"github.com/miekg/dns"
 )
 
-// Load is what dnsperf does to a server.
+// Load is a server, and the questions that dnsperf asks it.
 type Load struct {
 	// Address of the server, as host:port.
 	Address string
@@ -34,7 +34,7 @@ const (
 	outstanding = "200"
 )
 
-// Result is what dnsperf saw.
+// Result has the figures that dnsperf prints.
 type Result struct {
 	PerSecond float64
 	// ResponseBytes is the mean size of a response.
@@ -42,8 +42,8 @@ type Result struct {
 	Lost          int
 }
 
-// Write writes a file of questions, each as it is sent, so that the EDNS buffer
-// size is the one that it says.
+// Write writes a file of questions in wire format: only so does dnsperf send
+// their EDNS buffer size.
 func Write(file string, questions ...*dns.Msg) error {
 	var stream []byte
 	for _, q := range questions {
@@ -56,8 +56,8 @@ func Write(file string, questions ...*dns.Msg) error {
 	return os.WriteFile(file, stream, 0o600)
 }
 
-// Run runs dnsperf. Responses other than NOERROR are an error, since they are
-// not what is to be measured.
+// Run runs dnsperf. Responses other than NOERROR are an error: they would not
+// be what the figures say.
 func Run(ctx context.Context, l Load) (Result, error) {
 	host, port, err := net.SplitHostPort(l.Address)
 	if err != nil {

@@ -1,5 +1,5 @@
-// Package figures holds what a run of the benchmarks has measured, as
-// docs/performance.json keeps it.
+// Package figures is the form of docs/performance.json: the figures of a run of
+// the benchmarks.
 package figures
 
 import (
@@ -9,7 +9,7 @@ import (
 	"slices"
 )
 
-// What is measured against each other.
+// The servers that are compared.
 const (
 	Ours    = "k8s_endpoints"
 	Stock   = "kubernetes"
@@ -18,8 +18,7 @@ const (
 	Anew = "ceiling, records anew"
 )
 
-// A Report is what was measured on one machine. A section that did not run is
-// empty.
+// A Report has the figures of one machine. A section that did not run is empty.
 type Report struct {
 	Machine Machine `json:"machine"`
 	// Runs has the run that each section is of.
@@ -56,13 +55,13 @@ type ServeDNS struct {
 	Plugin    string  `json:"plugin"`
 	Runs      int     `json:"runs"`
 	Nanos     float64 `json:"nsPerQuery"`
-	// CPUNanos is what all cores spent, garbage collection included.
+	// CPUNanos is the time of all cores, garbage collection included.
 	CPUNanos float64 `json:"cpuNsPerQuery,omitempty"`
 	Bytes    float64 `json:"bytesPerQuery"`
 	Allocs   float64 `json:"allocsPerQuery"`
 }
 
-// Queries is what dnsperf measured of one server in one case. Round i of all
+// Queries has the figures of dnsperf for one server in one case. Round i of all
 // servers of a case were neighbours in time.
 type Queries struct {
 	Case      string `json:"case"`
@@ -87,18 +86,19 @@ type Memory struct {
 	// IdleHeap and IdleRSS are those with an empty cluster, in bytes.
 	IdleHeap uint64 `json:"idleHeapBytes"`
 	IdleRSS  uint64 `json:"idlePeakRSSBytes"`
-	// LiveHeap is what two collections leave after the first list, in bytes.
+	// LiveHeap is the heap after the first list and two collections, in bytes.
 	LiveHeap    uint64  `json:"liveHeapBytes"`
 	PerEndpoint float64 `json:"liveHeapBytesPerEndpoint"`
-	// Peaks are those until the first list was served, and from its end until a
-	// second one was. That of the heap is before a collection.
+	// Peaks are the largest sizes until the first list was served, and from
+	// then until a second list was. The heap is largest before a collection.
 	ListPeakHeap   uint64 `json:"listPeakHeapBytes"`
 	ListPeakRSS    uint64 `json:"listPeakRSSBytes"`
 	RelistPeakHeap uint64 `json:"relistPeakHeapBytes,omitempty"`
 	RelistPeakRSS  uint64 `json:"relistPeakRSSBytes,omitempty"`
 }
 
-// Changes is what one server makes of changes of readiness in one Service.
+// Changes is how fast, and at which cost, one server follows changes of
+// readiness in one Service.
 type Changes struct {
 	Endpoints int    `json:"endpoints"`
 	Server    string `json:"server"`
@@ -141,8 +141,8 @@ func NewSeries(rounds []float64) Series {
 	return Series{Median: Median(rounds), Min: slices.Min(rounds), Max: slices.Max(rounds), Rounds: rounds}
 }
 
-// Ratio returns the median of the ratios of s and o in each round: what else
-// the machine did met both alike.
+// Ratio returns the median of the ratios of s and o in each round: other work
+// of the machine slowed both alike.
 func (s Series) Ratio(o Series) float64 {
 	ratios := make([]float64, min(len(s.Rounds), len(o.Rounds)))
 	for i := range ratios {
@@ -169,8 +169,8 @@ func NewQuantiles(all []float64) Quantiles {
 	return Quantiles{N: n, P50: sorted[rank(n, 50)], P99: sorted[rank(n, 99)], Max: sorted[n-1]}
 }
 
-// rank is the index of the smallest of n numbers that percent of them do not
-// exceed.
+// rank is the index, among n sorted numbers, of the smallest one that percent
+// of them do not exceed.
 func rank(n, percent int) int { return (n*percent+99)/100 - 1 }
 
 // Median returns the middle one, or the mean of the two middle ones, and 0 of

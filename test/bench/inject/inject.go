@@ -1,6 +1,7 @@
-// Package inject adds events to the watches of EndpointSlices that pass a proxy.
-// An API server takes milliseconds of CPU to store a full slice, and so cannot
-// make 500 events a second beside what is measured on a small machine.
+// Package inject adds events to the watches of EndpointSlices that pass a
+// proxy. An API server takes milliseconds of CPU to store a full slice: on a
+// small machine, it cannot make 500 events a second beside the server that is
+// measured.
 package inject
 
 import (
@@ -60,7 +61,7 @@ func (i *Injector) remove(w *response) {
 	i.watches = slices.DeleteFunc(i.watches, func(o *response) bool { return o == w })
 }
 
-// Modified tells all watches that select the slice that it was modified. It
+// Modified sends an event for the slice to all watches that select it. It
 // returns how many those are.
 func (i *Injector) Modified(slice *discoveryv1.EndpointSlice) (int, error) {
 	i.mu.Lock()
@@ -79,8 +80,8 @@ func (i *Injector) Modified(slice *discoveryv1.EndpointSlice) (int, error) {
 	return told, nil
 }
 
-// response is that of a watch. Its frames are written whole, so that others fit
-// between them.
+// response is the response to a watch. Each of its frames is written whole, so
+// that further ones fit in between.
 type response struct {
 	http.ResponseWriter
 	control  *http.ResponseController
@@ -93,7 +94,7 @@ type response struct {
 // frameHeader is the size of the length in front of each frame, in bytes.
 const frameHeader = 4
 
-// Write keeps what is not a whole frame yet.
+// Write keeps a part of a frame until the rest comes.
 func (w *response) Write(part []byte) (int, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -123,7 +124,7 @@ func (w *response) FlushError() error {
 	return w.control.Flush()
 }
 
-// serializer is that of frames and of what is in them.
+// serializer reads and writes frames, and the objects in them.
 var serializer = func() runtime.SerializerInfo {
 	info, ok := runtime.SerializerInfoForMediaType(scheme.Codecs.SupportedMediaTypes(), runtime.ContentTypeProtobuf)
 	if !ok {

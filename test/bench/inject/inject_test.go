@@ -15,8 +15,7 @@ import (
 	"k8s.io/client-go/rest"
 )
 
-// An API server that sends half of a frame, and the rest of it when more is
-// asked for.
+// An API server that sends half of a frame, and the rest when it is asked for.
 func TestEventsComeBetweenFramesOfTheAPIServer(t *testing.T) {
 	var injector Injector
 	sent, more := make(chan struct{}), make(chan struct{})

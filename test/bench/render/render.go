@@ -30,8 +30,8 @@ func Into(document, text string) (string, error) {
 	return before + begin + "\n" + text + "\n" + end + after, nil
 }
 
-// Markdown returns the whole report. The plot is the path of one, as the document
-// with the report has it.
+// Markdown returns the whole report: tables, and the plot at the path that the
+// document with the report has for it.
 func Markdown(r *figures.Report, plot string) string {
 	parts := []string{
 		preamble(r),
@@ -221,7 +221,7 @@ func changeTable(all []figures.Changes) string {
 	for _, c := range all {
 		row := []string{c.Server, number(c.Endpoints), "one by one", fmt.Sprintf("%.2f", c.CPUPerEvent), quantiles(c.Watch), quantiles(c.Answer), quantiles(c.Lag)}
 		if c.PerSecond > 0 {
-			// An event that nobody has written begins at the watch.
+			// An event that was made at the gate begins at the watch.
 			row = append(row[:2], fmt.Sprintf("%.0f/s", c.PerSecond), row[3], "–", "–", quantiles(c.Answer))
 		}
 		rows = append(rows, row)

@@ -7,7 +7,7 @@ import (
 	"github.com/k8s-endpoints/k8s_endpoints/test/bench/figures"
 )
 
-// A target is a bound on what is measured.
+// A target is a bound on a figure.
 type target struct {
 	measure, want string
 	// got is empty where the report has no such figure.
@@ -117,8 +117,8 @@ func podInLargeService(all []figures.Queries) target {
 	return t
 }
 
-// added takes the worst of the names that fall through. What the ceiling costs is
-// the server's and the benchmark's.
+// added is the cost of the worst name that falls through, without the cost of
+// the ceiling: that is the server's and the benchmark's.
 func added(all []figures.ServeDNS) target {
 	t := target{measure: "names that fall through, to NXDOMAIN or others' answers: cost added", want: "≤ 300 ns, 0 allocations"}
 	var nanos, allocs float64
@@ -135,8 +135,8 @@ func added(all []figures.ServeDNS) target {
 	return t
 }
 
-// allocations counts the message, which the ceiling makes too, but nothing else
-// that it allocates: that is the server's.
+// allocations counts those of ours beyond those of the ceiling, and one for the
+// message, which both make: the rest is the server's.
 func allocations(all []figures.ServeDNS) target {
 	t := target{measure: "allocations per A answer, any size", want: "≤ 3 of ours"}
 	var most float64
@@ -153,8 +153,8 @@ func allocations(all []figures.ServeDNS) target {
 	return t
 }
 
-// perHeadlessEndpoint looks at the cluster whose Services are large: in that of
-// small ones the Services weigh more.
+// perHeadlessEndpoint takes the cluster of large Services: among small ones,
+// the Services weigh more than the endpoints.
 func perHeadlessEndpoint(all []figures.Memory) target {
 	t := target{measure: "live heap per headless endpoint", want: "≤ 200 bytes"}
 	if m := largest(all, figures.Ours, false); m != nil {
@@ -163,8 +163,8 @@ func perHeadlessEndpoint(all []figures.Memory) target {
 	return t
 }
 
-// perClusterIPEndpoint takes less than a byte, which is what two runs of one
-// process differ by, for none.
+// perClusterIPEndpoint counts less than a byte as none: two runs of one process
+// differ by as much.
 func perClusterIPEndpoint(all []figures.Memory) target {
 	t := target{measure: "live heap per endpoint behind a ClusterIP Service", want: "0 bytes"}
 	if m := largest(all, figures.Ours, true); m != nil {
@@ -173,8 +173,8 @@ func perClusterIPEndpoint(all []figures.Memory) target {
 	return t
 }
 
-// largest returns what a server needs for the cluster with the most endpoints of
-// a kind, nil where none was measured.
+// largest returns the figures of a server in the cluster with the most endpoints
+// of a kind, nil where there are none.
 func largest(all []figures.Memory, server string, clusterIP bool) *figures.Memory {
 	var found *figures.Memory
 	for i, m := range all {
@@ -185,7 +185,7 @@ func largest(all []figures.Memory, server string, clusterIP bool) *figures.Memor
 	return found
 }
 
-// peak is about the whole process, so about what is resident.
+// peak is of the whole process: its resident memory.
 func peak(all []figures.Memory) target {
 	t := target{measure: "peak while listing, above the idle process", want: "≤ 2 times the live heap"}
 	m := largest(all, figures.Ours, false)

@@ -76,8 +76,7 @@ func (t *Target) Nth(n int) Change {
 	return Change{Endpoint: n%slices*PerSlice + n/slices, Ready: round%2 == 1}
 }
 
-// Make writes the change, and returns the version of the slice by which a watch
-// tells of it.
+// Make writes the change, and returns the version that the slice has after it.
 func (t *Target) Make(ctx context.Context, c Change) (version string, err error) {
 	slice := t.slices[c.Endpoint/PerSlice]
 	slice.Lock()
@@ -89,7 +88,7 @@ func (t *Target) Make(ctx context.Context, c Change) (version string, err error)
 	return slice.ResourceVersion, nil
 }
 
-// Pretend hands the slice, as the change would make it, to tell, and writes
+// Pretend calls tell with the slice as the change would make it, and writes
 // nothing.
 func (t *Target) Pretend(c Change, tell func(*discoveryv1.EndpointSlice) error) error {
 	slice := t.slices[c.Endpoint/PerSlice]
@@ -153,7 +152,7 @@ func (w *Watch) Stop() {
 
 var errNotHeard = errors.New("the watch has not told of it")
 
-// Heard returns when the watch told of the version.
+// Heard returns when the watch had an event of the version.
 func (w *Watch) Heard(version string) (time.Time, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()

@@ -61,7 +61,7 @@ func (s Service) Pod(i int) string { return fmt.Sprintf("%s-%d", s.Name, i) }
 // PodFQDN is the DNS name of an endpoint.
 func (s Service) PodFQDN(i int) string { return s.Pod(i) + "." + s.FQDN() }
 
-// Address returns that of an endpoint, in 10.128.0.0/9.
+// Address returns the address of an endpoint, in 10.128.0.0/9.
 func (s Service) Address(i int) netip.Addr {
 	n := s.First + i
 	return netip.AddrFrom4([4]byte{10, 128 | byte(n>>16), byte(n >> 8), byte(n)})

@@ -7,12 +7,12 @@ import (
 	"time"
 )
 
-// interval is short against what tests wait for, and long against what asking
-// costs.
+// interval is short beside the time until a condition holds, and long beside
+// the time to ask for it.
 const interval = 20 * time.Millisecond
 
-// Until asks for the condition until it returns nil. When ctx is done first,
-// it returns what the condition said last, and the error of ctx.
+// Until asks for the condition until it returns nil. When ctx is done first, it
+// returns the condition's last error, and that of ctx.
 func Until(ctx context.Context, condition func(context.Context) error) error {
 	ticker := time.NewTicker(interval)
 	defer ticker.Stop()
@@ -22,8 +22,7 @@ func Until(ctx context.Context, condition func(context.Context) error) error {
 		if err == nil {
 			return nil
 		}
-		// A condition that was cut short has nothing to say about why it
-		// did not hold before.
+		// A condition that was cut short cannot say why it did not hold before.
 		if ctx.Err() == nil || last == nil {
 			last = err
 		}

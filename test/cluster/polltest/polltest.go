@@ -1,5 +1,5 @@
-// Package polltest has what tests say of steps that must succeed, and of what
-// must come true.
+// Package polltest fails a test for a step that does not succeed, and for a
+// condition that does not come true in time.
 package polltest
 
 import (
@@ -11,11 +11,10 @@ import (
 	"github.com/k8s-endpoints/k8s_endpoints/test/cluster/poll"
 )
 
-// limit is what a busy machine may need for what usually takes milliseconds.
+// limit is long: a busy machine may need it for a step of milliseconds.
 const limit = time.Minute
 
-// Must fails the test with the errors of steps that were all taken, unless all
-// are nil.
+// Must ends the test with all the errors that are not nil, if there are any.
 func Must(t testing.TB, errs ...error) {
 	t.Helper()
 	if err := errors.Join(errs...); err != nil {
@@ -31,8 +30,8 @@ func Within(t testing.TB) context.Context {
 	return ctx
 }
 
-// Until waits until the condition returns nil. After a minute the test fails with
-// what it said last.
+// Until waits until the condition returns nil. After a minute the test fails
+// with the condition's last error.
 func Until(t testing.TB, condition func(context.Context) error) {
 	t.Helper()
 	Must(t, poll.Until(Within(t), condition))

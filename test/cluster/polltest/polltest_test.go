@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// failing notes what would have failed a test.
+// failing notes the failures of a test, instead of failing it.
 type failing struct {
 	testing.TB
 	why string
@@ -21,7 +21,7 @@ func (f *failing) Fatal(args ...any) {
 	runtime.Goexit()
 }
 
-// told returns what do fails with, or nothing.
+// told returns the failures of do, or nothing.
 func told(t *testing.T, do func(testing.TB)) string {
 	f, done := &failing{TB: t}, make(chan struct{})
 	go func() {

@@ -89,14 +89,14 @@ func (p *Process) Log() string {
 	return string(text)
 }
 
-// Tail returns the last lines of what the program has printed.
+// Tail returns the last lines that the program has printed.
 func (p *Process) Tail(lines int) string {
 	all := strings.Split(strings.TrimSpace(p.Log()), "\n")
 	return strings.Join(all[max(0, len(all)-lines):], "\n")
 }
 
-// tailLines is what an error shows of a log: enough for the stack of one
-// failure.
+// tailLines is how many lines of a log an error shows: enough for the stack of
+// one failure.
 const tailLines = 30
 
 // Failure returns an error that says how the program ended, if it has, and
@@ -111,7 +111,7 @@ func (p *Process) Failure() error {
 	return fmt.Errorf("%s (pid %d) %s; the end of its log:\n%s", p.name, p.PID(), state, p.Tail(tailLines))
 }
 
-// PortTaken tells whether the program complained that another process listens
+// PortTaken reports whether the program complained that another process listens
 // on one of its addresses.
 func (p *Process) PortTaken() bool {
 	return strings.Contains(p.Log(), syscall.EADDRINUSE.Error())

@@ -190,8 +190,8 @@ func contains(path, want string) error {
 	return nil
 }
 
-// runs tells whether a process exists and is no zombie: who inherits it may
-// be slow to bury it.
+// runs reports whether a process exists and is no zombie: its new parent may be
+// slow to wait for it.
 func runs(pid int) bool {
 	stat, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/stat")
 	if err != nil {

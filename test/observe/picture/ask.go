@@ -12,8 +12,7 @@ import (
 // pace is the time between two questions.
 const pace = 4 * time.Millisecond
 
-// ask asks until ctx is done. Whatever is answered is right here: the metrics
-// tell.
+// ask asks until ctx is done, and ignores the answers: the metrics count them.
 func (s *stage) ask(ctx context.Context) error {
 	connection, err := (&net.Dialer{}).DialContext(ctx, "udp", s.server.Address())
 	if err != nil {
@@ -29,13 +28,14 @@ func (s *stage) ask(ctx context.Context) error {
 			return nil
 		case <-ticker.C:
 		}
-		// An answer that does not come in time is drawn as what it is.
+		// A missing answer is no error here: the picture shows it.
 		_, _, _ = client.ExchangeWithConn(question(), &dns.Conn{Conn: connection})
 	}
 }
 
-// question draws one as clients ask them: mostly for Services and Pods, now and
-// then for what is not there, does not fit or fails.
+// question draws a question as clients ask them: mostly for Services and Pods,
+// now and then for a name that does not exist, fails or has an answer that does
+// not fit.
 func question() *dns.Msg {
 	service := services[rand.IntN(len(services))]
 	name, qtype := service, dns.TypeA

@@ -37,7 +37,7 @@ func main() {
 	}
 }
 
-// recording is what is drawn.
+// recording is all that is drawn.
 type recording struct {
 	Start  time.Time  `json:"start"`
 	End    time.Time  `json:"end"`
@@ -45,7 +45,7 @@ type recording struct {
 	Panels []recorded `json:"panels"`
 }
 
-// event is what was done to the cluster.
+// event is a change of the cluster.
 type event struct {
 	At   time.Time `json:"at"`
 	What string    `json:"what"`

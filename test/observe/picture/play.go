@@ -100,7 +100,7 @@ type act struct {
 
 const pods = 20
 
-// play asks questions all the while, and returns what was done meanwhile.
+// play asks questions and acts meanwhile, and returns what was done.
 func (s *stage) play(ctx context.Context) ([]event, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -122,7 +122,7 @@ func (s *stage) play(ctx context.Context) ([]event, error) {
 	return s.events, <-asked
 }
 
-// acts are what happens, in order.
+// acts are the acts, in order.
 func (s *stage) acts() []act {
 	second := func(n int) time.Duration { return time.Duration(n) * time.Second }
 	all := []act{{second(5), "Services come up", s.comeUp}}
@@ -202,7 +202,7 @@ func (s *stage) comeUp(ctx context.Context) error {
 	return err
 }
 
-// run makes a Pod, and has it be ready.
+// run makes a Pod, and makes it ready.
 func (s *stage) run(ctx context.Context, service string, i, generation int) error {
 	name := podName(service, i)
 	err := s.cluster.CreatePod(ctx, cluster.Pod{
@@ -218,7 +218,7 @@ func address(service string, i, generation int) string {
 	return fmt.Sprintf("10.244.%d.%d", len(service), 100*generation+i)
 }
 
-// ready has a Pod be ready again, at the addresses that it has.
+// ready makes a Pod ready again, at the addresses that it has.
 func (s *stage) ready(ctx context.Context, in, name string) error {
 	return s.cluster.PodReady(ctx, in, name)
 }

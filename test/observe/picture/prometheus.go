@@ -22,8 +22,8 @@ import (
 const (
 	// scrapeInterval is short, so that four minutes have points enough.
 	scrapeInterval = 2 * time.Second
-	// rateInterval is what Grafana would fill in, about: four scrapes, and more
-	// for a machine that is slow.
+	// rateInterval is about the one that Grafana would fill in: four scrapes,
+	// and more for a slow machine.
 	rateInterval = "15s"
 )
 
@@ -120,7 +120,7 @@ func (p *prometheus) record(ctx context.Context, panels []panel, from, to time.T
 	return all, nil
 }
 
-// answer is what Prometheus says to a query over a range.
+// answer is the answer of Prometheus to a query over a range.
 type answer struct {
 	Error string
 	Data  struct {

@@ -1,5 +1,6 @@
-// Command promql tells what expressions of PromQL ask for. It reads a JSON list
-// of expressions from the standard input, and writes one of the same length:
+// Command promql lists the metrics and labels that expressions of PromQL ask
+// for. It reads a JSON list of expressions from the standard input, and writes
+// one of the same length:
 //
 //	[{"metrics": [{"name": "up", "equal": {"job": "dns"}, "labels": ["instance", "job"]}], "by": ["instance"], "aggregates": true}]
 //
@@ -17,11 +18,11 @@ import (
 	"github.com/prometheus/prometheus/promql/parser"
 )
 
-// expression is what one asks for.
+// expression has the metrics and labels that one expression asks for.
 type expression struct {
 	Metrics []metric `json:"metrics"`
 	// By has the labels that series are grouped or joined by anywhere, and
-	// Aggregates tells whether any are aggregated.
+	// Aggregates is set where any are aggregated.
 	By         []string `json:"by"`
 	Aggregates bool     `json:"aggregates"`
 }
@@ -31,8 +32,8 @@ type metric struct {
 	Name string `json:"name"`
 	// Equal has the labels that must have a certain value.
 	Equal map[string]string `json:"equal"`
-	// Labels has those that are matched, and those that what was selected is
-	// grouped or joined by.
+	// Labels has the labels that are matched, and those by which the series are
+	// grouped or joined.
 	Labels []string `json:"labels"`
 }
 

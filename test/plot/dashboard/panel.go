@@ -56,11 +56,11 @@ func (r *recording) drawing(of *panel) (*plot.Plot, error) {
 	return p, r.mark(p)
 }
 
-// mebibyte is what bytes are counted in, so that the ticks are round.
+// mebibyte is the unit for bytes, so that the ticks are round.
 const mebibyte = 1 << 20
 
-// gap is how many seconds without a point break a line: nothing happened then
-// that could be drawn.
+// gap is how many seconds without a point break a line: there was nothing to
+// draw then.
 const gap = 5
 
 // since counts the seconds from the start. It returns a part for each stretch

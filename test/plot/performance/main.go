@@ -43,7 +43,7 @@ func main() {
 	})
 }
 
-// line is what one server is drawn with.
+// line is the colour, the dashes and the shape for one server.
 type line struct {
 	server string
 	color  color.Color

@@ -1,5 +1,5 @@
-// Package picture is what the plots have in common: how they are read and
-// written, and what they look like.
+// Package picture is the common part of the plots: it reads figures, writes the
+// picture, and says how it looks.
 package picture
 
 import (
@@ -30,8 +30,8 @@ var (
 	Grid = color.Gray{Y: 0xdd}
 )
 
-// Main is the main function of a command with two arguments: the JSON file that
-// draw gets the text of, and the SVG file that what it returns is written to.
+// Main is the main function of a command with two arguments: a JSON file, whose
+// text draw gets, and the SVG file for the picture that draw returns.
 func Main(draw func(text []byte) (io.WriterTo, error)) {
 	if len(os.Args) != 3 {
 		fmt.Fprintf(os.Stderr, "usage: %s FIGURES.json PICTURE.svg\n", os.Args[0])
