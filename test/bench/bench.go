@@ -17,6 +17,16 @@ import (
 	"github.com/k8s-endpoints/k8s_endpoints/test/cluster/gate"
 )
 
+// options are the values of the flags.
+type options struct {
+	file   string
+	only   string
+	short  bool
+	render bool
+	// profiles is a folder, or empty.
+	profiles string
+}
+
 // bench is a run.
 type bench struct {
 	effort
@@ -71,6 +81,18 @@ func newBench(ctx context.Context, o options) (*bench, error) {
 	}
 	b.program, err = coredns.Build(ctx, "./cmd/coredns")
 	return b, err
+}
+
+// earlier returns the report that a run of some sections adds to.
+func earlier(o options) (*figures.Report, error) {
+	r, err := figures.Load(o.file)
+	if o.only == "" || errors.Is(err, os.ErrNotExist) {
+		r, err = new(figures.Report), nil
+	}
+	if r != nil && r.Runs == nil {
+		r.Runs = make(map[string]figures.Run)
+	}
+	return r, err
 }
 
 // commit is empty outside of a git work tree.

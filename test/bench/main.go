@@ -24,7 +24,6 @@ package main
 import (
 	"cmp"
 	"context"
-	"errors"
 	"flag"
 	"fmt"
 	"os"
@@ -33,8 +32,6 @@ import (
 	"slices"
 	"strings"
 	"syscall"
-
-	"github.com/k8s-endpoints/k8s_endpoints/test/bench/figures"
 )
 
 // section is a part of a run that can run alone.
@@ -48,21 +45,6 @@ var sections = []section{
 	{"queries", measureQueries},
 	{"changes", measureChanges},
 	{"scale", measureScale},
-}
-
-// Where figures are kept: those that the documents show, and others.
-const (
-	published   = "docs/performance.json"
-	unpublished = "build/performance.json"
-)
-
-type options struct {
-	file   string
-	only   string
-	short  bool
-	render bool
-	// profiles is a folder, or empty.
-	profiles string
 }
 
 func main() {
@@ -145,16 +127,4 @@ func names() string {
 		all = append(all, s.name)
 	}
 	return strings.Join(all, ", ")
-}
-
-// earlier returns the report that a run of some sections adds to.
-func earlier(o options) (*figures.Report, error) {
-	r, err := figures.Load(o.file)
-	if o.only == "" || errors.Is(err, os.ErrNotExist) {
-		r, err = new(figures.Report), nil
-	}
-	if r != nil && r.Runs == nil {
-		r.Runs = make(map[string]figures.Run)
-	}
-	return r, err
 }

@@ -17,9 +17,6 @@ import (
 	"github.com/miekg/dns"
 )
 
-// One core is for the server, the other one for dnsperf.
-const serverCore, loadCore = 0, 1
-
 // sizes of the Services that are asked for, in endpoints.
 var sizes = []int{1, 10, 100, 1000, 5000}
 

@@ -14,6 +14,9 @@ import (
 	"github.com/miekg/dns"
 )
 
+// One core is for the server, the other one for dnsperf.
+const serverCore, loadCore = 0, 1
+
 // plugins are those that are measured against each other on the same objects.
 var plugins = []string{figures.Ours, figures.Stock}
 

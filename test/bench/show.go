@@ -13,6 +13,12 @@ import (
 	"github.com/k8s-endpoints/k8s_endpoints/test/cluster/gobuild"
 )
 
+// Where figures are kept: those that the documents show, and others.
+const (
+	published   = "docs/performance.json"
+	unpublished = "build/performance.json"
+)
+
 // The documents with figures, in the folder of the module.
 var (
 	readme   = "README.md"

@@ -6,9 +6,6 @@ import (
 	"fmt"
 	"os"
 
-	"github.com/k8s-endpoints/k8s_endpoints/test/cluster/poll"
-	"github.com/k8s-endpoints/k8s_endpoints/test/cluster/process"
-
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/kubernetes"
 )
@@ -93,39 +90,4 @@ func (c *Cluster) usable(ctx context.Context) error {
 	}
 	c.clients = clients
 	return nil
-}
-
-// await waits for the condition. It gives up when ctx is done or one of the
-// processes, which the condition needs, has ended.
-func (c *Cluster) await(ctx context.Context, condition func(context.Context) error, needed ...*process.Process) error {
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	ended := make(chan *process.Process, len(needed))
-	for _, p := range needed {
-		go func() {
-			select {
-			case <-p.Done():
-				ended <- p
-				cancel()
-			case <-ctx.Done():
-			}
-		}()
-	}
-	err := poll.Until(ctx, condition)
-	if err == nil {
-		return nil
-	}
-	select {
-	case p := <-ended:
-		return failure(p)
-	default:
-		return errors.Join(err, failure(needed[0]))
-	}
-}
-
-func failure(p *process.Process) error {
-	if p.PortTaken() {
-		return fmt.Errorf("%w: %w", errPortTaken, p.Failure())
-	}
-	return p.Failure()
 }
