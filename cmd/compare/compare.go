@@ -5,70 +5,84 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/k8s-endpoints/k8s_endpoints/cmd/compare/differences"
+	"github.com/k8s-endpoints/k8s_endpoints/cmd/compare/inventory"
+	"github.com/k8s-endpoints/k8s_endpoints/cmd/compare/report"
+	"github.com/k8s-endpoints/k8s_endpoints/cmd/compare/servers"
 
-	"github.com/miekg/dns"
 	"k8s.io/client-go/kubernetes"
 )
 
-// compare asks all questions, and asks again what stands in the way.
-func compare(ctx context.Context, o *options, progress io.Writer) (_ *report, err error) {
-	clients, err := o.connect()
+// compare asks all questions, and asks those again whose answers are in the way of a switch.
+func compare(ctx context.Context, o *options, progress io.Writer) (_ *report.Report, err error) {
+	clients, err := inventory.Connect(o.Kubeconfig, o.Context)
 	if err != nil {
 		return nil, err
 	}
-	kubeDNS, err := o.findKubeDNS(ctx, clients)
+	if o.KubeDNS == "" {
+		if o.KubeDNS, err = inventory.FindKubeDNS(ctx, clients); err != nil {
+			return nil, err
+		}
+	}
+	s, err := servers.Start(o.Config)
 	if err != nil {
 		return nil, err
 	}
-	s, err := o.start(kubeDNS)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { err = errors.Join(err, s.stop()) }()
-	if err := s.check(ctx, o); err != nil {
+	defer func() { err = errors.Join(err, s.Stop()) }()
+	if err := s.Check(ctx); err != nil {
 		return nil, err
 	}
 	return o.rounds(ctx, s, clients, progress)
 }
 
-// rounds asks all questions once, and those that stand in the way once more, with
-// what is known of the cluster then.
-func (o *options) rounds(ctx context.Context, s *servers, clients kubernetes.Interface, progress io.Writer) (*report, error) {
-	cluster, err := read(ctx, clients, o.zone)
+// rounds asks all questions once. Those that are in the way of a switch it asks once more after a while, and judges
+// the answers by the cluster as it is then.
+func (o *options) rounds(ctx context.Context, s *servers.Servers, clients kubernetes.Interface, progress io.Writer) (*report.Report, error) {
+	cluster, leftOut, err := inventory.Read(ctx, clients, o.Zone)
 	if err != nil {
 		return nil, err
+	}
+	for _, why := range leftOut {
+		fmt.Fprintln(progress, "k8s_endpoints leaves this out:", why)
 	}
 	questions, err := o.askAll(cluster)
 	if err != nil {
 		return nil, err
 	}
-	fmt.Fprintf(progress, "asking %d questions, at most %g in a second\n", len(questions), o.rate)
+	fmt.Fprintf(progress, "asking %d questions, at most %g in a second\n", len(questions), o.Rate)
 	began := time.Now()
-	r := newReport(o, s, cluster)
 	results, err := o.round(ctx, s, cluster, questions)
 	if err != nil {
 		return nil, err
 	}
-	again := r.take(results, isInTheWay)
-	if len(again) > 0 {
-		fmt.Fprintf(progress, "asking %d questions again in %v\n", len(again), o.settle)
+	r := &report.Report{KubeDNS: s.KubeDNS.Address(), Ours: s.Ours.Address(), IsLocal: s.IsLocal, Zone: o.Zone, Cluster: cluster}
+	var again []differences.Question
+	for _, one := range results {
+		if one.IsInTheWay() {
+			again = append(again, one.Question)
+		} else {
+			r.Add(one)
+		}
+	}
+	r.Again = len(again)
+	if r.Again > 0 {
+		fmt.Fprintf(progress, "asking %d questions again in %v\n", r.Again, o.settle)
 		wait(ctx, o.settle)
-		if cluster, err = read(ctx, clients, o.zone); err != nil {
+		if cluster, _, err = inventory.Read(ctx, clients, o.Zone); err != nil {
 			return nil, err
 		}
-		r.again = len(again)
 		if results, err = o.round(ctx, s, cluster, again); err != nil {
 			return nil, err
 		}
-		r.take(results, nil)
+		for _, one := range results {
+			r.Add(one)
+		}
 	}
-	r.took = time.Since(began)
+	r.Took = time.Since(began)
 	return r, ctx.Err()
 }
 
@@ -81,27 +95,26 @@ func wait(ctx context.Context, d time.Duration) {
 	}
 }
 
-// maxUnanswered is how many questions in a row may have no answer before the
-// servers are checked again: each takes three timeouts.
+// maxUnanswered is how many questions in a row may have no answer before the servers are checked again: each takes
+// three timeouts.
 const maxUnanswered = 20
 
-// round asks questions of both servers. It gives up where one of them does not
-// answer any more.
-func (o *options) round(ctx context.Context, s *servers, c *differences.Cluster, questions []differences.Question) ([]*result, error) {
+// round asks both servers all questions. It gives up where one of them answers no more.
+func (o *options) round(ctx context.Context, s *servers.Servers, c *differences.Cluster, questions []differences.Question) ([]*report.Result, error) {
 	ctx, giveUp := context.WithCancelCause(ctx)
 	defer giveUp(nil)
-	results := make([]*result, len(questions))
+	results := make([]*report.Result, len(questions))
 	var group sync.WaitGroup
 	var unanswered atomic.Int64
 	next := make(chan int)
 	for range o.concurrency {
 		group.Go(func() {
 			for i := range next {
-				j := &judge{ctx: ctx, options: o, servers: s, cluster: c}
-				if results[i] = j.judge(questions[i]); results[i].err == nil {
+				j := &judge{ctx: ctx, options: o, servers: s, cluster: c, question: questions[i]}
+				if results[i] = j.judge(); results[i].Err == nil {
 					unanswered.Store(0)
 				} else if unanswered.Add(1)%maxUnanswered == 0 {
-					if err := s.check(ctx, o); err != nil {
+					if err := s.Check(ctx); err != nil {
 						giveUp(err)
 					}
 				}
@@ -117,144 +130,4 @@ func (o *options) round(ctx context.Context, s *servers, c *differences.Cluster,
 	close(next)
 	group.Wait()
 	return results, context.Cause(ctx)
-}
-
-// A result is what became of a question.
-type result struct {
-	differences.Question
-	// err is set where a server gave no answer.
-	err error
-	// differs tells that the answers are not the same.
-	differs bool
-	// isExplained tells that the documented differences that the answer shows are
-	// all that is different.
-	isExplained bool
-	met         []differences.Met
-	// undecided are those of met of which somebody has to decide.
-	undecided []differences.Met
-
-	kubeDNS, ours *dns.Msg
-	// kubeDNSView, oursView and want are the answers as they are compared.
-	kubeDNSView, oursView, want string
-}
-
-// isInTheWay tells whether a switch is not known to be safe because of a result.
-func isInTheWay(r *result) bool {
-	return r.err != nil || r.differs && !r.isExplained || len(r.undecided) > 0
-}
-
-// A judge compares the answers to one question.
-type judge struct {
-	ctx      context.Context
-	options  *options
-	servers  *servers
-	cluster  *differences.Cluster
-	question differences.Question
-	// found are the answers of ours to further questions.
-	found map[string]*dns.Msg
-}
-
-func (j *judge) judge(q differences.Question) *result {
-	r := &result{Question: q}
-	if r.err = j.askBoth(r); r.err != nil {
-		return r
-	}
-	v := newViewer(j.options.zone, r.kubeDNS, r.ours)
-	r.kubeDNSView, r.oursView = v.view(r.kubeDNS), v.view(r.ours)
-	if r.differs = r.kubeDNSView != r.oursView; !r.differs {
-		return r
-	}
-	j.question, j.found = r.Question, make(map[string]*dns.Msg)
-	x := &differences.Comparison{
-		Question: r.Question, Setup: j.options.setup(), Cluster: j.cluster,
-		Stock: r.kubeDNS, Ours: r.ours, LookUp: j.lookUp, View: v.view,
-	}
-	want, met := x.Expect()
-	r.want, r.met = v.view(want), met
-	r.isExplained = r.want == r.oursView
-	if r.kubeDNS.Truncated && r.ours.Truncated {
-		r.isExplained = r.isExplained || j.isPart(r)
-	}
-	for _, d := range met {
-		if d.Relied && d.Lost && !j.options.isAccepted(d.Difference) {
-			r.undecided = append(r.undecided, d)
-		}
-	}
-	return r
-}
-
-// askBoth asks over TCP where one of the two needs that.
-func (j *judge) askBoth(r *result) (err error) {
-	kubeDNS, ours := j.servers.kubeDNS, j.servers.forOurs(j.leadsOut(r.Name))
-	if r.kubeDNS, err = kubeDNS.ask(j.ctx, r.Question); err != nil {
-		return fmt.Errorf("kube-dns: %w", err)
-	}
-	if r.ours, err = ours.ask(j.ctx, r.Question); err != nil {
-		return fmt.Errorf("k8s_endpoints: %w", err)
-	}
-	for server, m := range map[string]*dns.Msg{"kube-dns": r.kubeDNS, "k8s_endpoints": r.ours} {
-		if m.Rcode == dns.RcodeRefused {
-			return fmt.Errorf("%s refuses the question", server)
-		}
-	}
-	if r.Way == differences.OverTCP || !r.kubeDNS.Truncated && !r.ours.Truncated {
-		return nil
-	}
-	r.Way = differences.OverTCP
-	return j.askBoth(r)
-}
-
-// leadsOut tells whether ours may have to ask kube-dns for an answer.
-func (j *judge) leadsOut(name string) bool {
-	s := j.cluster.Of(name)
-	return s == nil || s.Kind != differences.Headless
-}
-
-// lookUp asks ours for a further name, in the same way and once.
-func (j *judge) lookUp(name string) *dns.Msg {
-	if m := j.found[name]; m != nil {
-		return m
-	}
-	q := j.question
-	q.Name = name
-	m, err := j.servers.forOurs(j.leadsOut(name)).ask(j.ctx, q)
-	if err != nil {
-		// A message that equals no answer.
-		m = &dns.Msg{MsgHdr: dns.MsgHdr{Rcode: dns.RcodeBadVers}}
-	}
-	j.found[name] = m
-	return m
-}
-
-// isPart tells whether an answer that does not even fit over TCP is a part of
-// what is published.
-func (j *judge) isPart(r *result) bool {
-	s := j.cluster.Of(r.Name)
-	if s == nil || len(r.ours.Answer) == 0 {
-		return false
-	}
-	known := make(map[string]bool)
-	for _, e := range s.Endpoints {
-		if !e.Published() {
-			continue
-		}
-		known[e.Address] = true
-		for _, p := range e.Ports {
-			known[fmt.Sprintf("%d %s.%s", p.Number, e.Called(j.options.podNames), s.FullName(j.options.zone))] = true
-		}
-	}
-	return !slices.ContainsFunc(r.ours.Answer, func(rr dns.RR) bool { return !known[data(rr)] })
-}
-
-// data is what a record says, in the form of isPart.
-func data(rr dns.RR) string {
-	switch rr := rr.(type) {
-	case *dns.A:
-		return rr.A.String()
-	case *dns.AAAA:
-		return rr.AAAA.String()
-	case *dns.SRV:
-		return fmt.Sprintf("%d %s", rr.Port, dns.CanonicalName(rr.Target))
-	}
-	return "a record of another type"
 }

@@ -13,6 +13,8 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"github.com/k8s-endpoints/k8s_endpoints/cmd/compare/inventory"
+	"github.com/k8s-endpoints/k8s_endpoints/cmd/compare/report"
 	"github.com/k8s-endpoints/k8s_endpoints/test/cluster"
 	"github.com/k8s-endpoints/k8s_endpoints/test/cluster/poll"
 	"github.com/k8s-endpoints/k8s_endpoints/test/cluster/polltest"
@@ -28,7 +30,7 @@ import (
 
 var must = polltest.Must
 
-// world is what the tests share.
+// world has the control plane that the tests share.
 var world struct {
 	cluster    *cluster.Cluster
 	kubeconfig string
@@ -72,7 +74,7 @@ func prepare(ctx context.Context, c *cluster.Cluster) (kubeconfig string, err er
 	if err != nil {
 		return "", err
 	}
-	// It is what the command asks for first.
+	// The command asks for this Service first.
 	known := func(ctx context.Context) error {
 		_, err := c.Clients().CoreV1().Services("default").Get(ctx, "kubernetes", metav1.GetOptions{})
 		return err
@@ -149,15 +151,15 @@ func (s space) external(name, target string) {
 
 var sql = cluster.Port("sql", corev1.ProtocolTCP, 5432)
 
-// An outcome is what the command says.
+// An outcome is a run of the command.
 type outcome struct {
 	status int
-	// said is what it printed beside the report.
+	// said is its output beside the report.
 	said string
-	jsonReport
+	report.JSON
 }
 
-// ask runs the command with what all tests need.
+// ask runs the command with the flags that all tests need.
 func ask(t *testing.T, kubeDNS string, args ...string) outcome {
 	t.Helper()
 	args = append([]string{
@@ -167,7 +169,7 @@ func ask(t *testing.T, kubeDNS string, args ...string) outcome {
 	got := outcome{status: run(t.Context(), args, &out, &said)}
 	got.said = said.String()
 	if out.Len() > 0 {
-		must(t, json.Unmarshal(out.Bytes(), &got.jsonReport))
+		must(t, json.Unmarshal(out.Bytes(), &got.JSON))
 	}
 	if t.Failed() {
 		t.Log(out.String(), got.said)
@@ -206,7 +208,7 @@ func TestOrdinaryServicesAreSafe(t *testing.T) {
 	s.external("missing", "missing.example.org")
 	s.external("inside", strings.TrimSuffix(s.full("db"), "."))
 	got := ask(t, startKubeDNS(t))
-	got.want(t, safe)
+	got.want(t, report.Safe)
 	if got.Headless != 2 || got.External != 3 || got.Alike == 0 {
 		t.Errorf("got %d headless and %d ExternalName Services, %d questions answered alike; want 2, 3, and some", got.Headless, got.External, got.Alike)
 	}
@@ -219,13 +221,13 @@ func TestRecordsThatGoAwayNeedADecisionAndThenNone(t *testing.T) {
 	s.headless("unnamed", cluster.Port("", corev1.ProtocolTCP, 8080), "10.1.1.1")
 	address := startKubeDNS(t)
 	got := ask(t, address)
-	got.want(t, decide)
+	got.want(t, report.Decide)
 	got.shows(t, "SRV records of a Service are those of its named ports", "SRV "+s.full("unnamed"), true)
 	if len(got.Unexplained) > 0 || got.Undecided != 1 {
 		t.Errorf("got %d answers to decide on and %v without a reason, want 1 and none", got.Undecided, got.Unexplained)
 	}
 	got = ask(t, address, "-accept", "SRV records of a Service")
-	got.want(t, safe)
+	got.want(t, report.Safe)
 	got.shows(t, "SRV records of a Service are those of its named ports", "SRV "+s.full("unnamed"), false)
 }
 
@@ -236,7 +238,7 @@ func TestQuestionsOfOnesOwnAreAskedToo(t *testing.T) {
 	name := "sql.tcp." + s.full("db")
 	must(t, os.WriteFile(file, []byte("# from the log\n\n"+name+" srv\n"), 0o600))
 	got := ask(t, startKubeDNS(t), "-questions", file)
-	got.want(t, decide)
+	got.want(t, report.Decide)
 	got.shows(t, "need their underscores", "SRV "+name, true)
 }
 
@@ -255,7 +257,7 @@ func TestADifferenceWithoutAReasonIsShownInFull(t *testing.T) {
 }
 `, dir))
 	got := ask(t, startKubeDNS(t), "-ours", other.Address())
-	got.want(t, decide)
+	got.want(t, report.Decide)
 	found := false
 	for _, one := range got.Unexplained {
 		if one.Question != "A "+s.full("db") {
@@ -286,7 +288,7 @@ ports: [{name: sql, port: 5432}]
 `, namespace)
 }
 
-// A cluster may rewrite what it likes.
+// A cluster may rewrite any answer.
 func TestAnAnswerOfAnotherTypeIsNoReasonToFall(t *testing.T) {
 	s := newSpace(t)
 	s.headless("db", cluster.Port("", corev1.ProtocolTCP, 8080), "10.1.6.1")
@@ -299,7 +301,7 @@ func TestAnAnswerOfAnotherTypeIsNoReasonToFall(t *testing.T) {
 	must(t, err)
 	other := server.New(t, strings.Replace(fmt.Sprintf(kubeDNS, admin), "    cache 30\n", aliases, 1))
 	got := ask(t, other.Address())
-	got.want(t, decide)
+	got.want(t, report.Decide)
 	if len(got.Unexplained) != 1 || got.Unexplained[0].Question != "SRV "+s.full("db") {
 		t.Errorf("got %+v without a reason, want the alias of db", got.Unexplained)
 	}
@@ -316,7 +318,7 @@ func TestTwoPodsOnTheNetworkOfOneNodeAreForSomebodyToDecide(t *testing.T) {
 		must(t, world.cluster.CreateSlice(t.Context(), slice))
 	}
 	got := ask(t, startKubeDNS(t))
-	got.want(t, decide)
+	got.want(t, report.Decide)
 	got.shows(t, "An address that two Pods claim belongs to one of them.", "A db-0."+s.full("db"), true)
 }
 
@@ -328,7 +330,7 @@ func TestAnswersThatDoNotFitOverTCPAreHeldAgainstTheCluster(t *testing.T) {
 	}
 	s.headless("big", cluster.Port("sql", corev1.ProtocolTCP, 5432), addresses...)
 	got := ask(t, startKubeDNS(t), "-endpoints", "3")
-	got.want(t, safe)
+	got.want(t, report.Safe)
 	if len(got.Unexplained) > 0 {
 		t.Errorf("these have no reason: %v", got.Unexplained)
 	}
@@ -338,7 +340,7 @@ func TestOverTCPOnly(t *testing.T) {
 	s := newSpace(t)
 	s.headless("db", sql, "10.1.4.1")
 	s.external("www", "www.example.org")
-	ask(t, startKubeDNS(t), "-tcp").want(t, safe)
+	ask(t, startKubeDNS(t), "-tcp").want(t, report.Safe)
 }
 
 func TestAKubeDNSThatDoesNotAnswerIsSaid(t *testing.T) {
@@ -346,14 +348,14 @@ func TestAKubeDNSThatDoesNotAnswerIsSaid(t *testing.T) {
 	must(t, err)
 	defer listener.Close()
 	got := ask(t, listener.LocalAddr().String(), "-timeout", "100ms")
-	got.want(t, cannotBe)
+	got.want(t, report.Unknown)
 	if !strings.Contains(got.said, "kube-dns does not answer") || !strings.Contains(got.said, "port-forward") {
 		t.Errorf("got %q, want what to do", got.said)
 	}
 }
 
-// fallsSilent is a server that answers what every cluster has, until it is asked
-// for something else.
+// fallsSilent is a server that answers for the name that every cluster has,
+// until it is asked for another one.
 func fallsSilent(t *testing.T) string {
 	t.Helper()
 	listener, err := net.ListenPacket("udp", "127.0.0.1:0")
@@ -390,7 +392,7 @@ func TestAServerThatFallsSilentEndsIt(t *testing.T) {
 	}
 	s.headless("db", sql, addresses...)
 	got := ask(t, fallsSilent(t), "-timeout", "300ms", "-endpoints", "200")
-	got.want(t, cannotBe)
+	got.want(t, report.Unknown)
 	if got.Questions > 0 || !strings.Contains(got.said, "kube-dns does not answer") {
 		t.Errorf("got a report of %d questions and %q, want none, and who does not answer", got.Questions, got.said)
 	}
@@ -401,7 +403,7 @@ func TestOursThatDoesNotAnswerIsSaid(t *testing.T) {
 	must(t, err)
 	defer listener.Close()
 	got := ask(t, startKubeDNS(t), "-ours", listener.LocalAddr().String(), "-timeout", "500ms")
-	got.want(t, cannotBe)
+	got.want(t, report.Unknown)
 	if got.Questions > 0 || !strings.Contains(got.said, "k8s_endpoints does not answer") {
 		t.Errorf("got a report of %d questions and %q, want none, and who does not answer", got.Questions, got.said)
 	}
@@ -409,7 +411,7 @@ func TestOursThatDoesNotAnswerIsSaid(t *testing.T) {
 
 func TestAZoneThatIsNotTheClustersIsSaid(t *testing.T) {
 	got := ask(t, startKubeDNS(t), "-zone", "cluster.example.org")
-	got.want(t, cannotBe)
+	got.want(t, report.Unknown)
 	if !strings.Contains(got.said, "has no address for kubernetes.default.svc.cluster.example.org.") {
 		t.Errorf("got %q, want that the zone is another", got.said)
 	}
@@ -431,16 +433,15 @@ func TestMistakesInFlagsAreSaid(t *testing.T) {
 	for _, tc := range tests {
 		t.Run(tc.name, func(t *testing.T) {
 			var out, said bytes.Buffer
-			if got := run(t.Context(), tc.args, &out, &said); got != cannotBe || !strings.Contains(said.String(), tc.want) {
-				t.Errorf("got the status %d and %q, want %d and %q", got, said.String(), cannotBe, tc.want)
+			if got := run(t.Context(), tc.args, &out, &said); got != report.Unknown || !strings.Contains(said.String(), tc.want) {
+				t.Errorf("got the status %d and %q, want %d and %q", got, said.String(), report.Unknown, tc.want)
 			}
 		})
 	}
 }
 
 func TestKubeDNSIsFoundByItsLabel(t *testing.T) {
-	o := new(options)
-	if got, err := o.findKubeDNS(t.Context(), world.cluster.Clients()); err == nil || !strings.Contains(err.Error(), "give -kube-dns") {
+	if got, err := inventory.FindKubeDNS(t.Context(), world.cluster.Clients()); err == nil || !strings.Contains(err.Error(), "give -kube-dns") {
 		t.Errorf("where there is none: got %q and %v, want an error that says what to give", got, err)
 	}
 	s := cluster.ClusterIPService("kube-system", "the-dns", nil, cluster.Port("dns", corev1.ProtocolUDP, 53))
@@ -448,7 +449,7 @@ func TestKubeDNSIsFoundByItsLabel(t *testing.T) {
 	s.Spec.ClusterIP = "10.96.0.10"
 	must(t, world.cluster.CreateService(t.Context(), s))
 	t.Cleanup(func() { must(t, world.cluster.DeleteService(context.Background(), "kube-system", "the-dns")) })
-	if got, err := o.findKubeDNS(t.Context(), world.cluster.Clients()); err != nil || got != "10.96.0.10:53" {
+	if got, err := inventory.FindKubeDNS(t.Context(), world.cluster.Clients()); err != nil || got != "10.96.0.10:53" {
 		t.Errorf("got %q and %v, want 10.96.0.10:53", got, err)
 	}
 }
@@ -456,7 +457,7 @@ func TestKubeDNSIsFoundByItsLabel(t *testing.T) {
 func TestKubeDNSMayHaveAHostName(t *testing.T) {
 	_, port, err := net.SplitHostPort(startKubeDNS(t))
 	must(t, err)
-	ask(t, net.JoinHostPort("localhost", port)).want(t, safe)
+	ask(t, net.JoinHostPort("localhost", port)).want(t, report.Safe)
 }
 
 func TestTheTextSaysTheSame(t *testing.T) {
@@ -464,8 +465,8 @@ func TestTheTextSaysTheSame(t *testing.T) {
 	s.headless("unnamed", cluster.Port("", corev1.ProtocolTCP, 8080), "10.1.5.1", "10.1.5.2")
 	var out, said bytes.Buffer
 	args := []string{"-kubeconfig", world.kubeconfig, "-kube-dns", startKubeDNS(t), "-settle", "0", "-rate", "10000"}
-	if got := run(t.Context(), args, &out, &said); got != decide {
-		t.Errorf("got the status %d, want %d", got, decide)
+	if got := run(t.Context(), args, &out, &said); got != report.Decide {
+		t.Errorf("got the status %d, want %d", got, report.Decide)
 	}
 	for _, want := range []string{
 		"1 headless and 0 ExternalName Services",

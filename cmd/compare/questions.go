@@ -12,15 +12,17 @@ import (
 	"github.com/miekg/dns"
 )
 
-// askAll returns what both servers are asked, each question once.
+// askAll returns the questions for both servers, each once.
 func (o *options) askAll(c *differences.Cluster) ([]differences.Question, error) {
-	all := []differences.Question{o.question("kubernetes.default.svc."+o.zone, dns.TypeA), o.question("dns-version."+o.zone, dns.TypeTXT)}
+	all := []differences.Question{o.Question("kubernetes.default.svc."+o.Zone, dns.TypeA), o.Question("dns-version."+o.Zone, dns.TypeTXT)}
 	for _, s := range c.Services {
 		switch s.Kind {
 		case differences.Headless:
 			all = append(all, o.askHeadless(s)...)
 		case differences.ExternalName:
 			all = append(all, o.askExternalName(s)...)
+		case differences.Absent:
+			all = append(all, o.Question(s.FullName(o.Zone), dns.TypeA))
 		}
 	}
 	given, err := o.readQuestions()
@@ -33,17 +35,9 @@ func (o *options) askAll(c *differences.Cluster) ([]differences.Question, error)
 	}), err
 }
 
-func (o *options) question(name string, typ uint16) differences.Question {
-	way := differences.OverUDP
-	if o.tcp {
-		way = differences.OverTCP
-	}
-	return differences.Question{Name: name, Type: typ, Way: way}
-}
-
 func (o *options) askHeadless(s *differences.Service) []differences.Question {
-	full := s.FullName(o.zone)
-	asked := []differences.Question{o.question(full, dns.TypeA), o.question(full, dns.TypeAAAA), o.question(full, dns.TypeSRV)}
+	full := s.FullName(o.Zone)
+	asked := []differences.Question{o.Question(full, dns.TypeA), o.Question(full, dns.TypeAAAA), o.Question(full, dns.TypeSRV)}
 	for i, e := range s.Endpoints {
 		for _, p := range e.Ports {
 			asked = append(asked, o.askPort(full, p)...)
@@ -55,14 +49,14 @@ func (o *options) askHeadless(s *differences.Service) []differences.Question {
 		if strings.Contains(e.Address, ".") {
 			typ = dns.TypeA
 		}
-		asked = append(asked, o.question(e.Called(o.podNames)+"."+full, typ), o.question(differences.ReverseName(e.Address), dns.TypePTR))
+		asked = append(asked, o.Question(e.Called(o.PodNames)+"."+full, typ), o.Question(differences.ReverseName(e.Address), dns.TypePTR))
 	}
 	return asked
 }
 
 func (o *options) askExternalName(s *differences.Service) []differences.Question {
-	full := s.FullName(o.zone)
-	asked := []differences.Question{o.question(full, dns.TypeA), o.question(full, dns.TypeAAAA), o.question(full, dns.TypeCNAME)}
+	full := s.FullName(o.Zone)
+	asked := []differences.Question{o.Question(full, dns.TypeA), o.Question(full, dns.TypeAAAA), o.Question(full, dns.TypeCNAME)}
 	for _, p := range s.Ports {
 		asked = append(asked, o.askPort(full, p)...)
 	}
@@ -73,7 +67,7 @@ func (o *options) askPort(full string, p differences.Port) []differences.Questio
 	if p.Name == "" {
 		return nil
 	}
-	return []differences.Question{o.question("_"+p.Name+"._"+p.Protocol+"."+full, dns.TypeSRV)}
+	return []differences.Question{o.Question("_"+p.Name+"._"+p.Protocol+"."+full, dns.TypeSRV)}
 }
 
 // readQuestions reads the file of questions, where one is given.
@@ -105,7 +99,7 @@ func (o *options) readQuestions() ([]differences.Question, error) {
 func (o *options) parseQuestion(text string) (differences.Question, error) {
 	fields := strings.Fields(text)
 	if len(fields) != 2 {
-		return differences.Question{}, fmt.Errorf("%q is not a name and a type, such as \"db.default.svc.%s A\"", text, o.zone)
+		return differences.Question{}, fmt.Errorf("%q is not a name and a type, such as \"db.default.svc.%s A\"", text, o.Zone)
 	}
 	if _, ok := dns.IsDomainName(fields[0]); !ok {
 		return differences.Question{}, fmt.Errorf("%q is not a domain name", fields[0])
@@ -114,5 +108,5 @@ func (o *options) parseQuestion(text string) (differences.Question, error) {
 	if !ok {
 		return differences.Question{}, fmt.Errorf("%q is not a type of records", fields[1])
 	}
-	return o.question(dns.Fqdn(fields[0]), typ), nil
+	return o.Question(dns.Fqdn(fields[0]), typ), nil
 }

@@ -10,17 +10,16 @@ import (
 	"github.com/miekg/dns"
 )
 
-// A viewer shows what of an answer a client goes by: the response code and the
-// records. TTLs are options and count down in caches, flags and the authority
-// section differ with plugins that stand around, so they are left out; so is the
-// order.
+// A viewer shows the part of an answer that clients go by: the response code and the
+// records, in no order. It leaves out TTLs, which are options and count down in
+// caches, and flags and the authority section, which other plugins change.
 type viewer struct {
-	// zones are those of the cluster. Of records elsewhere, which an ExternalName
-	// leads to, only the types count: many names there answer with other
-	// addresses each time.
+	// zones are those of the cluster. Of records elsewhere, to which ExternalName
+	// Services lead, only the types count: many names there have other addresses
+	// in each answer.
 	zones []string
-	// withAdditional tells whether both servers send additional records. It is
-	// up to an option whether a server does.
+	// withAdditional is set where both servers send additional records: whether one
+	// does is up to its options.
 	withAdditional bool
 }
 

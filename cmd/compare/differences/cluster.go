@@ -10,7 +10,7 @@ import (
 // ReverseZones are the zones of PTR records.
 var ReverseZones = []string{"in-addr.arpa.", "ip6.arpa."}
 
-// A Cluster is what is known of all Services.
+// A Cluster has all Services, and finds them by name and by address.
 type Cluster struct {
 	// Zone is the forward zone, in lower case and with a final dot.
 	Zone     string
@@ -18,8 +18,8 @@ type Cluster struct {
 
 	// byName has the Services by their full names.
 	byName map[string]*Service
-	// publishers are the headless Services that publish the address of a reverse
-	// name, and clusterIPs the Services whose cluster IP it is.
+	// publishers has by reverse name the headless Services that publish the
+	// address, and clusterIPs the Services whose cluster IP it is.
 	publishers, clusterIPs map[string][]*Service
 	// served are the namespaces of headless and ExternalName Services.
 	served map[string]bool

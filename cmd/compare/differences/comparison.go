@@ -23,8 +23,8 @@ const (
 	Alone Setup = "without `fallthrough`"
 )
 
-// A Comparison is a question and what both servers have answered. Nobody writes
-// to the answers.
+// A Comparison is a question with the answers of both servers, which nobody writes
+// to.
 type Comparison struct {
 	Question
 	Setup       Setup
@@ -32,64 +32,28 @@ type Comparison struct {
 	Stock, Ours *dns.Msg
 	// LookUp asks our server for another name, in the same way.
 	LookUp func(name string) *dns.Msg
-	// Whole returns what our server is to answer over TCP. It may be nil where
+	// Whole returns the answer that ours has to give over TCP. It may be nil where
 	// the Way is not SmallUDP.
 	Whole func() *dns.Msg
-	// View writes the part of a message that counts as an answer; where it is
-	// nil, Show does.
+	// View writes the part of a message that counts: messages with the same text
+	// are the same answer. Nil stands for Show.
 	View func(*dns.Msg) string
 
-	// service is the one at whose name the question is, or below it.
+	// service is the Service whose name the question has, or a name below; or nil.
 	service *Service
-	// below are the labels in front of the Service's name, in lower case.
+	// below are the labels in front of the name of service, in lower case.
 	below []string
-	// tail is the Service's name as the question has it.
+	// tail is the name of service, as the question writes it.
 	tail string
-	// publishers are the headless Services that publish the address which the
-	// question is the reverse name of.
+	// publishers are the headless Services that publish the address of the
+	// question, where that is a reverse name.
 	publishers []*Service
-	// touched tells that a difference has written to the answer, though it may
-	// have written what was there.
+	// touched is set by a difference that has written to the answer, even if the
+	// answer is the same as before.
 	touched bool
 }
 
-// A Met is a difference that an answer shows.
-type Met struct {
-	*Difference
-	// Lost tells that the stock plugin answers with records, and k8s_endpoints
-	// with none because of this difference.
-	Lost bool
-}
-
-// Expect returns what ours is to answer, and the differences that this shows.
-func (x *Comparison) Expect() (want *dns.Msg, met []Met) {
-	x.understand()
-	view := x.View
-	if view == nil {
-		view = Show
-	}
-	want = x.Stock.Copy()
-	shown := view(want)
-	for i := range All {
-		d := &All[i]
-		if d.Only != "" && d.Only != x.Setup {
-			continue
-		}
-		x.touched = false
-		had := len(want.Answer) > 0
-		d.change(x, want)
-		if !x.touched {
-			continue
-		}
-		if after := view(want); after != shown {
-			shown = after
-			met = append(met, Met{d, had && len(want.Answer) == 0})
-		}
-	}
-	return want, met
-}
-
-// understand finds out what is known of the question.
+// understand sets what follows from the question and the cluster.
 func (x *Comparison) understand() {
 	lower := strings.ToLower(x.Name)
 	x.publishers = x.Cluster.publishers[lower]
@@ -102,7 +66,7 @@ func (x *Comparison) understand() {
 	x.below = dns.SplitDomainName(lower[:begin])
 }
 
-// is tells whether the question is for the name of a Service of the kind.
+// is reports whether the question is for the very name of a Service of the kind.
 func (x *Comparison) is(k Kind) bool {
 	return x.service != nil && x.service.Kind == k && len(x.below) == 0
 }
@@ -143,14 +107,14 @@ func (x *Comparison) prefix() string {
 	return strings.ToLower(x.Name[:len(x.Name)-len(x.zone())])
 }
 
-// forward tells whether the question lies in the forward zone.
+// forward reports whether the question lies in the forward zone.
 func (x *Comparison) forward() bool { return strings.EqualFold(x.zone(), x.Cluster.Zone) }
 
-// isVersion tells whether the question is for the name of the specification's
+// isVersion reports whether the question is for the name of the specification's
 // version.
 func (x *Comparison) isVersion() bool { return x.forward() && x.prefix() == "dns-version." }
 
-// answersHere tells whether k8s_endpoints answers, or leaves the question to
+// answersHere reports whether k8s_endpoints answers, or leaves the question to
 // the plugins behind it.
 func (x *Comparison) answersHere() bool {
 	switch {
@@ -162,8 +126,8 @@ func (x *Comparison) answersHere() bool {
 	return x.service.served() || len(x.publishers) > 0 || x.isVersion()
 }
 
-// isNamespace tells whether the question is for the name of a namespace in which
-// a Service is served, for that of the zone or for one between them.
+// isNamespace reports whether the question is for the forward zone, for svc in it,
+// or for a namespace in which a Service is served.
 func (x *Comparison) isNamespace() bool {
 	if !x.forward() {
 		return false
@@ -172,7 +136,7 @@ func (x *Comparison) isNamespace() bool {
 	return x.prefix() == "" || x.prefix() == "svc." || ok && x.Cluster.served[namespace]
 }
 
-// isOnTheWay tells whether the question is for the beginning of a reverse name.
+// isOnTheWay reports whether the question is for the beginning of a reverse name.
 func (x *Comparison) isOnTheWay() bool {
 	labels := dns.SplitDomainName(x.prefix())
 	bits, base, most := 8, 10, 3
@@ -192,7 +156,7 @@ func (x *Comparison) isOnTheWay() bool {
 	})
 }
 
-// exists tells whether a name that a Service owns exists.
+// exists reports whether a name that a Service owns exists.
 func (x *Comparison) exists() bool {
 	s := x.service
 	if label, ok := x.label(); ok {
@@ -210,112 +174,6 @@ func (x *Comparison) exists() bool {
 	return s.Kind == ExternalName || len(s.endpointsThat(Endpoint.Published)) > 0
 }
 
-// The TTLs of the Corefiles, in seconds.
-const (
-	ttl         = 5
-	negativeTTL = 1
-)
-
-// negative makes m a negative answer, of k8s_endpoints where that answers the
-// question and else of the stock plugin behind it.
-func (x *Comparison) negative(m *dns.Msg, rcode int) {
-	x.touched = true
-	seconds := uint32(ttl)
-	if x.answersHere() {
-		seconds = negativeTTL
-	}
-	m.Rcode = rcode
-	m.Authoritative = true
-	m.Truncated = false
-	m.Answer = nil
-	m.Extra = onlyOPT(m.Extra)
-	m.Ns = []dns.RR{&dns.SOA{
-		Hdr: header(x.zone(), dns.TypeSOA, seconds), Ns: "ns.dns." + x.zone(), Mbox: "hostmaster." + x.zone(),
-		Refresh: 7200, Retry: 1800, Expire: 86400, Minttl: seconds,
-	}}
-}
-
-// positive makes m an answer with these records.
-func (x *Comparison) positive(m *dns.Msg, answer, extra []dns.RR) {
-	x.touched = true
-	m.Rcode = dns.RcodeSuccess
-	m.Authoritative = true
-	m.Truncated = false
-	m.Answer = answer
-	m.Ns = nil
-	m.Extra = append(extra, onlyOPT(m.Extra)...)
-}
-
-// fail makes m say that an external name could not be resolved.
-func (x *Comparison) fail(m *dns.Msg, why string) {
-	x.touched = true
-	m.Rcode = dns.RcodeServerFailure
-	m.Authoritative = false
-	m.Truncated = false
-	m.Answer, m.Ns, m.Extra = nil, nil, onlyOPT(m.Extra)
-	explain(m, why)
-}
-
-// addresses makes m the answer for a name that has these endpoints.
-func (x *Comparison) addresses(m *dns.Msg, of []Endpoint) {
-	var answer []dns.RR
-	for _, e := range of {
-		rr := addressRecord(x.Name, e.Address)
-		if rr.Header().Rrtype == x.Type {
-			answer = append(answer, rr)
-		}
-	}
-	if len(answer) == 0 {
-		x.negative(m, dns.RcodeSuccess)
-		return
-	}
-	x.positive(m, dns.Dedup(answer, nil), nil)
-}
-
-// keep drops what a condition does not hold for from the answer, and the
-// additional addresses of names that are no longer targets. It tells whether
-// anything is left.
-func (x *Comparison) keep(m *dns.Msg, condition func(dns.RR) bool) bool {
-	x.touched = true
-	m.Answer = slices.DeleteFunc(m.Answer, func(rr dns.RR) bool { return !condition(rr) })
-	m.Extra = slices.DeleteFunc(m.Extra, func(rr dns.RR) bool {
-		return rr.Header().Rrtype != dns.TypeOPT && !slices.ContainsFunc(m.Answer, func(answer dns.RR) bool {
-			srv, ok := answer.(*dns.SRV)
-			return ok && srv.Target == rr.Header().Name
-		})
-	})
-	return len(m.Answer) > 0
-}
-
 func (x *Comparison) asksAddress() bool { return x.Type == dns.TypeA || x.Type == dns.TypeAAAA }
-
-// alias is the CNAME record of an ExternalName Service.
-func (x *Comparison) alias() dns.RR { return record(x.Name, "CNAME", x.service.Target) }
-
-// lookUpTarget asks for the external name that the question leads to. It
-// returns nil where it leads to none, or to no end, or a CNAME is all that is
-// asked for.
-func (x *Comparison) lookUpTarget() *dns.Msg {
-	if !x.is(ExternalName) || x.service.isLiteral() || x.service.Links >= maxLinks || x.Type == dns.TypeCNAME || x.Type == dns.TypeANY {
-		return nil
-	}
-	return x.LookUp(x.service.Target)
-}
-
-// maxLinks is how many ExternalName Services in a row an answer follows: one
-// that leads through as many further ones makes a row too long.
-const maxLinks = 8
-
-// follow makes m the alias and what was found for its target.
-func (x *Comparison) follow(m, found *dns.Msg) {
-	x.positive(m, []dns.RR{x.alias()}, nil)
-	if found.Rcode == dns.RcodeRefused {
-		return
-	}
-	m.Rcode = found.Rcode
-	m.Answer = append(m.Answer, found.Answer...)
-	m.Ns = found.Ns
-	m.Extra = append(m.Extra, WithoutOPT(found.Extra)...)
-}
 
 func (x *Comparison) podNames() bool { return x.Setup == WithPodNames }

@@ -8,8 +8,8 @@ import (
 	"github.com/miekg/dns"
 )
 
-// Show writes a whole message for a comparison: all but its id, the order in
-// its sections and the serial numbers of SOA records.
+// Show writes a message such that two have the same text if they are the same but
+// for the id, the order in their sections, and serial numbers of SOA records.
 func Show(m *dns.Msg) string {
 	var b strings.Builder
 	header := m.MsgHdr
@@ -46,7 +46,8 @@ func showRecord(rr dns.RR) string {
 	return strings.ReplaceAll(rr.String(), "\t", " ")
 }
 
-// IsNegative tells whether an answer only denies a name or a type.
+// IsNegative reports whether an answer says that there is no such name, or no
+// record of the type.
 func IsNegative(m *dns.Msg) bool {
 	return len(m.Answer) == 0 && (m.Rcode == dns.RcodeSuccess || m.Rcode == dns.RcodeNameError)
 }
@@ -63,7 +64,7 @@ func Reason(m *dns.Msg) string {
 	return ""
 }
 
-// explain makes m say why, to a client that can read it.
+// explain gives m a reason, if the client uses EDNS.
 func explain(m *dns.Msg, why string) {
 	for _, rr := range onlyOPT(m.Extra) {
 		opt := rr.(*dns.OPT)
@@ -75,7 +76,7 @@ func onlyOPT(extra []dns.RR) []dns.RR {
 	return slices.DeleteFunc(slices.Clone(extra), func(rr dns.RR) bool { return rr.Header().Rrtype != dns.TypeOPT })
 }
 
-// WithoutOPT returns the records of an additional section that are not of EDNS.
+// WithoutOPT returns the records of an additional section but for that of EDNS.
 func WithoutOPT(extra []dns.RR) []dns.RR {
 	return slices.DeleteFunc(slices.Clone(extra), func(rr dns.RR) bool { return rr.Header().Rrtype == dns.TypeOPT })
 }
@@ -103,8 +104,8 @@ func record(owner, typ, data string) dns.RR {
 	return rr
 }
 
-// largest is the size of the largest record with its owner compressed, in
-// bytes.
+// largest is the size of the largest record in bytes, with its owner's name
+// compressed to a pointer.
 func largest(rrs []dns.RR) int {
 	size := 0
 	for _, rr := range rrs {

@@ -10,13 +10,13 @@ import (
 
 // A Port is one of an endpoint, or of a Service.
 type Port struct {
-	// Name is empty for a port without one, and Protocol in lower case.
+	// Name may be empty. Protocol is in lower case.
 	Name, Protocol string
-	// Number is 0 where the slice has a port without one, which stands for all.
+	// Number is 0 for a port without a number, which stands for all ports.
 	Number int32
 }
 
-// A Standing is what the slices say of an endpoint.
+// A Standing says whether k8s_endpoints publishes an endpoint, and if not, why.
 type Standing int
 
 // The standings.
@@ -24,8 +24,8 @@ const (
 	Ready Standing = iota
 	Unready
 	Terminating
-	// Draining serves while it terminates, and no endpoint of the Service and the
-	// address family is ready.
+	// Draining serves while it terminates, and the Service has no ready endpoint of
+	// the address family.
 	Draining
 	// Outdated is ready by an older slice, while a newer one says otherwise of
 	// the same Pod.
@@ -45,7 +45,7 @@ type Endpoint struct {
 	Standing      Standing
 }
 
-// Published tells whether k8s_endpoints publishes the endpoint, with its default
+// Published reports whether k8s_endpoints publishes the endpoint, with its default
 // options.
 func (e Endpoint) Published() bool { return e.Standing == Ready || e.Standing == Draining }
 
@@ -69,7 +69,7 @@ func (e Endpoint) Called(podNames bool) string {
 	return e.Dashed()
 }
 
-// A Kind is one of Services.
+// A Kind is a kind of Service.
 type Kind int
 
 // The kinds of Services.
@@ -77,21 +77,21 @@ const (
 	Headless Kind = iota
 	ExternalName
 	ClusterIP
-	// Absent is no Service: slices that carry the name of none.
+	// Absent is the kind where there are slices, and no Service that k8s_endpoints
+	// could serve.
 	Absent
 )
 
-// A Service is one of the cluster, and what is known of it from elsewhere than
-// the answers about it.
+// A Service is one of the cluster, as the API server knows it, whatever answers say.
 type Service struct {
 	Namespace, Name string
 	Kind            Kind
 	Endpoints       []Endpoint
-	// FQDN is an endpoint that a slice of the address type FQDN holds.
+	// FQDN is an endpoint of a slice of the address type FQDN, or empty.
 	FQDN string
 	// Target is the external name, with a final dot, or an address.
 	Target string
-	// Links is how many further ExternalName Services Target leads through, and
+	// Links is how many further ExternalName Services Target leads through, or
 	// Loop where they lead to each other.
 	Links int
 	// Ports are those of an ExternalName or a ClusterIP Service.
@@ -106,10 +106,10 @@ const Loop = 1000
 // FullName is the name of the Service in a zone, which ends in a dot.
 func (s *Service) FullName(zone string) string { return s.Name + "." + s.Namespace + ".svc." + zone }
 
-// served tells whether k8s_endpoints owns the names of the Service.
+// served reports whether k8s_endpoints owns the names of the Service.
 func (s *Service) served() bool { return s != nil && (s.Kind == Headless || s.Kind == ExternalName) }
 
-// isLiteral tells whether the external name is an address.
+// isLiteral reports whether the external name is an address.
 func (s *Service) isLiteral() bool {
 	_, err := netip.ParseAddr(s.Target)
 	return err == nil
@@ -138,21 +138,22 @@ func (s *Service) named(label string) []Endpoint {
 	})
 }
 
-// hasProtocol tells whether a published named port has the protocol.
+// hasProtocol reports whether a published named port has the protocol.
 func (s *Service) hasProtocol(protocol string) bool {
 	return slices.ContainsFunc(s.allPorts(), func(p Port) bool {
 		return p.Name != "" && p.Number > 0 && p.Protocol == protocol
 	})
 }
 
-// hasPort tells whether a port is there for SRV records.
+// hasPort reports whether there are SRV records of a port.
 func (s *Service) hasPort(name, protocol string) bool {
 	return slices.ContainsFunc(s.allPorts(), func(p Port) bool {
 		return p.Name != "" && p.Name == name && p.Protocol == protocol && p.Number > 0
 	})
 }
 
-// allPorts are the ports of an ExternalName Service, or of published endpoints.
+// allPorts are the ports of an ExternalName Service, or those of all published
+// endpoints.
 func (s *Service) allPorts() []Port {
 	if s.Kind == ExternalName {
 		return s.Ports

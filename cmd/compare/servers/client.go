@@ -1,4 +1,4 @@
-package main
+package servers
 
 import (
 	"context"
@@ -13,24 +13,26 @@ import (
 )
 
 const (
-	// bufferSize is what clients usually offer, in bytes. What does not fit is
-	// asked for over TCP.
+	// bufferSize is the size of answers over UDP that clients usually offer, in bytes.
 	bufferSize = 1232
 	attempts   = 3
 )
 
 var errNotReady = errors.New("it has not read the cluster yet (Extended DNS Error 14)")
 
-// A client asks one server.
-type client struct {
+// A Client asks one server.
+type Client struct {
 	udp, tcp string
 	timeout  time.Duration
 	// limits are waited for before each question, in this order.
 	limits []*rate.Limiter
 }
 
-// ask returns the whole answer to a question, however often it has to be asked.
-func (c *client) ask(ctx context.Context, q differences.Question) (*dns.Msg, error) {
+// Address is where the server listens, host:port.
+func (c *Client) Address() string { return c.udp }
+
+// Ask returns the answer to a question. It asks up to three times, and gives up where the context ends.
+func (c *Client) Ask(ctx context.Context, q differences.Question) (*dns.Msg, error) {
 	var err error
 	for range attempts {
 		var m *dns.Msg
@@ -44,7 +46,7 @@ func (c *client) ask(ctx context.Context, q differences.Question) (*dns.Msg, err
 	return nil, fmt.Errorf("%s, asked %d times: %w", c.udp, attempts, err)
 }
 
-func (c *client) once(ctx context.Context, q differences.Question) (*dns.Msg, error) {
+func (c *Client) once(ctx context.Context, q differences.Question) (*dns.Msg, error) {
 	for _, limit := range c.limits {
 		if err := limit.Wait(ctx); err != nil {
 			return nil, err

@@ -1,8 +1,9 @@
-package main
+package inventory
 
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/k8s-endpoints/k8s_endpoints/cmd/compare/differences"
@@ -29,9 +30,17 @@ func pod(name, address string, conditions discoveryv1.EndpointConditions) discov
 }
 
 func slice(version string, endpoints ...discoveryv1.Endpoint) *discoveryv1.EndpointSlice {
-	return &discoveryv1.EndpointSlice{
-		ObjectMeta: metav1.ObjectMeta{Name: "slice-" + version, ResourceVersion: version}, AddressType: discoveryv1.AddressTypeIPv4, Endpoints: endpoints,
+	made := &discoveryv1.EndpointSlice{
+		ObjectMeta: metav1.ObjectMeta{
+			Namespace: "default", Name: "slice-" + version, ResourceVersion: version,
+			Labels: map[string]string{discoveryv1.LabelServiceName: "db"},
+		},
+		AddressType: discoveryv1.AddressTypeIPv4, Endpoints: endpoints,
 	}
+	if strings.Contains(endpoints[0].Addresses[0], ":") {
+		made.AddressType = discoveryv1.AddressTypeIPv6
+	}
+	return made
 }
 
 func TestTheStandingOfEndpoints(t *testing.T) {
@@ -67,7 +76,9 @@ func TestTheStandingOfEndpoints(t *testing.T) {
 		{"of two Pods the one that does not terminate counts",
 			[]*discoveryv1.EndpointSlice{slice("9", pod("a", "10.0.0.1", isUnready)), slice("10", pod("b", "10.0.0.1", isAnnounced))},
 			[]string{"10.0.0.1 replaced", "10.0.0.1 unready"}},
-		{"an address that does not parse is left out", []*discoveryv1.EndpointSlice{slice("1", pod("a", "ten", isReady), pod("b", "10.0.0.2", isReady))}, []string{"10.0.0.2 ready"}},
+		{"a slice with an address that does not parse is left out, and no other one",
+			[]*discoveryv1.EndpointSlice{slice("1", pod("a", "ten", isReady), pod("b", "10.0.0.2", isReady)), slice("2", pod("c", "10.0.0.3", isReady))},
+			[]string{"10.0.0.3 ready"}},
 	}
 	for _, tc := range tests {
 		t.Run(tc.name, func(t *testing.T) {
