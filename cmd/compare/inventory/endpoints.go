@@ -34,7 +34,7 @@ func addEndpoints(s *differences.Service, all []*discoveryv1.EndpointSlice) (lef
 		}
 		made, err := claimsOf(slice)
 		if err != nil {
-			leftOut = append(leftOut, fmt.Errorf("EndpointSlice %s/%s: %w", slice.Namespace, slice.Name, err))
+			leftOut = append(leftOut, fmt.Errorf("the EndpointSlice %s/%s: %w", slice.Namespace, slice.Name, err))
 		}
 		for _, c := range made {
 			byAddress[c.said.Address] = append(byAddress[c.said.Address], c)

@@ -86,7 +86,7 @@ func (r *reader) addService(obj *corev1.Service) {
 	switch {
 	case err != nil:
 		s.Kind = differences.Absent
-		r.leftOut = append(r.leftOut, fmt.Errorf("Service %s: %w", key, err))
+		r.leftOut = append(r.leftOut, fmt.Errorf("the Service %s: %w", key, err))
 	case read == nil:
 		s.Kind = differences.ClusterIP
 		if address, err := netip.ParseAddr(obj.Spec.ClusterIP); err == nil {
