@@ -26,7 +26,7 @@ func (s *Set) addresses(a *Answer, q *Question, m *match, room int) {
 		return
 	}
 	d := drawers.Get().(*drawer)
-	order := d.draw(n, k)
+	order := d.draw(q.Share.of(s.salt), n, k)
 	if size == sizeA {
 		a.Records = s.recordsA(q, &m.from, order)
 	} else {

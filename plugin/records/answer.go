@@ -37,8 +37,8 @@ type Answer struct {
 	// Note says why there is less than a client could expect, where the question
 	// wants to know.
 	Note string
-	// Truncated tells that Records is a random part of what there is, because
-	// the rest does not fit (RFC 2181, section 9).
+	// Truncated means that Records is a part of all there are, because the rest does
+	// not fit (RFC 2181, section 9).
 	Truncated bool
 }
 
@@ -55,6 +55,8 @@ type Question struct {
 	Offset, Room int
 	// MaxAnswers bounds the addresses of the Service name; 0 is no bound.
 	MaxAnswers int
+	// Share says which part the client gets where it cannot have all.
+	Share Share
 	// Explain asks for a Note, for which there must be room.
 	Explain bool
 }

@@ -1,6 +1,7 @@
 package records
 
 import (
+	"hash/fnv"
 	"slices"
 	"sync"
 	"time"
@@ -50,12 +51,19 @@ func Compile(service *model.Service, all []*model.Slice, o Options, memory *Memo
 	c.takeOut(current.Roster, o.Drain)
 	st := &c.standings
 	memory.Next = memory.health.Decide(st, &o.Policy, current, c.takenOut, now)
-	s.roster = current.Roster
+	s.roster, s.salt = current.Roster, saltOf(service.ServiceKey)
 	s.explain(current, st, c.takenOut, o, memory, now)
 	s.count(st)
 	inName := s.publish(st)
 	s.compilePorts(&c.ports, st, inName)
 	return s
+}
+
+// saltOf returns a number for a Service, the same in each process.
+func saltOf(key model.ServiceKey) uint64 {
+	h := fnv.New64a()
+	h.Write([]byte(key.String()))
+	return h.Sum64()
 }
 
 // fewEndpoints is below what keeping a Roster pays for.

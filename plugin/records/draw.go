@@ -1,13 +1,37 @@
 package records
 
 import (
+	"math/bits"
 	"math/rand/v2"
+	"net/netip"
 	"slices"
 	"sync"
+
+	"github.com/k8s-endpoints/k8s_endpoints/plugin/roster"
 )
 
-// A drawer draws k of n numbers, each ordered choice equally likely. It keeps
-// its memory between draws, but nothing of what it drew.
+// A Share says which part of a set a client gets where it cannot have all: the
+// endpoints that follow, on the ring of the Roster, on a place that the client has
+// by its address. So the part stays while the set does, a change of some endpoints
+// changes about as many in it, and all clients together get all endpoints equally
+// often.
+type Share uint64
+
+// ShareOf returns the share of the client with an address.
+func ShareOf(client netip.Addr) Share { return Share(roster.Spread(client)) }
+
+// of returns the share in the endpoints of one Service: a client should not be at the
+// same place everywhere.
+func (s Share) of(salt uint64) Share { return Share(roster.Mix(uint64(s) ^ salt)) }
+
+// first returns the first of n that the client gets.
+func (s Share) first(n int64) int64 {
+	first, _ := bits.Mul64(uint64(s), uint64(n))
+	return int64(first)
+}
+
+// A drawer draws answers. It keeps its memory between them, but nothing of what it
+// drew.
 type drawer struct {
 	rand *rand.Rand
 	// order and seen are empty between draws.
@@ -15,8 +39,6 @@ type drawer struct {
 	seen  bitset
 	// drawn has the SRV records to be of one answer.
 	drawn []drawn
-	// ends holds how many targets there are up to each port.
-	ends []int64
 }
 
 var drawers = sync.Pool{New: func() any {
@@ -31,43 +53,27 @@ func (d *drawer) release() {
 	drawers.Put(d)
 }
 
-// draw returns k of the numbers from 0 to n-1 in random order. The result is
-// good until the next draw.
-func (d *drawer) draw(n, k int) []int32 {
-	d.order = slices.Grow(d.order[:0], min(n, 2*k+1))
-	if k > n/2 {
-		return d.shuffle(n, k)
-	}
-	return d.sample(n, k)
-}
-
-// shuffle is the Fisher-Yates shuffle, stopped after k steps. Its cost grows
-// with n, which is less than twice k.
-func (d *drawer) shuffle(n, k int) []int32 {
-	order := d.order[:n]
-	for i := range order {
-		order[i] = int32(i)
-	}
-	for i := range k {
-		j := i + int(d.rand.Uint32N(uint32(n-i)))
-		order[i], order[j] = order[j], order[i]
-	}
-	return order[:k]
-}
-
-// sample draws again what it has drawn already. With k at most half of n, that
-// happens less than once for each number on average, so the cost grows with k.
-func (d *drawer) sample(n, k int) []int32 {
-	order := d.order
-	d.seen.grow(n)
-	for len(order) < k {
-		i := int32(d.rand.Uint32N(uint32(n)))
-		if d.seen.add(i) {
-			order = append(order, i)
+// draw returns the k of n that a client gets, in random order. The result is good
+// until the next draw.
+func (d *drawer) draw(share Share, n, k int) []int32 {
+	d.order = slices.Grow(d.order[:0], k)[:k]
+	next := int32(share.first(int64(n)))
+	for i := range d.order {
+		d.order[i] = next
+		if next++; int(next) == n {
+			next = 0
 		}
 	}
-	d.seen.remove(order)
-	return order
+	shuffle(d.rand, d.order)
+	return d.order
+}
+
+// shuffle is the Fisher-Yates shuffle.
+func shuffle[T any](r *rand.Rand, all []T) {
+	for i := len(all) - 1; i > 0; i-- {
+		j := r.Uint32N(uint32(i + 1))
+		all[i], all[j] = all[j], all[i]
+	}
 }
 
 // bitset is a set of small numbers that is emptied by removing what was added,
@@ -80,7 +86,7 @@ func (b *bitset) grow(n int) {
 	}
 }
 
-// add tells whether i was not there yet.
+// add reports whether i was not there yet.
 func (b bitset) add(i int32) bool {
 	word, bit := i/64, uint64(1)<<(i%64)
 	if b[word]&bit != 0 {

@@ -87,8 +87,8 @@ func (s *Set) Without(o *Set) iter.Seq[netip.Addr] {
 	}
 }
 
-// without yields what is in a and not in b, both of which are sorted items of
-// the same width. Most changes are of few addresses: what is alike at both ends
+// without yields the addresses that are in a and not in b, both of which have the
+// order of a Roster. Most changes are of few addresses: what is alike at both ends
 // is skipped without looking at each.
 func without(a, b []byte, width int) iter.Seq[[]byte] {
 	front := alike(min(len(a), len(b)), width, func(from, to int) bool { return bytes.Equal(a[from:to], b[from:to]) })
@@ -101,7 +101,7 @@ func without(a, b []byte, width int) iter.Seq[[]byte] {
 		for len(a) > 0 {
 			order := -1
 			if len(b) > 0 {
-				order = bytes.Compare(a[:width], b[:width])
+				order = roster.Compare(a[:width], b[:width])
 			}
 			switch {
 			case order > 0:

@@ -3,6 +3,7 @@ package records
 import (
 	"fmt"
 	"net/netip"
+	"slices"
 	"time"
 
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/health"
@@ -29,9 +30,9 @@ func (s *Set) explain(c *roster.Current, st *health.Standings, takenOut roster.B
 	}
 	m.date(c, st, now)
 	s.explained = append(s.explained, "policy: "+o.Policy.String())
-	size, left := explanationSize(s.explained[0]), c.Len()
+	size, left, order := explanationSize(s.explained[0]), c.Len(), byAddress(c.Roster)
 	for _, published := range []bool{false, true} {
-		for at := range roster.At(c.Len()) {
+		for _, at := range order {
 			if st.InName.Has(at) != published {
 				continue
 			}
@@ -44,6 +45,16 @@ func (s *Set) explain(c *roster.Current, st *health.Standings, takenOut roster.B
 			left--
 		}
 	}
+}
+
+// byAddress returns all endpoints in the order in which people look for them.
+func byAddress(r *roster.Roster) []roster.At {
+	order := make([]roster.At, r.Len())
+	for i := range order {
+		order[i] = roster.At(i)
+	}
+	slices.SortFunc(order, func(a, b roster.At) int { return r.Address(a).Compare(r.Address(b)) })
+	return order
 }
 
 // date notes when each endpoint got the tier that it has, and forgets those that

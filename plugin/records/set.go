@@ -27,6 +27,8 @@ type Set struct {
 	Service *model.Service
 	Limits  Limits
 
+	// salt sets the shares of clients in this Service apart from those in others.
+	salt uint64
 	// roster is all endpoints, published or not. named are those that have a name,
 	// and name those that the Service name has, by family.
 	roster *roster.Roster

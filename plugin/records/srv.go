@@ -47,7 +47,7 @@ func (s *Set) srv(a *Answer, q *Question, ports []portSet, room int) {
 	}
 	d := drawers.Get().(*drawer)
 	defer d.release()
-	d.drawTargets(s.roster, ports, of, int(k))
+	d.drawTargets(s.roster, ports, of, k, q.Share.of(s.salt))
 	all, used := s.nameTargets(q, d.drawn)
 	if k > 0 && len(all) == 0 {
 		// No target can be named.
@@ -101,49 +101,30 @@ func fitting(ports []portSet, fixed, room int) (of choice, cut bool) {
 	return of, cut
 }
 
-// largestBitset bounds what drawing without repetition keeps in memory, in
-// numbers to draw from: 512 KiB of bits. Only hostile Services have more targets,
-// since each counts once for each of its ports.
-const largestBitset = 1 << 22
-
-// drawTargets draws k of the targets of a choice into d.drawn.
-func (d *drawer) drawTargets(r *roster.Roster, ports []portSet, of choice, k int) {
-	d.drawn = slices.Grow(d.drawn[:0], k)
-	d.ends = d.ends[:0]
-	end := int64(0)
+// drawTargets draws k of the targets of a choice into d.drawn, in random order. Each
+// port gives as many as it has a part in the choice.
+func (d *drawer) drawTargets(r *roster.Roster, ports []portSet, of choice, k int64, share Share) {
+	d.drawn = slices.Grow(d.drawn[:0], int(k))
+	// Of a port that has less than a record, some clients get one.
+	shift, before := share.first(of.n), int64(0)
 	for i := range ports {
-		if ports[i].tier <= of.worst {
-			end += int64(ports[i].who.Len())
+		p := &ports[i]
+		if p.tier > of.worst {
+			continue
 		}
-		d.ends = append(d.ends, end)
-	}
-	if of.n > largestBitset && int64(k) <= of.n/2 {
-		d.sampleTargets(r, ports, of.n, k)
-		return
-	}
-	for _, i := range d.draw(int(of.n), k) {
-		d.drawn = append(d.drawn, d.pick(r, ports, int64(i)))
-	}
-}
-
-// sampleTargets does as sample does, with memory for what is drawn instead of
-// what could be.
-func (d *drawer) sampleTargets(r *roster.Roster, ports []portSet, n int64, k int) {
-	seen := make(map[int64]bool, k)
-	for len(seen) < k {
-		if i := d.rand.Int64N(n); !seen[i] {
-			seen[i] = true
-			d.drawn = append(d.drawn, d.pick(r, ports, i))
+		n := int64(p.who.Len())
+		some := ((before+n)*k+shift)/of.n - (before*k+shift)/of.n
+		before += n
+		next := share.first(n)
+		for range some {
+			target := r.Target(p.who.At(int32(next)))
+			d.drawn = append(d.drawn, drawn{target: target, number: p.port.Number, priority: srvPerTier * uint16(p.tier)})
+			if next++; next == n {
+				next = 0
+			}
 		}
 	}
-}
-
-// pick returns the i-th of all targets of a choice.
-func (d *drawer) pick(r *roster.Roster, ports []portSet, i int64) drawn {
-	at, _ := slices.BinarySearch(d.ends, i+1)
-	p := &ports[at]
-	of := p.who.At(int32(int64(p.who.Len()) - (d.ends[at] - i)))
-	return drawn{target: r.Target(of), number: p.port.Number, priority: srvPerTier * uint16(p.tier)}
+	shuffle(d.rand, d.drawn)
 }
 
 // sizeTarget is the size in bytes of the name of a target, which is never

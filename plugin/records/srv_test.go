@@ -2,6 +2,7 @@ package records
 
 import (
 	"fmt"
+	"net/netip"
 	"testing"
 	"time"
 
@@ -31,13 +32,15 @@ func TestOfManyPortsEachRecordIsDrawnOnce(t *testing.T) {
 	}{
 		{"few targets", 10, 3},
 		{"many targets", 100, 1000},
-		{"more targets than a bitset is kept for", 500, 10000},
+		{"five million targets", 500, 10000},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			set := manyPorts(c.endpoints, c.ports)
 			targets, numbers := make(map[string]int), make(map[uint16]int)
-			for range 20 {
-				a := set.Answer(question("db.default.svc.cluster.local.", dns.TypeSRV))
+			for _, client := range clientsOf(20) {
+				q := question("db.default.svc.cluster.local.", dns.TypeSRV)
+				q.Share = ShareOf(client)
+				a := set.Answer(q)
 				seen := make(map[string]bool)
 				for _, rr := range a.Records {
 					srv := rr.(*dns.SRV)
@@ -53,8 +56,15 @@ func TestOfManyPortsEachRecordIsDrawnOnce(t *testing.T) {
 					t.Fatalf("%d records of %d, truncated %v", len(a.Records), want, a.Truncated)
 				}
 			}
-			// 20,000 draws leave out one of 500 with a chance of 10^-17.
-			if len(targets) != c.endpoints || len(numbers) < min(c.ports, 1000) {
+			// A client gets the ports of few endpoints. Clients by chance would leave out
+			// one of 500 endpoints once in 10^6 times.
+			for _, client := range clientsOf(10_000) {
+				for _, rr := range set.Answer(cutQuestion(dns.TypeSRV, client)).Records {
+					targets[rr.(*dns.SRV).Target]++
+					numbers[rr.(*dns.SRV).Port]++
+				}
+			}
+			if len(targets) != c.endpoints || len(numbers) != c.ports {
 				t.Errorf("%d endpoints and %d ports were drawn", len(targets), len(numbers))
 			}
 		})
@@ -76,14 +86,14 @@ func TestTargetsBeyond32BitsAreDrawn(t *testing.T) {
 	d := drawers.Get().(*drawer)
 	defer d.release()
 	highest := uint16(0)
-	d.drawTargets(set.roster, ports, of, 1000)
+	d.drawTargets(set.roster, ports, of, 1000, ShareOf(netip.MustParseAddr("10.244.0.1")))
 	for _, each := range d.drawn {
 		if each.target < 0 || int(each.target) >= set.Len() || each.number == 0 {
 			t.Fatalf("drew %+v", each)
 		}
 		highest = max(highest, each.number)
 	}
-	// All thousand in the lower half would have a chance of 2^-1000.
+	// They come from all of the ports.
 	if len(d.drawn) != 1000 || highest <= 20_000 {
 		t.Errorf("%d drawn, up to the port %d", len(d.drawn), highest)
 	}

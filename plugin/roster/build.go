@@ -1,6 +1,7 @@
 package roster
 
 import (
+	"cmp"
 	"net/netip"
 	"slices"
 	"strings"
@@ -133,7 +134,9 @@ func (b *Builder) label(r *Roster, text string, endpoint At) Target {
 
 // find returns the place of the holder of an address.
 func (m *merger) find(addr netip.Addr) (At, bool) {
-	i, ok := slices.BinarySearchFunc(m.holders, addr, func(h holder, addr netip.Addr) int { return h.endpoint.Address.Compare(addr) })
+	i, ok := slices.BinarySearchFunc(m.holders, addr, func(h holder, addr netip.Addr) int {
+		return cmp.Or(familyOf(h.endpoint.Address)-familyOf(addr), ringKeyOf(h.endpoint.Address).compare(ringKeyOf(addr)))
+	})
 	return At(i), ok
 }
 

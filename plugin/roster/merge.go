@@ -44,7 +44,7 @@ type merger struct {
 	holders  []holder
 }
 
-// merge returns the holder of each address, sorted by address, and how many claims
+// merge returns the holder of each address, in the order of the ring, and how many claims
 // there are. The holders are good until the next call. Groups has the group of
 // ports of each slice.
 //
@@ -90,7 +90,7 @@ func (m *merger) sortedClaims(all []*model.Slice, groups []int32) []claim {
 func (m *merger) add(s *model.Slice, in, group int32) {
 	for i := range s.Endpoints {
 		m.unsorted = append(m.unsorted, claim{&s.Endpoints[i], s, [1]int32{group}, position{in, int32(i)}})
-		m.sorter.keys = append(m.sorter.keys, keyOf(s.Endpoints[i].Address))
+		m.sorter.keys = append(m.sorter.keys, ringKeyOf(s.Endpoints[i].Address))
 	}
 }
 

@@ -4,7 +4,7 @@
 // Reading order: bits.go and selection.go have sets of endpoints. roster.go is
 // what record sets share, with the names of labels.go. current.go adds what the
 // slices say now. build.go makes both of slices, by way of groups.go (who has
-// which ports), merge.go (who holds which address) and sort.go.
+// which ports), merge.go (who holds which address), ring.go (their order) and sort.go.
 package roster
 
 import (
@@ -37,8 +37,8 @@ func dashed(at At) Target { return Target(^at) }
 // endpoint returns the endpoint whose dashed address the target is.
 func (t Target) endpoint() (At, bool) { return At(^t), t < 0 }
 
-// A Roster is all endpoints of a Service with their names, sorted by address, IPv4
-// first. It does not depend on conditions, and is immutable: Sets share it.
+// A Roster is all endpoints of a Service with their names, in the order of the ring
+// of their addresses, IPv4 first. It does not depend on conditions, and is immutable: Sets share it.
 type Roster struct {
 	// v4 and v6 are the addresses, back to back.
 	v4, v6 []byte
@@ -82,8 +82,8 @@ func (r *Roster) Bytes(at At) []byte {
 	return r.v6[from : from+16 : from+16]
 }
 
-// Packed returns the addresses of a family back to back, sorted, which nobody may
-// write to.
+// Packed returns the addresses of a family back to back, in the order of Compare,
+// which nobody may write to.
 func (r *Roster) Packed(family int) []byte {
 	if family == IPv4 {
 		return r.v4
@@ -99,8 +99,12 @@ func (r *Roster) Address(at At) netip.Addr {
 
 // Find returns the endpoint with an address.
 func (r *Roster) Find(addr netip.Addr) (At, bool) {
-	i, found := sort.Find(r.Len(), func(i int) int { return addr.Compare(r.Address(At(i))) })
-	return At(i), found
+	key, first, n, keyAt := ringKeyOf(addr), 0, r.Split(), func(i int) ringKey { return ringKey4(r.v4[4*i:]) }
+	if !addr.Is4() {
+		first, n, keyAt = n, r.Len()-n, func(i int) ringKey { return ringKey6(r.v6[16*i:]) }
+	}
+	i, found := sort.Find(n, func(i int) int { return key.compare(keyAt(i)) })
+	return At(first + i), found
 }
 
 // Target returns what SRV and PTR records call an endpoint.

@@ -1,46 +1,20 @@
 package roster
 
-import (
-	"cmp"
-	"encoding/binary"
-	"net/netip"
-	"slices"
-)
-
-// sortKey is an address as two numbers. Those of one family sort like it.
-type sortKey struct{ high, low uint64 }
-
-func keyOf(addr netip.Addr) sortKey {
-	b := addr.As16()
-	return sortKey{binary.BigEndian.Uint64(b[:8]), binary.BigEndian.Uint64(b[8:])}
-}
-
-// compare orders keys like their addresses.
-func (k sortKey) compare(o sortKey) int {
-	return cmp.Or(cmp.Compare(k.high, o.high), cmp.Compare(k.low, o.low))
-}
-
-// digit returns the byte that is at-th from the right.
-func (k sortKey) digit(at int) byte {
-	if at >= 8 {
-		return byte(k.high >> (8 * (at - 8)))
-	}
-	return byte(k.low >> (8 * at))
-}
+import "slices"
 
 // fewKeys is below what counting digits pays for.
 const fewKeys = 64
 
 // sorter sorts in memory that it keeps.
 type sorter struct {
-	keys        []sortKey
+	keys        []ringKey
 	order, swap []int32
 }
 
 // sort returns the indexes of the keys in the order of the keys, and of the
 // indexes where keys are equal. It is a radix sort over those bytes in which any
-// two keys differ: of the Pods of a cluster, these are few, and comparing
-// 10,000 addresses would take five times as long.
+// two keys differ: of IPv4 addresses, these are four, and comparing 10,000 of them
+// would take five times as long.
 func (s *sorter) sort() []int32 {
 	n := len(s.keys)
 	s.order = slices.Grow(s.order[:0], n)[:n]
@@ -52,7 +26,7 @@ func (s *sorter) sort() []int32 {
 		return s.order
 	}
 	s.swap = slices.Grow(s.swap[:0], n)[:n]
-	var differ sortKey
+	var differ ringKey
 	for _, k := range s.keys {
 		differ.high |= k.high ^ s.keys[0].high
 		differ.low |= k.low ^ s.keys[0].low
