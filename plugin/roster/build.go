@@ -25,10 +25,9 @@ const (
 // Service of 10,000 endpoints would leave megabytes to collect. The zero value is
 // ready for use.
 type Builder struct {
-	grouping   grouping
-	merger     merger
-	lookalikes []lookalike
-	current    Current
+	grouping grouping
+	merger   merger
+	current  Current
 }
 
 // Build makes the Roster of a Service from its slices, which it does not change.
@@ -79,40 +78,40 @@ func (c *Current) take(all []*model.Slice, holders []holder) {
 	c.reset(len(holders))
 	for i := range holders {
 		c.positions = append(c.positions, holders[i].position)
-		c.put(At(i), holders[i].endpoint.Conditions)
+		c.put(At(i), holders[i].conditions)
 	}
 }
 
-// lookalike is a label that looks like the dashed address of an endpoint.
-type lookalike struct {
-	label    int32
-	endpoint At
-}
-
-// name gives each endpoint its hostname and its Pod's name, and chooses which of
-// its names SRV and PTR records show. A lookalike means the endpoint that it looks
-// like, too.
+// name gives the endpoints their names. The specified one is what SRV and PTR
+// records show: the hostname, else with ByPodName the Pod's name, else the dashed
+// address. The others are aliases, of the Pod's name or the dashed address: they mean an
+// endpoint only where they are nobody's specified name (Kubernetes DNS specification
+// 1.1.0, section 2.4.1).
 func (b *Builder) name(r *Roster, holders []holder, naming Naming) {
-	b.lookalikes = b.lookalikes[:0]
 	r.targets = make([]Target, len(holders))
 	r.labels.grow(countLabels(holders))
 	for i := range holders {
-		e, at := holders[i].endpoint, At(i)
-		r.targets[i] = dashed(at)
-		if e.Hostname != "" {
-			r.targets[i] = b.label(r, e.Hostname, at)
-		}
-		if e.Pod == "" || e.Pod == e.Hostname {
-			continue
-		}
-		if label := b.label(r, e.Pod, at); e.Hostname == "" && naming == ByPodName {
-			r.targets[i] = label
+		r.targets[i] = dashed(At(i))
+		if text := specified(holders[i].endpoint, naming); text != "" {
+			index := r.labels.add(text)
+			r.labels.resolve(index, At(i))
+			r.targets[i] = Target(index)
 		}
 	}
-	for _, l := range b.lookalikes {
-		r.labels.resolve(l.label, l.endpoint)
-		if r.targets[l.endpoint] < 0 {
-			r.targets[l.endpoint] = Target(l.label)
+	b.nameLookalikes(r)
+	names := int32(len(r.labels.all))
+	for i := range holders {
+		e := holders[i].endpoint
+		if e.Pod == "" || e.Pod == specified(e, naming) || b.isDashed(r, e.Pod) {
+			continue
+		}
+		index := r.labels.add(e.Pod)
+		if index < names {
+			continue
+		}
+		r.labels.resolve(index, At(i))
+		if at, ok := b.lookup(e.Pod); ok {
+			r.labels.resolve(index, at)
 		}
 	}
 	r.labels.sortSeveral()
@@ -121,15 +120,39 @@ func (b *Builder) name(r *Roster, holders []holder, naming Naming) {
 	}
 }
 
-func (b *Builder) label(r *Roster, text string, endpoint At) Target {
-	index := r.labels.add(text)
-	r.labels.resolve(index, endpoint)
-	if addr, ok := name.ParseDashed(text); ok {
-		if at, ok := b.merger.find(addr); ok {
-			b.lookalikes = append(b.lookalikes, lookalike{index, at})
+// specified is the name of an endpoint, empty where that is its dashed address.
+func specified(e *model.Endpoint, naming Naming) string {
+	if e.Hostname == "" && naming == ByPodName {
+		return e.Pod
+	}
+	return e.Hostname
+}
+
+// nameLookalikes finds specified names that look like the dashed address of an
+// endpoint whose specified name that is: both have the name.
+func (b *Builder) nameLookalikes(r *Roster) {
+	for i := range r.labels.all {
+		if at, ok := b.lookup(r.labels.all[i].text); ok && r.targets[at] < 0 {
+			r.labels.resolve(int32(i), at)
+			r.targets[at] = Target(i)
 		}
 	}
-	return Target(index)
+}
+
+// isDashed reports whether a text is the specified name of an endpoint that has no
+// other one than its address.
+func (b *Builder) isDashed(r *Roster, text string) bool {
+	at, ok := b.lookup(text)
+	return ok && r.targets[at] < 0
+}
+
+// lookup returns the endpoint whose dashed address a text is.
+func (b *Builder) lookup(text string) (At, bool) {
+	addr, ok := name.ParseDashed(text)
+	if !ok {
+		return 0, false
+	}
+	return b.merger.find(addr)
 }
 
 // find returns the place of the holder of an address.

@@ -49,13 +49,12 @@ func (g *grouping) groupOf(ports []model.Port) int32 {
 	return last + 1
 }
 
-// groups returns who offers which ports. An endpoint that stands in several slices
-// is in the groups of all of them.
+// groups returns who offers which ports, each group once and none of nobody. An
+// endpoint that stands in several slices is in the groups of all of them.
 func (g *grouping) groups(holders []holder) []Group {
-	groups := make([]Group, len(g.ports))
-	counts := make([]int, len(g.ports))
+	groups, counts := make([]Group, len(g.ports)), make([]int, len(g.ports))
 	for i := range holders {
-		for _, group := range holders[i].groups() {
+		for group := range holders[i].groups {
 			counts[group]++
 		}
 	}
@@ -66,11 +65,25 @@ func (g *grouping) groups(holders []holder) []Group {
 		}
 	}
 	for i := range holders {
-		for _, group := range holders[i].groups() {
+		h := &holders[i]
+		for group := range h.groups {
 			if of := &groups[group]; of.Members != nil {
 				of.Members = append(of.Members, At(i))
 			}
 		}
+		for _, s := range h.several {
+			if s.conditions != h.conditions {
+				groups[s.group].differ(At(i), s.conditions)
+			}
+		}
 	}
 	return slices.DeleteFunc(groups, func(g Group) bool { return g.Members != nil && len(g.Members) == 0 })
+}
+
+// differ notes that a member has other conditions for these ports.
+func (g *Group) differ(at At, is model.Conditions) {
+	if g.Others == nil {
+		g.Others = make(map[At]model.Conditions)
+	}
+	g.Others[at] = is
 }

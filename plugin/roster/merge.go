@@ -2,6 +2,7 @@ package roster
 
 import (
 	"bytes"
+	"cmp"
 	"slices"
 
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/model"
@@ -11,8 +12,8 @@ import (
 type claim struct {
 	endpoint *model.Endpoint
 	slice    *model.Slice
-	// ports is the group of those who have the slice's ports.
-	ports [1]int32
+	// group is of those who have the slice's ports.
+	group int32
 	position
 }
 
@@ -20,20 +21,32 @@ type claim struct {
 type position struct{ in, index int32 }
 
 // holder is the endpoint that holds an address. Its ports are those of all slices
-// that carry it there.
+// that carry it there, and its conditions the best that it has for any of them.
 type holder struct {
 	claim
-	// several are its groups of ports where it stands in several slices, which is
-	// rare.
-	several []int32
+	conditions model.Conditions
+	// several are its groups of ports, each with its own conditions, where it stands
+	// in several slices, which is rare.
+	several []stand
 }
 
-// groups returns the groups of ports that the endpoint is in.
-func (h *holder) groups() []int32 {
-	if h.several != nil {
-		return h.several
+// stand is what an endpoint is for one group of ports.
+type stand struct {
+	group      int32
+	conditions model.Conditions
+}
+
+// groups yields the groups of ports that the endpoint is in.
+func (h *holder) groups(yield func(int32) bool) {
+	if h.several == nil {
+		yield(h.group)
+		return
 	}
-	return h.ports[:]
+	for _, s := range h.several {
+		if !yield(s.group) {
+			return
+		}
+	}
 }
 
 // merger finds who holds which address, in memory that it keeps.
@@ -48,8 +61,9 @@ type merger struct {
 // there are. The holders are good until the next call. Groups has the group of
 // ports of each slice.
 //
-// Of two claims for the same Pod the newer slice tells the truth: an endpoint
-// that moves between slices stands in both for a moment. Of two Pods, which is
+// Of two claims for the same Pod and the same ports the newer slice tells the truth:
+// an endpoint that moves between slices stands in both for a moment. For other ports
+// the Pod may be in other conditions: then it is up if it is up for any. Of two Pods, which is
 // an address used again, the one that is not terminating has it, then the one
 // that is ready, then the one in the newer slice.
 func (m *merger) merge(all []*model.Slice, groups []int32) (holders []holder, claims int) {
@@ -58,8 +72,9 @@ func (m *merger) merge(all []*model.Slice, groups []int32) (holders []holder, cl
 	for len(left) > 0 {
 		n := samePod(left)
 		h := holder{claim: newest(left[:n])}
+		h.conditions = h.endpoint.Conditions
 		if n > 1 {
-			h.several = groupsOf(left[:n])
+			h.stand(left[:n])
 		}
 		m.holders = appendHolder(m.holders, h)
 		left = left[n:]
@@ -89,7 +104,7 @@ func (m *merger) sortedClaims(all []*model.Slice, groups []int32) []claim {
 
 func (m *merger) add(s *model.Slice, in, group int32) {
 	for i := range s.Endpoints {
-		m.unsorted = append(m.unsorted, claim{&s.Endpoints[i], s, [1]int32{group}, position{in, int32(i)}})
+		m.unsorted = append(m.unsorted, claim{&s.Endpoints[i], s, group, position{in, int32(i)}})
 		m.sorter.keys = append(m.sorter.keys, ringKeyOf(s.Endpoints[i].Address))
 	}
 }
@@ -130,14 +145,38 @@ func newest(claims []claim) claim {
 	return best
 }
 
-// groupsOf returns the groups of ports of one Pod's claims, each once.
-func groupsOf(claims []claim) []int32 {
-	groups := make([]int32, 0, len(claims))
-	for _, c := range claims {
-		groups = append(groups, c.ports[0])
+// stand takes over the groups of ports of one Pod's claims, each with the conditions
+// of the newest. The endpoint is ready if it is for any of them.
+func (h *holder) stand(claims []claim) {
+	slices.SortStableFunc(claims, func(a, b claim) int { return cmp.Compare(a.group, b.group) })
+	ready := model.Conditions(0)
+	for len(claims) > 0 {
+		n := 1
+		for n < len(claims) && claims[n].group == claims[0].group {
+			n++
+		}
+		s := stand{claims[0].group, newest(claims[:n]).endpoint.Conditions}
+		ready |= s.conditions & model.Ready
+		if len(h.several) == 0 || serves(s.conditions) > serves(h.conditions) {
+			h.conditions = s.conditions
+		}
+		h.several = append(h.several, s)
+		claims = claims[n:]
 	}
-	slices.Sort(groups)
-	return slices.Compact(groups)
+	h.conditions |= ready
+}
+
+// serves ranks how well an endpoint serves.
+func serves(is model.Conditions) int {
+	switch is & (model.Serving | model.Terminating) {
+	case model.Serving:
+		return 3
+	case model.Serving | model.Terminating:
+		return 2
+	case 0:
+		return 1
+	}
+	return 0
 }
 
 // appendHolder appends h, or lets it take the place of the last one where that
@@ -147,19 +186,19 @@ func appendHolder(holders []holder, h holder) []holder {
 	if last < 0 || holders[last].endpoint.Address != h.endpoint.Address {
 		return append(holders, h)
 	}
-	if outranks(h.claim, holders[last].claim) {
+	if h.outranks(&holders[last]) {
 		holders[last] = h
 	}
 	return holders
 }
 
-// outranks compares claims of two Pods for one address.
-func outranks(a, b claim) bool {
-	if a.endpoint.Has(model.Terminating) != b.endpoint.Has(model.Terminating) {
-		return b.endpoint.Has(model.Terminating)
+// outranks compares the claims of two Pods to one address.
+func (h *holder) outranks(o *holder) bool {
+	if h.conditions.Has(model.Terminating) != o.conditions.Has(model.Terminating) {
+		return o.conditions.Has(model.Terminating)
 	}
-	if a.endpoint.Has(model.Ready) != b.endpoint.Has(model.Ready) {
-		return a.endpoint.Has(model.Ready)
+	if h.conditions.Has(model.Ready) != o.conditions.Has(model.Ready) {
+		return h.conditions.Has(model.Ready)
 	}
-	return a.slice.Version > b.slice.Version
+	return h.slice.Version > o.slice.Version
 }

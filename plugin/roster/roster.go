@@ -56,6 +56,9 @@ type Group struct {
 	Ports []model.Port
 	// Members are sorted. Nil is everybody, as it nearly always is.
 	Members []At
+	// Others has the conditions of members that have other ones for these ports than
+	// for any. A Roster with such members is not kept.
+	Others map[At]model.Conditions
 }
 
 // Len returns the number of places.

@@ -64,20 +64,44 @@ func TestARosterHasEachAddressOnce(t *testing.T) {
 	})
 }
 
-// Each of its names means an endpoint, and each endpoint is meant by its target.
+// Each of its names means an endpoint, unless it is the specified name of others: that
+// means these alone.
 func TestEachNameOfAnEndpointMeansIt(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		naming := rapid.SampledFrom([]Naming{ByHostname, ByPodName}).Draw(t, "naming")
 		c, _ := new(Builder).Build(drawSlices(t), naming)
+		own := make(map[string][]At)
+		for at := range At(c.Len()) {
+			text := specified(c.Endpoint(at), naming)
+			if text == "" {
+				text = c.Label(dashed(at))
+			}
+			own[text] = append(own[text], at)
+			if got := c.Label(c.Target(at)); got != text {
+				t.Fatalf("%v is called %q, want %q", c.Address(at), got, text)
+			}
+		}
 		for at := range At(c.Len()) {
 			e := c.Endpoint(at)
-			for _, text := range []string{e.Hostname, e.Pod, c.Label(dashed(at)), c.Label(c.Target(at))} {
-				if text != "" && !meant(c.Roster, text, at) {
-					t.Fatalf("%q does not mean %v", text, e.Address)
+			for _, text := range []string{e.Hostname, e.Pod, c.Label(dashed(at))} {
+				if text == "" {
+					continue
+				}
+				want := own[text]
+				if want == nil {
+					want = []At{at}
+				}
+				for _, one := range want {
+					if !meant(c.Roster, text, one) {
+						t.Fatalf("%q does not mean %v", text, c.Address(one))
+					}
+				}
+				if target, _ := c.Resolve(text); own[text] != nil && len(meaning(c.Roster, target)) != len(want) {
+					t.Fatalf("%q means %v, want %v", text, meaning(c.Roster, target), want)
 				}
 			}
-			if c.LabelLen(c.Target(at)) != len(c.Label(c.Target(at))) || c.LabelLen(c.Target(at)) > c.LongestLabel() {
-				t.Fatalf("the length of %q is %d, the longest %d", c.Label(c.Target(at)), c.LabelLen(c.Target(at)), c.LongestLabel())
+			if length := c.LabelLen(c.Target(at)); length != len(c.Label(c.Target(at))) || length > c.LongestLabel() {
+				t.Fatalf("the length of %q is %d, the longest %d", c.Label(c.Target(at)), length, c.LongestLabel())
 			}
 		}
 		ordinals := make(map[int32]Target)
@@ -91,16 +115,21 @@ func TestEachNameOfAnEndpointMeansIt(t *testing.T) {
 	})
 }
 
+func meaning(r *Roster, target Target) []At {
+	one, several := r.Meaning(target)
+	if several == nil {
+		return []At{one}
+	}
+	return several
+}
+
 func meant(r *Roster, text string, at At) bool {
 	target, ok := r.Resolve(text)
 	if !ok {
 		return false
 	}
-	one, several := r.Meaning(target)
-	if several == nil {
-		return one == at
-	}
-	return slices.IsSorted(several) && slices.Contains(several, at)
+	of := meaning(r, target)
+	return slices.IsSorted(of) && slices.Contains(of, at)
 }
 
 func TestGroupsAreWhoOffersTheSamePorts(t *testing.T) {
