@@ -19,8 +19,10 @@ type Candidate struct {
 // Verdict is what a decision says of candidates of one address family, each by its
 // index.
 type Verdict struct {
-	Tiers    []Tier
-	Named    []bool
+	Tiers []Tier
+	Named []bool
+	// InName has how many endpoints of which tier the Service name has.
+	InName   [Tiers]int
 	Counts   [Tiers]int
 	FailOpen bool
 	Observed int
@@ -56,9 +58,12 @@ func decide(p *Policy, g guard, all []Candidate, now time.Time) (Verdict, guard)
 		takenOut.Put(places[i], c.TakenOut)
 	}
 	v := Verdict{standings: new(Standings), policy: p, Tiers: make([]Tier, len(all)), Named: make([]bool, len(all))}
-	v.Next = memory.Decide(v.standings, p, current, takenOut, now)
+	v.Next = memory.Decide(v.standings, p, current, Wishes{TakenOut: takenOut}, now)
 	for i, at := range places {
 		v.Tiers[i], v.Named[i] = v.standings.Tier(at), v.standings.Named.Has(at)
+		if v.standings.InName.Has(at) {
+			v.InName[v.Tiers[i]]++
+		}
 	}
 	v.Counts, v.FailOpen, v.Observed = v.standings.Counts[roster.IPv4], v.standings.FailOpen[roster.IPv4], v.standings.Observed
 	return v, memory.guards[roster.IPv4]

@@ -56,8 +56,8 @@ func together(groups ...[]Candidate) (all []Candidate) {
 func inName(v *Verdict) string {
 	var parts []string
 	for tier := range Tier(Tiers) {
-		if v.Published(tier) && v.Counts[tier] > 0 {
-			parts = append(parts, fmt.Sprintf("%d %s", v.Counts[tier], tier))
+		if v.InName[tier] > 0 {
+			parts = append(parts, fmt.Sprintf("%d %s", v.InName[tier], tier))
 		}
 	}
 	if len(parts) == 0 {
@@ -101,7 +101,13 @@ func TestTheServiceNameHas(t *testing.T) {
 		{"of those set ready the taken out ones not", Policy{}, []Candidate{{Conditions: forcedDown}, {Conditions: isUp, TakenOut: true}}, "1 good"},
 		{"by serving, only live Pods of those set ready", serving, []Candidate{{Conditions: isUp}, {Conditions: forcedDown}, {Conditions: forcedDrain}, {Conditions: forcedDying}}, "1 good"},
 		{"by serving, draining ones of those set ready", serving, []Candidate{{Conditions: forcedDown}, {Conditions: forcedDrain}, {Conditions: forcedDying}}, "1 draining"},
-		{"by serving, nothing where no Pod set ready serves", serving, []Candidate{{Conditions: forcedDown}, {Conditions: forcedDying}}, "nothing"},
+		{"by serving, those set ready who start, where nobody serves", serving, []Candidate{{Conditions: forcedDown}, {Conditions: forcedDying}}, "1 starting"},
+		{"by serving, those set ready who start or are sick, where nobody serves", serving, []Candidate{{Conditions: forcedDown}, {Conditions: forcedDown, Past: &Past{WasUp: true}}}, "1 sick, 1 starting"},
+		{"by serving, who serves, as soon as one does", serving, []Candidate{{Conditions: forcedDown}, {Conditions: isUp}}, "1 good"},
+		{"by serving, who drains before those who start", serving, []Candidate{{Conditions: forcedDown}, {Conditions: forcedDrain}}, "1 draining"},
+		{"by serving, nobody who starts and is not set ready", serving, []Candidate{{Conditions: forcedDown}, {Conditions: isDown}}, "1 starting"},
+		{"by serving, nobody who starts with fallback none", Policy{Publish: ByServing, Fallback: FallbackNone}, []Candidate{{Conditions: forcedDown}}, "nothing"},
+		{"by serving, no dying ones, though all are set ready", serving, []Candidate{{Conditions: forcedDying}}, "nothing"},
 		{"by serving, nothing drains with fallback none", Policy{Publish: ByServing, Fallback: FallbackNone}, []Candidate{{Conditions: forcedDrain}}, "nothing"},
 		{"by serving, the same as by ready where nothing is forced", serving, together(times(2, aGood), times(1, aDraining), times(1, aSick)), "2 good"},
 		{"by serving with fail open, sick Pods that are set ready", Policy{Publish: ByServing, FailOpen: 50}, []Candidate{{Conditions: forcedDown, Past: &Past{WasUp: true}}, {Conditions: forcedDown}}, "1 sick"},
@@ -120,8 +126,13 @@ func TestTheServiceNameHas(t *testing.T) {
 func TestDampedEndpointsStandInForGoodOnes(t *testing.T) {
 	for _, p := range []Policy{{}, {Fallback: FallbackNone}} {
 		counts := [Tiers]int{Damped: 2, Draining: 1, Sick: 1, Starting: 1, Dying: 1}
-		v := Verdict{Counts: counts, standings: &Standings{Counts: [roster.Families][Tiers]int{counts}}, policy: &p}
-		v.standings.choose(&p, roster.IPv4, guard{})
+		v := Verdict{Counts: counts, standings: &Standings{Counts: [roster.Families][Tiers]int{counts}, policy: &p}, policy: &p}
+		v.standings.choose(roster.IPv4, 0, false)
+		for tier := range Tier(Tiers) {
+			if v.Published(tier) {
+				v.InName[tier] = counts[tier]
+			}
+		}
 		if got := inName(&v); got != "2 damped" {
 			t.Errorf("%v: got %s", p, got)
 		}
@@ -191,9 +202,9 @@ func TestWhichEndpointsKeepTheirNames(t *testing.T) {
 		{"dying", Policy{}, aDying, "all"},
 		{"set ready, and down", Policy{}, Candidate{Conditions: forcedDown}, "ready serving all"},
 		{"set ready, and dying", Policy{}, Candidate{Conditions: forcedDying}, "ready serving all"},
-		{"set ready, and down, by serving", Policy{Publish: ByServing}, Candidate{Conditions: forcedDown}, "all"},
-		{"set ready, and draining, by serving", Policy{Publish: ByServing}, Candidate{Conditions: forcedDrain}, "serving all"},
-		{"set ready, and dying, by serving", Policy{Publish: ByServing}, Candidate{Conditions: forcedDying}, "all"},
+		{"set ready, and down, by serving", Policy{Publish: ByServing}, Candidate{Conditions: forcedDown}, "ready serving all"},
+		{"set ready, and draining, by serving", Policy{Publish: ByServing}, Candidate{Conditions: forcedDrain}, "ready serving all"},
+		{"set ready, and dying, by serving", Policy{Publish: ByServing}, Candidate{Conditions: forcedDying}, "ready serving all"},
 		{"draining, a backup in SRV records", Policy{SRVTiers: SRVAll}, aDraining, "ready serving all"},
 		{"draining, no backup with fallback none", Policy{SRVTiers: SRVAll, Fallback: FallbackNone}, aDraining, "serving all"},
 		{"sick, which is no backup", Policy{SRVTiers: SRVAll}, aSick, "all"},

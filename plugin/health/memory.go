@@ -32,23 +32,34 @@ func (m *Memory) Past(id model.PodID) (Past, bool) {
 	return Past{}, false
 }
 
-// Decide says who is published, into s, whose memory it uses. TakenOut are the
-// endpoints that the Service names as ones to drain, and may be nil. It returns when
-// the standings change by themselves; zero is never.
+// Wishes are what a Service wants of its endpoints. The zero value is nothing.
+type Wishes struct {
+	// TakenOut are the endpoints that it names as ones to drain. It may be nil.
+	TakenOut roster.Bits
+	// PublishNotReady asks to disregard any indication that endpoints are not ready
+	// (Service.spec.publishNotReadyAddresses).
+	PublishNotReady bool
+}
+
+// Decide says who is published, into s, whose memory it uses. It returns when the
+// standings change by themselves; zero is never.
 //
-// Each address family is decided by itself, by the table above choose.
-func (m *Memory) Decide(s *Standings, p *Policy, c *roster.Current, takenOut roster.Bits, now time.Time) (next time.Time) {
+// Each address family is decided by itself, by the table of Choose.
+func (m *Memory) Decide(s *Standings, p *Policy, c *roster.Current, wishes Wishes, now time.Time) (next time.Time) {
 	moved := m.of != c.Roster
 	m.recall(c)
-	of := candidates{Conditions: c.Conditions, takenOut: takenOut, wasUp: m.wasUp, split: c.Split(), n: c.Len()}
-	s.reset(of.n)
-	s.rank(p, &of)
+	s.reset(p, candidates{
+		Conditions: c.Conditions, takenOut: wishes.TakenOut, wasUp: m.wasUp, notReadyToo: wishes.PublishNotReady,
+		split: c.Split(), n: c.Len(),
+	})
+	s.rank()
 	next = m.damp(s, p, c, now)
+	askedFor := s.askedFor()
 	for family := range roster.Families {
 		next = earlier(next, m.guards[family].watch(p, &s.Counts[family], now))
-		s.choose(p, family, m.guards[family])
+		s.choose(family, askedFor[family], m.guards[family].open)
 	}
-	s.publish(p, &of)
+	s.publish()
 	if moved {
 		m.prune(p.Damping, c, now)
 	}

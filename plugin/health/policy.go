@@ -164,11 +164,14 @@ func ParseDamping(args []string) (Damping, error) {
 	return d, nil
 }
 
+// String returns the word as the Corefile has it.
+func (n PodNames) String() string { return [...]string{"ready", "serving", "all"}[n] }
+
 // String returns the policy as the Corefile has it.
 func (p Policy) String() string {
 	return fmt.Sprintf("publish %s, pod_names %s, fallback %s, fail_open %s, damping %s, srv_tiers %s",
 		[...]string{"ready", "serving"}[p.Publish],
-		[...]string{"ready", "serving", "all"}[p.PodNames],
+		p.PodNames,
 		[...]string{"draining", "none"}[p.Fallback],
 		failOpenText(p.FailOpen), p.Damping, [...]string{"published", "all"}[p.SRVTiers])
 }

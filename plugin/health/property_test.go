@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/model"
+	"github.com/k8s-endpoints/k8s_endpoints/plugin/roster"
 
 	"pgregory.net/rapid"
 )
@@ -82,6 +83,7 @@ func TestAnyVerdict(t *testing.T) {
 		v, after := decide(&p, drawGuard(t), all, epoch)
 		checkCounts(t, &v, all)
 		usableOnes := 0
+		lastRung := v.standings.LastRung[roster.IPv4]
 		for i, c := range all {
 			tier := v.Tiers[i]
 			drained := c.TakenOut && usable(&p, c)
@@ -102,11 +104,11 @@ func TestAnyVerdict(t *testing.T) {
 			if drained && tier != Draining {
 				t.Errorf("endpoint %d is taken out, and %v", i, tier)
 			}
-			if (v.Published(tier) || v.Backup(tier) || usable(&p, c) || p.PodNames == NamesAll) && !v.Named[i] {
+			if (v.Published(tier) && (c.Has(model.Ready) || !lastRung) || v.Backup(tier) || usable(&p, c) || c.Has(model.Ready) || p.PodNames == NamesAll) && !v.Named[i] {
 				t.Errorf("endpoint %d has no name", i)
 			}
 		}
-		if v.Published(Starting) || v.Published(Dying) || v.Backup(Sick) || v.Backup(Starting) || v.Backup(Dying) {
+		if v.Published(Starting) && !lastRung || v.Published(Dying) || v.Backup(Sick) || v.Backup(Starting) || v.Backup(Dying) {
 			t.Error("what never is published is")
 		}
 		if v.Counts[Damped] > usableOnes/5 {
@@ -121,7 +123,13 @@ func TestAnyVerdict(t *testing.T) {
 		if p.FailOpen > 0 && v.Counts[Good]+v.Counts[Damped]+v.Counts[Sick] > 0 && inName(&v) == "nothing" {
 			t.Error("the name is empty in spite of fail open")
 		}
-		if v.Published(Sick) && !v.FailOpen || v.FailOpen && v.Counts[Sick] == 0 {
+		if lastRung && (v.Counts[Good]+v.Counts[Damped]+v.Counts[Draining] > 0 || p.Fallback == FallbackNone || v.FailOpen) {
+			t.Errorf("the last rung is taken with %v", v.Counts)
+		}
+		if published := slices.ContainsFunc(all, func(c Candidate) bool { return publishedByAll(&p, c) }); published && p.Fallback != FallbackNone && inName(&v) == "nothing" {
+			t.Errorf("health empties the name, with %v", v.Counts)
+		}
+		if v.Published(Sick) && !v.FailOpen && !lastRung || v.FailOpen && v.Counts[Sick] == 0 {
 			t.Errorf("fail open is %v with %v", v.FailOpen, v.Counts)
 		}
 		if p.Fallback == FallbackNone && v.Published(Draining) {
@@ -131,6 +139,13 @@ func TestAnyVerdict(t *testing.T) {
 			t.Errorf("it changes %v ago", epoch.Sub(v.Next))
 		}
 	})
+}
+
+// publishedByAll reports whether others would publish an endpoint, whatever they know of
+// health, and this plugin has no reason that says so in its own words: the Pod is gone.
+func publishedByAll(p *Policy, c Candidate) bool {
+	dying := c.Has(model.Terminating) && !c.Has(model.Serving)
+	return c.Has(model.Ready) && !(dying && p.Publish == ByServing)
 }
 
 func checkCounts(t *rapid.T, v *Verdict, all []Candidate) {

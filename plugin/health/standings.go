@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/k8s-endpoints/k8s_endpoints/plugin/model"
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/roster"
 )
 
@@ -24,16 +25,50 @@ type Standings struct {
 	// FailOpen says that sick endpoints of a family are published because too few
 	// are not.
 	FailOpen [roster.Families]bool
+	// LastRung says that nobody of a family serves, and that those who do not are
+	// published because they are to be.
+	LastRung [roster.Families]bool
 	// Observed counts the endpoints that damping would have demoted, were it not
 	// only to observe.
 	Observed int
 
-	published, listed [roster.Families][Tiers]bool
+	policy  *Policy
+	of      candidates
+	choices [roster.Families]Choice
+	open    [roster.Families]bool
 }
 
-// Published reports whether the Service name has the endpoints of a family and
-// tier.
-func (s *Standings) Published(family int, t Tier) bool { return s.published[family][t] }
+// Published reports whether the Service name has endpoints of a family and tier.
+func (s *Standings) Published(family int, t Tier) bool { return s.choices[family].inName[t] }
+
+// Ready reports whether an endpoint is to be published by what its slice, or its
+// Service, says of it.
+func (s *Standings) Ready(at roster.At) bool { return s.of.notReadyToo || s.of.Ready.Has(at) }
+
+// ReadyIn reports the same of an endpoint in other conditions.
+func (s *Standings) ReadyIn(is model.Conditions) bool { return s.of.notReadyToo || is.Has(model.Ready) }
+
+// TierIn returns the tier that an endpoint has in other conditions, such as those for
+// some of its ports.
+func (s *Standings) TierIn(is model.Conditions, at roster.At) Tier {
+	k := sixtyFour{all: 1, takenOut: bit(s.of.takenOut.Has(at)), wasUp: bit(s.of.wasUp.Has(at))}
+	k.ready = bit(s.of.notReadyToo || is.Has(model.Ready))
+	k.serving, k.terminating = bit(is.Has(model.Serving)), bit(is.Has(model.Terminating))
+	k.judge(s.policy)
+	for t, who := range k.tiers() {
+		if who != 0 {
+			return max(Tier(t), min(s.Tier(at), Damped))
+		}
+	}
+	return Dying
+}
+
+func bit(is bool) uint64 {
+	if is {
+		return 1
+	}
+	return 0
+}
 
 // Tier returns the tier of an endpoint.
 func (s *Standings) Tier(at roster.At) Tier {
@@ -51,23 +86,25 @@ type candidates struct {
 	// takenOut are those that the Service names as ones to drain, and wasUp those
 	// whose Pods served before. Both may be nil.
 	takenOut, wasUp roster.Bits
+	// notReadyToo makes all count as ready.
+	notReadyToo bool
 	// split is the first IPv6 endpoint of n endpoints.
 	split, n int
 }
 
 // sixtyFour is the state of 64 endpoints, a bit each.
-type sixtyFour struct{ up, serving, terminating, takenOut, wasUp, all, v4 uint64 }
+type sixtyFour struct{ ready, serving, terminating, takenOut, wasUp, up, all, v4 uint64 }
 
 func (c *candidates) sixtyFour(p *Policy, w int) sixtyFour {
 	k := sixtyFour{
-		up:          c.Ready[w],
+		ready:       c.Ready[w],
 		serving:     c.Serving[w],
 		terminating: c.Terminating[w],
 		all:         roster.Below(w, c.n),
 		v4:          roster.Below(w, c.split),
 	}
-	if p.Publish == ByServing {
-		k.up = k.serving &^ k.terminating
+	if c.notReadyToo {
+		k.ready = k.all
 	}
 	if c.takenOut != nil {
 		k.takenOut = c.takenOut[w]
@@ -75,7 +112,16 @@ func (c *candidates) sixtyFour(p *Policy, w int) sixtyFour {
 	if c.wasUp != nil {
 		k.wasUp = c.wasUp[w]
 	}
+	k.judge(p)
 	return k
+}
+
+// judge finds who is up, by conditions alone.
+func (k *sixtyFour) judge(p *Policy) {
+	k.up = k.ready
+	if p.Publish == ByServing {
+		k.up = k.serving &^ k.terminating
+	}
 }
 
 // tiers parts the endpoints by tier. It knows nothing of damping.
@@ -94,19 +140,20 @@ func (k *sixtyFour) tiers() (of [Tiers]uint64) {
 	return of
 }
 
-// reset empties the standings for n endpoints, and keeps their memory.
-func (s *Standings) reset(n int) {
+// reset empties the standings for a decision, and keeps their memory.
+func (s *Standings) reset(p *Policy, of candidates) {
+	n := of.n
 	for t := range s.Tiers {
 		s.Tiers[t], s.InSRV[t] = s.Tiers[t].Reset(n), s.InSRV[t].Reset(n)
 	}
 	s.InName, s.Named = s.InName.Reset(n), s.Named.Reset(n)
-	*s = Standings{Tiers: s.Tiers, InSRV: s.InSRV, InName: s.InName, Named: s.Named}
+	*s = Standings{Tiers: s.Tiers, InSRV: s.InSRV, InName: s.InName, Named: s.Named, policy: p, of: of}
 }
 
 // rank gives each endpoint its tier, apart from damping.
-func (s *Standings) rank(p *Policy, c *candidates) {
-	for w := range c.Ready {
-		k := c.sixtyFour(p, w)
+func (s *Standings) rank() {
+	for w := range s.of.Ready {
+		k := s.of.sixtyFour(s.policy, w)
 		for t, who := range k.tiers() {
 			s.Tiers[t][w] = who
 			s.Counts[roster.IPv4][t] += bits.OnesCount64(who & k.v4)
@@ -144,38 +191,59 @@ func (s *Standings) damp(mode DampingMode, family int, all []suppressed) {
 	s.Counts[family][Damped] += len(all)
 }
 
-// choose picks the tiers of the Service name and of SRV records for one address
-// family.
+// A Choice says which endpoints of one address family clients are given. The zero
+// value is nobody.
+type Choice struct {
+	inName, inSRV [Tiers]bool
+	// onlyReady leaves out those of the last rung who are not to be published.
+	onlyReady bool
+}
+
+// Lists reports whether SRV records list an endpoint of a tier, which is ready by
+// what its slice, or its Service, says.
+func (c *Choice) Lists(t Tier, ready bool) bool {
+	return c.inSRV[t] && (ready || !c.onlyReady || t != Sick && t != Starting)
+}
+
+// Choose picks, of endpoints of one address family, whom clients are given: for a
+// Service, or those who offer a port. Counts has how many are in which tier, and
+// askedFor how many are sick or starting and ready by what their slices, or the
+// Service, say.
 //
-//	policy          good  damped  draining  sick  | the Service name has
-//	any             some  any     any       any   | good
-//	any             none  some    any       any   | damped
-//	fallback        none  none    some      any   | draining
-//	fallback none   none  none    some      any   | nothing
-//	any             none  none    none      any   | nothing
-//	fail open, and too few of good, damped and    | good, damped and sick, and
-//	  sick are not sick                           | draining if only sick ones are left
+//	policy          good  damped  draining  sick  starting | clients are given
+//	any             some  any     any       any   any      | good
+//	any             none  some    any       any   any      | damped
+//	fallback        none  none    some      any   any      | draining
+//	fallback        none  none    none      some or some   | those of them who are ready
+//	fallback none   none  none    any       any   any      | nobody
+//	fail open, and too few of good, damped and             | good, damped and sick, and
+//	  sick are not sick                                    | draining if only sick ones are left
 //
-// Starting and dying endpoints are never in it. With publishNotReadyAddresses,
-// Kubernetes reports all endpoints ready: they are up, unless ByServing looks
-// at what their Pods say themselves.
-func (s *Standings) choose(p *Policy, family int, g guard) {
-	counts, published := &s.Counts[family], &s.published[family]
-	s.FailOpen[family] = g.open && counts[Sick] > 0
+// Dying endpoints are never given. With publishNotReadyAddresses, Kubernetes reports
+// all endpoints ready: they are up, unless ByServing looks at what their Pods say
+// themselves. Then the fourth row, the last rung, keeps a name that members need to
+// find each other before anybody serves.
+func (s *Standings) Choose(family int, counts *[Tiers]int, askedFor int) Choice {
+	var c Choice
+	p := s.policy
 	switch {
-	case s.FailOpen[family]:
-		published[Good], published[Damped], published[Sick] = true, true, true
-		published[Draining] = p.Fallback == FallbackDraining && counts[Good]+counts[Damped] == 0
+	case s.open[family] && counts[Sick] > 0:
+		c.inName[Good], c.inName[Damped], c.inName[Sick] = true, true, true
+		c.inName[Draining] = p.Fallback == FallbackDraining && counts[Good]+counts[Damped] == 0
 	case counts[Good] > 0:
-		published[Good] = true
+		c.inName[Good] = true
 	case counts[Damped] > 0:
-		published[Damped] = true
-	case p.Fallback == FallbackDraining:
-		published[Draining] = true
+		c.inName[Damped] = true
+	case p.Fallback == FallbackNone:
+	case counts[Draining] > 0:
+		c.inName[Draining] = true
+	case askedFor > 0:
+		c.inName[Sick], c.inName[Starting], c.onlyReady = true, true, true
 	}
 	for t := range Tier(Tiers) {
-		s.listed[family][t] = published[t] || p.backup(t)
+		c.inSRV[t] = c.inName[t] || p.backup(t)
 	}
+	return c
 }
 
 // backup reports whether SRV records list endpoints of a tier behind those of the
@@ -184,21 +252,41 @@ func (p *Policy) backup(t Tier) bool {
 	return p.SRVTiers == SRVAll && t <= Draining && !(t == Draining && p.Fallback == FallbackNone)
 }
 
-// publish finds who is in the Service name, in SRV records, and has a name.
-func (s *Standings) publish(p *Policy, c *candidates) {
-	for w := range c.Ready {
-		k := c.sixtyFour(p, w)
-		named := k.up
-		switch p.PodNames {
+// choose chooses for one address family.
+func (s *Standings) choose(family, askedFor int, open bool) {
+	counts := &s.Counts[family]
+	s.open[family] = open
+	c := s.Choose(family, counts, askedFor)
+	s.choices[family], s.LastRung[family], s.FailOpen[family] = c, c.onlyReady, open && counts[Sick] > 0
+}
+
+// askedFor counts, by family, those who are sick or starting and are to be published.
+func (s *Standings) askedFor() (n [roster.Families]int) {
+	for w := range s.of.Ready {
+		k := s.of.sixtyFour(s.policy, w)
+		who := (s.Tiers[Sick][w] | s.Tiers[Starting][w]) & k.ready
+		n[roster.IPv4] += bits.OnesCount64(who & k.v4)
+		n[roster.IPv6] += bits.OnesCount64(who &^ k.v4)
+	}
+	return n
+}
+
+// publish finds who is in the Service name, in SRV records, and has a name. Whoever is
+// ready has one: the stock plugin gives it.
+func (s *Standings) publish() {
+	for w := range s.of.Ready {
+		k := s.of.sixtyFour(s.policy, w)
+		named := k.up | k.ready
+		switch s.policy.PodNames {
 		case NamesServing:
 			named |= k.serving
 		case NamesAll:
 			named = k.all
 		}
 		for t := range s.Tiers {
-			who := s.Tiers[t][w]
-			inName := who & k.of(&s.published, t)
-			s.InSRV[t][w] = who & k.of(&s.listed, t)
+			inName, inSRV := k.chosen(&s.choices, Tier(t))
+			s.InSRV[t][w] = s.Tiers[t][w] & inSRV
+			inName &= s.Tiers[t][w]
 			s.InName[w] |= inName
 			named |= inName | s.InSRV[t][w]
 		}
@@ -206,15 +294,21 @@ func (s *Standings) publish(p *Policy, c *candidates) {
 	}
 }
 
-// of returns those whose family has a tier in the choice.
-func (k *sixtyFour) of(choice *[roster.Families][Tiers]bool, t int) (who uint64) {
-	if choice[roster.IPv4][t] {
-		who |= k.v4
+// chosen returns those whose family has a tier in its choice.
+func (k *sixtyFour) chosen(choices *[roster.Families]Choice, t Tier) (inName, inSRV uint64) {
+	for family, who := range [roster.Families]uint64{k.v4, k.all &^ k.v4} {
+		c := &choices[family]
+		if c.onlyReady && (t == Sick || t == Starting) {
+			who &= k.ready
+		}
+		if c.inName[t] {
+			inName |= who
+		}
+		if c.inSRV[t] {
+			inSRV |= who
+		}
 	}
-	if choice[roster.IPv6][t] {
-		who |= k.all &^ k.v4
-	}
-	return who
+	return inName, inSRV
 }
 
 // guard is what fail open remembers of the endpoints of one address family. The

@@ -43,6 +43,7 @@ func NewService(obj *corev1.Service) (*Service, error) {
 	}
 	s := &Service{ServiceKey: key, Kind: kind, HasSelector: len(obj.Spec.Selector) > 0, Annotations: annotations(obj.Annotations)}
 	if kind == Headless {
+		s.PublishNotReady = obj.Spec.PublishNotReadyAddresses
 		return s, nil
 	}
 	if s.Target, s.Address, err = target(obj.Spec.ExternalName); err != nil {

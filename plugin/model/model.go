@@ -45,6 +45,9 @@ type Service struct {
 	Kind ServiceKind
 	// HasSelector tells whether the EndpointSlice controller makes its slices.
 	HasSelector bool
+	// PublishNotReady asks to disregard any indication that endpoints are not ready
+	// (Service.spec.publishNotReadyAddresses).
+	PublishNotReady bool
 	// Target is the domain name, with a final dot, that an ExternalName Service
 	// leads to. Where that is an address, Address holds it and Target is empty.
 	Target  string

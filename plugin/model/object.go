@@ -26,7 +26,7 @@ func (s *Service) Object() *corev1.Service {
 		obj.Spec.Selector = map[string]string{anySelector: ""}
 	}
 	if s.Kind == Headless {
-		obj.Spec.ClusterIP = corev1.ClusterIPNone
+		obj.Spec.ClusterIP, obj.Spec.PublishNotReadyAddresses = corev1.ClusterIPNone, s.PublishNotReady
 		return obj
 	}
 	obj.Spec.Type, obj.Spec.ExternalName = corev1.ServiceTypeExternalName, s.Target

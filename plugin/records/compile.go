@@ -50,11 +50,13 @@ func Compile(service *model.Service, all []*model.Slice, o Options, memory *Memo
 	current := c.rosterOf(all, o.Naming, memory)
 	c.takeOut(current.Roster, o.Drain)
 	st := &c.standings
-	memory.Next = memory.health.Decide(st, &o.Policy, current, c.takenOut, now)
+	wishes := health.Wishes{TakenOut: c.takenOut, PublishNotReady: service.PublishNotReady}
+	memory.Next = memory.health.Decide(st, &o.Policy, current, wishes, now)
 	s.roster, s.salt = current.Roster, saltOf(service.ServiceKey)
 	s.explain(current, st, c.takenOut, o, memory, now)
 	s.count(st)
 	inName := s.publish(st)
+	s.keepNameless(st, o.Policy.PodNames)
 	s.compilePorts(&c.ports, st, inName)
 	return s
 }
@@ -108,7 +110,7 @@ func (c *compiler) takeOut(r *roster.Roster, names []string) {
 
 // count takes the counts over.
 func (s *Set) count(st *health.Standings) {
-	s.failOpen, s.observed = st.FailOpen, int32(st.Observed)
+	s.failOpen, s.lastRung, s.observed = st.FailOpen, st.LastRung, int32(st.Observed)
 	for family := range st.Counts {
 		for i, n := range st.Counts[family] {
 			s.counts[family][i] = int32(n)
@@ -129,4 +131,23 @@ func (s *Set) publish(st *health.Standings) (inName roster.Selection) {
 	}
 	s.name[roster.IPv4], s.name[roster.IPv6] = inName.Split(s.roster.Split())
 	return inName
+}
+
+// keepNameless remembers why endpoints have no name of their own, for those who ask
+// for it.
+func (s *Set) keepNameless(st *health.Standings, names health.PodNames) {
+	s.podNames = names
+	if s.named.Len() == s.roster.Len() {
+		return
+	}
+	s.nameless = new([health.Tiers]roster.Selection)
+	for t, bits := range st.Tiers {
+		var list []roster.At
+		for at := range bits.All() {
+			if !s.named.Has(at) {
+				list = append(list, at)
+			}
+		}
+		s.nameless[t] = roster.List(slices.Clip(list))
+	}
 }

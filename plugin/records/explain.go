@@ -1,9 +1,12 @@
 package records
 
 import (
+	"cmp"
 	"fmt"
 	"net/netip"
 	"slices"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/health"
@@ -74,9 +77,24 @@ func (m *Memory) date(c *roster.Current, st *health.Standings, now time.Time) {
 
 func (m *Memory) explain(c *roster.Current, st *health.Standings, at roster.At, takenOut bool) string {
 	address := c.Address(at)
-	return fmt.Sprintf("%s %s %s since %s: %s",
+	return fmt.Sprintf("%s %s %s since %s: %s%s",
 		c.Label(c.Target(at)), address, st.Tier(at), m.since[address].at.UTC().Format(time.RFC3339),
-		m.why(c, st, at, takenOut))
+		m.why(c, st, at, takenOut), otherPorts(c.Roster, st, at))
+}
+
+// otherPorts says for which ports an endpoint is in another tier.
+func otherPorts(r *roster.Roster, st *health.Standings, at roster.At) (text string) {
+	for _, g := range r.Groups() {
+		is, ok := g.Others[at]
+		if tier := st.TierIn(is, at); ok && tier != st.Tier(at) {
+			var names []string
+			for _, p := range g.Ports {
+				names = append(names, cmp.Or(p.Name, strconv.Itoa(int(p.Number))))
+			}
+			text += fmt.Sprintf("; %s for %s", tier, strings.Join(names, ", "))
+		}
+	}
+	return text
 }
 
 // explanationSize is the size of a line as a TXT record, in bytes.

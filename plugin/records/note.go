@@ -2,6 +2,7 @@ package records
 
 import (
 	"fmt"
+	"net/netip"
 	"slices"
 	"strings"
 
@@ -21,11 +22,15 @@ func (s *Set) note(q *Question, outcome Outcome) string {
 	}
 	ofService := q.Name.Kind == name.Service
 	switch {
+	case outcome == NoName && q.Name.Kind == name.Endpoint:
+		return s.noteEndpoint(q.Name.Endpoint)
+	case outcome == NoName && !ofService && !s.knows(q):
+		return "no such " + part(q.Name.Kind) + " in " + s.Service.String()
 	case ofService && q.Type == dns.TypeA && outcome != NoName:
 		return s.noteAddresses(q, roster.IPv4)
 	case ofService && q.Type == dns.TypeAAAA && outcome != NoName:
 		return s.noteAddresses(q, roster.IPv6)
-	case ofService && outcome == NoName, q.Type == dns.TypeSRV && (ofService || q.Name.Kind == name.Port):
+	case outcome == NoName, q.Type == dns.TypeSRV && (ofService || q.Name.Kind == name.Port):
 		if text := s.noteFamily(s.betterFamily()); text != "" {
 			return text
 		}
@@ -36,7 +41,59 @@ func (s *Set) note(q *Question, outcome Outcome) string {
 	case NoData:
 		return "no records of this type here, in " + s.Service.String()
 	}
-	return "no such " + part(q.Name.Kind) + " in " + s.Service.String()
+	return "nobody who is published offers this port, in " + s.Service.String()
+}
+
+// knows reports whether somebody offers the port or protocol that was asked for,
+// published or not. Of a Service without endpoints, that is not known.
+func (s *Set) knows(q *Question) bool {
+	switch q.Name.Kind {
+	case name.Port, name.Protocol:
+	default:
+		return false
+	}
+	return s.roster.Len() == 0 || slices.ContainsFunc(s.roster.Groups(), func(g roster.Group) bool {
+		return slices.ContainsFunc(g.Ports, func(p model.Port) bool {
+			return p.Protocol.String() == q.Name.Protocol && (q.Name.Kind == name.Protocol || p.Name == q.Name.Port)
+		})
+	})
+}
+
+// noteEndpoint says why an endpoint name does not exist.
+func (s *Set) noteEndpoint(text string) string {
+	if target, ok := s.roster.Resolve(text); ok {
+		one, several := s.roster.Meaning(target)
+		if several == nil {
+			several = []roster.At{one}
+		}
+		if tier, ok := s.namelessTier(several); ok {
+			return fmt.Sprintf("endpoint %s is %s, and pod_names %s gives no name to it", text, tier, s.podNames)
+		}
+	}
+	return "no such endpoint in " + s.Service.String()
+}
+
+// namelessTier returns the best tier of endpoints without a name.
+func (s *Set) namelessTier(all []roster.At) (health.Tier, bool) {
+	if s.nameless == nil {
+		return 0, false
+	}
+	for t := range s.nameless {
+		if slices.ContainsFunc(all, s.nameless[t].Has) {
+			return health.Tier(t), true
+		}
+	}
+	return 0, false
+}
+
+// NoteReverse says why an address of an endpoint has no name. It is empty where it
+// has one, or is nobody's.
+func (s *Set) NoteReverse(addr netip.Addr) string {
+	at, ok := s.roster.Find(addr)
+	if !ok || s.named.Has(at) {
+		return ""
+	}
+	return s.noteEndpoint(s.roster.Label(s.roster.Target(at)))
 }
 
 // noteAddresses looks at the bound of the question too.
@@ -97,6 +154,8 @@ func (s *Set) noteFamily(family int) string {
 	counts := &s.counts[family]
 	healthy := counts[health.Good] + counts[health.Damped]
 	switch {
+	case s.lastRung[family]:
+		return s.noteLastRung(counts)
 	case s.failOpen[family]:
 		return fmt.Sprintf("fail open: %d of %d serving", healthy, healthy+counts[health.Sick])
 	case counts[health.Good] > 0:
@@ -112,6 +171,19 @@ func (s *Set) noteFamily(family int) string {
 		return s.Service.String() + " has no endpoints"
 	}
 	return "no endpoint is ready: " + countTiers(counts)
+}
+
+// noteLastRung says why those are published who do not serve.
+func (s *Set) noteLastRung(counts *[health.Tiers]int32) string {
+	who := countTiers(&[health.Tiers]int32{health.Sick: counts[health.Sick], health.Starting: counts[health.Starting]})
+	yet := " yet"
+	if counts[health.Sick] > 0 {
+		yet = ""
+	}
+	if s.Service.PublishNotReady {
+		return "nobody serves" + yet + ": " + who + ", as publishNotReadyAddresses asks"
+	}
+	return "nobody serves: the EndpointSlices call endpoints ready that do not"
 }
 
 func countTiers(counts *[health.Tiers]int32) string {

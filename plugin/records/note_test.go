@@ -3,6 +3,7 @@ package records
 import (
 	"fmt"
 	"net/netip"
+	"strings"
 	"testing"
 	"time"
 
@@ -49,7 +50,14 @@ func TestNotes(t *testing.T) {
 		{"fail open, with none that serves", health.Policy{FailOpen: 50}, pods(1, 2, ready), pods(1, 2, down), "web.default.svc.cluster.local.", dns.TypeA, Found, "fail open: 0 of 2 serving"},
 		{"fail open that is over", health.Policy{FailOpen: 50}, nil, three, "web.default.svc.cluster.local.", dns.TypeA, Found, ""},
 		{"no such endpoint", health.Policy{}, nil, pods(1, 3, ready), "db-9.web.default.svc.cluster.local.", dns.TypeA, NoName, "no such endpoint in default/web"},
-		{"an endpoint that is not ready has no name", health.Policy{}, nil, pods(1, 3, down), "10-0-0-1.web.default.svc.cluster.local.", dns.TypeA, NoName, "no such endpoint in default/web"},
+		{"an endpoint that is not ready has no name", health.Policy{}, nil, pods(1, 3, down), "10-0-0-1.web.default.svc.cluster.local.", dns.TypeA, NoName, "endpoint 10-0-0-1 is starting, and pod_names ready gives no name to it"},
+		{"an endpoint that is sick has no name", health.Policy{}, pods(1, 3, ready), pods(1, 3, down), "10-0-0-1.web.default.svc.cluster.local.", dns.TypeA, NoName, "endpoint 10-0-0-1 is sick, and pod_names ready gives no name to it"},
+		{"a Pod that is dying has no name", health.Policy{PodNames: health.NamesServing}, nil, pods(1, 3, dying), "pod-2.web.default.svc.cluster.local.", dns.TypeA, NoName, "endpoint pod-2 is dying, and pod_names serving gives no name to it"},
+		{"no such port, though nobody is ready", health.Policy{}, nil, pods(1, 3, down), "_http._tcp.web.default.svc.cluster.local.", dns.TypeSRV, NoName, "no such port in default/web"},
+		{"no such protocol, though nobody is ready", health.Policy{}, nil, pods(1, 3, down), "_udp.web.default.svc.cluster.local.", dns.TypeSRV, NoName, "no such port in default/web"},
+		{"a port of those who are not ready", health.Policy{}, nil, pods(1, 3, down), "_sql._tcp.web.default.svc.cluster.local.", dns.TypeSRV, NoName, "no endpoint is ready: 3 starting"},
+		{"nobody serves yet, and all are to be published", health.Policy{Publish: health.ByServing}, nil, pods(1, 3, model.Ready), "web.default.svc.cluster.local.", dns.TypeA, Found, "nobody serves yet: 3 starting, as publishNotReadyAddresses asks"},
+		{"nobody serves any more, and all are to be published", health.Policy{Publish: health.ByServing}, pods(1, 2, ready), pods(1, 3, model.Ready), "_sql._tcp.web.default.svc.cluster.local.", dns.TypeSRV, Found, "nobody serves: 1 starting, 2 sick, as publishNotReadyAddresses asks"},
 		{"an endpoint of the other family", health.Policy{}, nil, pods(1, 3, ready), "10-0-0-1.web.default.svc.cluster.local.", dns.TypeAAAA, NoData, "no records of this type here, in default/web"},
 		{"an endpoint", health.Policy{}, nil, pods(1, 3, ready), "10-0-0-1.web.default.svc.cluster.local.", dns.TypeA, Found, ""},
 		{"an endpoint, while all drain", health.Policy{}, nil, pods(1, 1, draining), "10-0-0-1.web.default.svc.cluster.local.", dns.TypeA, Found, ""},
@@ -60,6 +68,11 @@ func TestNotes(t *testing.T) {
 		t.Run(row.name, func(t *testing.T) {
 			c := newCourse(Options{Policy: row.policy})
 			c.service = web
+			if strings.HasSuffix(row.want, "as publishNotReadyAddresses asks") {
+				asking := *web
+				asking.PublishNotReady = true
+				c.service = &asking
+			}
 			if row.before != nil {
 				c.report(row.before...)
 			}

@@ -37,6 +37,7 @@ type member struct {
 	target roster.Target
 	at     roster.At
 	tier   health.Tier
+	ready  bool
 }
 
 // portCompiler finds who offers which port, in memory that it keeps.
@@ -54,7 +55,10 @@ func (s *Set) compilePorts(c *portCompiler, st *health.Standings, inName roster.
 	byPort := c.byPort(inName)
 	s.ports = make([]portSet, 0, len(byPort))
 	for port, of := range byPort {
-		s.ports = appendSets(s.ports, port, of)
+		// A port without a name has records at the Service name only.
+		if port.Name != "" {
+			s.ports = appendSets(s.ports, port, of)
+		}
 	}
 	slices.SortFunc(s.ports, func(a, b portSet) int { return cmp.Or(comparePorts(a.port, b.port), int(a.tier)-int(b.tier)) })
 	for _, set := range s.ports {
@@ -65,14 +69,14 @@ func (s *Set) compilePorts(c *portCompiler, st *health.Standings, inName roster.
 	s.numbers = c.numbers(byPort)
 }
 
-// byPort returns who offers each named port.
+// byPort returns who offers each port.
 func (c *portCompiler) byPort(inName roster.Selection) map[model.Port]offers {
 	groups := c.roster.Groups()
 	byPort := make(map[model.Port]offers)
 	if len(groups) == 1 && groups[0].Members == nil {
 		of := c.everybody(inName)
 		for _, port := range groups[0].Ports {
-			if port.Name != "" && of != (offers{}) {
+			if of != (offers{}) {
 				byPort[port] = of
 			}
 		}
@@ -83,7 +87,7 @@ func (c *portCompiler) byPort(inName roster.Selection) map[model.Port]offers {
 	for i, g := range groups {
 		members[i] = c.members(g)
 		for _, port := range g.Ports {
-			if port.Name != "" && len(members[i]) > 0 {
+			if len(members[i]) > 0 {
 				groupsOf[port] = append(groupsOf[port], int32(i))
 			}
 		}
@@ -160,24 +164,51 @@ func (c *portCompiler) offer(who roster.Selection) offer {
 	return o
 }
 
-// members returns those of a group who are in SRV records.
-func (c *portCompiler) members(g roster.Group) (all []member) {
+// members returns those of a group, each in the tier that it has for these ports.
+func (c *portCompiler) members(g roster.Group) []member {
 	n := len(g.Members)
 	if g.Members == nil {
 		n = c.roster.Len()
 	}
-	for i := range n {
+	all := make([]member, n)
+	for i := range all {
 		at := roster.At(i)
 		if g.Members != nil {
 			at = g.Members[i]
 		}
-		for t := range c.standings.InSRV {
-			if c.standings.InSRV[t].Has(at) {
-				all = append(all, member{c.roster.Target(at), at, health.Tier(t)})
-			}
+		m := member{c.roster.Target(at), at, c.standings.Tier(at), c.standings.Ready(at)}
+		if is, ok := g.Others[at]; ok {
+			m.tier, m.ready = c.standings.TierIn(is, at), c.standings.ReadyIn(is)
 		}
+		all[i] = m
 	}
 	return all
+}
+
+// listed leaves of those who offer a port the ones whom SRV records list: which tiers
+// that are depends on those who offer this port, since health must not empty a
+// name.
+func (c *portCompiler) listed(all []member) []member {
+	var counts [roster.Families][health.Tiers]int
+	var askedFor [roster.Families]int
+	for _, m := range all {
+		counts[c.family(m.at)][m.tier]++
+		if m.ready && (m.tier == health.Sick || m.tier == health.Starting) {
+			askedFor[c.family(m.at)]++
+		}
+	}
+	var choices [roster.Families]health.Choice
+	for family := range choices {
+		choices[family] = c.standings.Choose(family, &counts[family], askedFor[family])
+	}
+	return slices.DeleteFunc(all, func(m member) bool { return !choices[c.family(m.at)].Lists(m.tier, m.ready) })
+}
+
+func (c *portCompiler) family(at roster.At) int {
+	if c.roster.Is4(at) {
+		return roster.IPv4
+	}
+	return roster.IPv6
 }
 
 // joined returns who is in any of the groups. Ports that are in the same groups
@@ -195,9 +226,15 @@ func (c *portCompiler) joined(members [][]member, of []int32, known map[string]o
 	for _, i := range of {
 		any = append(any, members[i]...)
 	}
-	all := c.byTier(any)
+	all := c.byTier(c.listed(best(any)))
 	known[string(c.text)] = all
 	return all
+}
+
+// best leaves each endpoint once, in its best tier.
+func best(all []member) []member {
+	slices.SortFunc(all, func(a, b member) int { return cmp.Or(int(a.at)-int(b.at), int(a.tier)-int(b.tier)) })
+	return slices.CompactFunc(all, func(a, b member) bool { return a.at == b.at })
 }
 
 // byTier parts members, each target once, in its best tier.
@@ -256,7 +293,7 @@ func (c *portCompiler) union(all []offers) offers {
 		for tier, o := range of {
 			for i := range int32(o.who.Len()) {
 				at := o.who.At(i)
-				members = append(members, member{c.roster.Target(at), at, health.Tier(tier)})
+				members = append(members, member{target: c.roster.Target(at), at: at, tier: health.Tier(tier)})
 			}
 		}
 	}

@@ -354,3 +354,73 @@ func TestNamesTooLongForDNSAreLeftOut(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// Two slices of one Service may differ in ports: Endpoints with two subsets do.
+func TestReadinessBelongsToAnAddressAndItsPorts(t *testing.T) {
+	metrics := model.Port{Name: "metrics", Number: 9187}
+	one := slice(1, []model.Port{sql}, endpoint(1, "10.0.0.1", "a", ready), endpoint(2, "10.0.0.2", "b", ready))
+	two := slice(2, []model.Port{metrics}, endpoint(1, "10.0.0.1", "a", ready), endpoint(2, "10.0.0.2", "b", down))
+	for _, all := range [][]*model.Slice{{one, two}, {two, one}} {
+		set := Compile(headless, all, Options{Explain: true}, new(Memory), time.Time{})
+		for _, c := range []struct {
+			name, question string
+			qtype          uint16
+			want           string
+		}{
+			{"the Service name has who is up for any port", "db.default.svc.cluster.local.", dns.TypeA,
+				"db.default.svc.cluster.local. A 10.0.0.1\ndb.default.svc.cluster.local. A 10.0.0.2"},
+			{"so has the endpoint's own name", "b.db.default.svc.cluster.local.", dns.TypeA, "b.db.default.svc.cluster.local. A 10.0.0.2"},
+			{"a port has who is up for it", "_sql._tcp.db.default.svc.cluster.local.", dns.TypeSRV,
+				"_sql._tcp.db.default.svc.cluster.local. SRV 0 100 5432 a.db.default.svc.cluster.local.\n" +
+					"_sql._tcp.db.default.svc.cluster.local. SRV 0 100 5432 b.db.default.svc.cluster.local.\n" +
+					"+ a.db.default.svc.cluster.local. A 10.0.0.1\n+ b.db.default.svc.cluster.local. A 10.0.0.2"},
+			{"and not who is up for another", "_metrics._tcp.db.default.svc.cluster.local.", dns.TypeSRV,
+				"_metrics._tcp.db.default.svc.cluster.local. SRV 0 100 9187 a.db.default.svc.cluster.local.\n+ a.db.default.svc.cluster.local. A 10.0.0.1"},
+		} {
+			if got := ask(set, c.question, c.qtype); got != c.want {
+				t.Errorf("%s: got\n%s\nwant\n%s", c.name, got, c.want)
+			}
+		}
+		if lines := explained(t, set); !strings.HasSuffix(lines[2], ": published; starting for metrics") {
+			t.Errorf("the explanation is %q", lines)
+		}
+	}
+}
+
+// A name by specification is never widened by an alias.
+func TestAPodCalledLikeTheHostnameOfAnotherDoesNotTakeItsName(t *testing.T) {
+	called := endpoint(2, "10.0.0.2", "other", ready)
+	called.Pod = "db-1"
+	set := compile(headless, []*model.Slice{slice(1, []model.Port{sql}, called, endpoint(1, "10.0.0.1", "db-1", ready))}, roster.ByHostname)
+	if got := ask(set, "db-1.db.default.svc.cluster.local.", dns.TypeA); got != "db-1.db.default.svc.cluster.local. A 10.0.0.1" {
+		t.Errorf("got %s", got)
+	}
+	if got := ask(set, "_sql._tcp.db.default.svc.cluster.local.", dns.TypeSRV); strings.Count(got, "+ db-1.") != 1 {
+		t.Errorf("got %s", got)
+	}
+}
+
+func TestPortsWithoutNamesHaveRecordsAtTheServiceName(t *testing.T) {
+	set := compile(headless, []*model.Slice{slice(1, []model.Port{{Number: 80}}, endpoint(1, "10.0.0.1", "a", ready))}, roster.ByHostname)
+	for text, want := range map[string]string{
+		"db.default.svc.cluster.local.": "db.default.svc.cluster.local. SRV 0 100 80 a.db.default.svc.cluster.local.\n+ a.db.default.svc.cluster.local. A 10.0.0.1",
+	} {
+		if got := ask(set, text, dns.TypeSRV); got != want {
+			t.Errorf("%s: got\n%s\nwant\n%s", text, got, want)
+		}
+	}
+}
+
+// The API asks to disregard any indication that endpoints are not ready, whoever made
+// the slices.
+func TestPublishNotReadyAddressesCountsForSlicesMadeByHand(t *testing.T) {
+	asking := *headless
+	asking.PublishNotReady = true
+	set := compile(&asking, []*model.Slice{slice(1, []model.Port{sql}, endpoint(1, "10.0.0.1", "a", down))}, roster.ByHostname)
+	if got := ask(set, "db.default.svc.cluster.local.", dns.TypeA); got != "db.default.svc.cluster.local. A 10.0.0.1" {
+		t.Errorf("got %s", got)
+	}
+	if got := ask(set, "a.db.default.svc.cluster.local.", dns.TypeA); got != "a.db.default.svc.cluster.local. A 10.0.0.1" {
+		t.Errorf("got %s", got)
+	}
+}

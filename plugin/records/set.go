@@ -40,9 +40,15 @@ type Set struct {
 	ports, numbers []portSet
 	// protocols are those of the ports, each once.
 	protocols []model.Protocol
-	// counts and failOpen are the policy's, by family; for the others see Tally.
+	// nameless are the endpoints without a name, by tier, as podNames has it; nil is
+	// nobody.
+	nameless *[health.Tiers]roster.Selection
+	podNames health.PodNames
+	// counts, failOpen and lastRung are the policy's, by family; for the others see
+	// Tally.
 	counts   [roster.Families][health.Tiers]int32
 	failOpen [roster.Families]bool
+	lastRung [roster.Families]bool
 	observed int32
 	best     health.Tier
 	any      bool

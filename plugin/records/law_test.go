@@ -1,0 +1,131 @@
+package records
+
+import (
+	"fmt"
+	"net/netip"
+	"testing"
+	"time"
+
+	"github.com/k8s-endpoints/k8s_endpoints/plugin/health"
+	"github.com/k8s-endpoints/k8s_endpoints/plugin/model"
+
+	"github.com/miekg/dns"
+	"pgregory.net/rapid"
+)
+
+// stock is what the stock plugin gives, which goes by the condition ready alone: the
+// names that have records, by type.
+type stock map[string]bool
+
+// live are those of the stock plugin's records that this plugin has no reason to leave
+// out that says so in its own words.
+func (s stock) add(name string, qtype uint16, live bool) {
+	key := dns.TypeToString[qtype] + " " + name
+	s[key] = s[key] || live
+}
+
+func stockOf(all []*model.Slice, p *health.Policy) (names stock, addresses map[netip.Addr]bool) {
+	names, addresses = make(stock), make(map[netip.Addr]bool)
+	for _, s := range all {
+		for _, e := range s.Endpoints {
+			if !e.Has(model.Ready) {
+				continue
+			}
+			qtype := dns.TypeA
+			if e.Address.Is6() {
+				qtype = dns.TypeAAAA
+			}
+			live := p.Publish == health.ByReady || e.Has(model.Serving) || !e.Has(model.Terminating)
+			names.add("db.default.svc.cluster.local.", qtype, live)
+			own := e.Hostname
+			if own == "" {
+				own = e.Pod
+			}
+			names.add(own+".db.default.svc.cluster.local.", qtype, true)
+			addresses[e.Address] = true
+			for _, port := range s.Ports {
+				names.add("db.default.svc.cluster.local.", dns.TypeSRV, live)
+				if port.Name != "" {
+					names.add("_"+port.Name+"._"+port.Protocol.String()+".db.default.svc.cluster.local.", dns.TypeSRV, live)
+				}
+			}
+		}
+	}
+	return names, addresses
+}
+
+func drawLawOptions(t *rapid.T) Options {
+	o := Options{Policy: health.Policy{
+		Publish:  health.Publish(rapid.IntRange(0, 1).Draw(t, "publish")),
+		PodNames: health.PodNames(rapid.IntRange(0, 2).Draw(t, "pod_names")),
+		FailOpen: rapid.SampledFrom([]int{0, 50}).Draw(t, "fail_open"),
+		SRVTiers: health.SRVTiers(rapid.IntRange(0, 1).Draw(t, "srv_tiers")),
+		Damping:  health.Damping{Mode: health.DampingMode(rapid.IntRange(0, 2).Draw(t, "damping")), HalfLife: health.DefaultHalfLife},
+	}}
+	if rapid.Bool().Draw(t, "drains") {
+		o.Drain = []string{"db-1", "pod-2"}
+	}
+	return o
+}
+
+// Health orders and prefers. Where the stock plugin gives records, this one gives some of
+// the same type, whatever the policy says but fallback none. A Pod that terminates and
+// does not serve any more is gone, also where publishNotReadyAddresses asks for it.
+func TestHealthNeverEmptiesAName(t *testing.T) {
+	conditions := rapid.SampledFrom([]model.Conditions{ready, ready, down, draining, dying, model.Ready, model.Ready | model.Terminating, ready | model.Terminating})
+	ports := [][]model.Port{nil, {sql}, {sql, peer}, {{Number: 80}}, {peer}}
+	rapid.Check(t, func(t *rapid.T) {
+		c := newCourse(drawLawOptions(t))
+		asking := *headless
+		asking.PublishNotReady = rapid.Bool().Draw(t, "publishNotReadyAddresses")
+		c.service = &asking
+		slices := rapid.IntRange(1, 3).Draw(t, "slices")
+		var offered [3][]model.Port
+		for n := range slices {
+			offered[n] = rapid.SampledFrom(ports).Draw(t, "ports")
+		}
+		for range rapid.IntRange(1, 6).Draw(t, "turns") {
+			var states []*model.Slice
+			for n := range slices {
+				var all []model.Endpoint
+				for pod := range byte(4) {
+					if rapid.IntRange(0, 3).Draw(t, "there") == 0 {
+						continue
+					}
+					address := fmt.Sprintf("10.0.0.%d", pod)
+					if n == 2 {
+						address = fmt.Sprintf("fd00::%d", pod)
+					}
+					hostname := ""
+					if pod%2 == 0 {
+						hostname = fmt.Sprintf("db-%d", pod)
+					}
+					all = append(all, endpoint(pod, address, hostname, conditions.Draw(t, "conditions")))
+				}
+				if len(all) > 0 && n == 1 && slices > 1 && equalPorts(offered[0], offered[1]) {
+					// Of two slices with the same ports the newer one is right, and the
+					// stock plugin has both.
+					continue
+				}
+				states = append(states, c.state(fmt.Sprintf("db-%d", n), offered[n], all...))
+			}
+			set := c.turn(states...)
+			names, addresses := stockOf(c.all(), &c.options.Policy)
+			for key, live := range names {
+				var kind, name string
+				fmt.Sscan(key, &kind, &name)
+				if a := set.Answer(question(name, dns.StringToType[kind])); live && len(a.Records) == 0 {
+					t.Fatalf("%s: no records, outcome %d, policy %v, tiers %v", key, a.Outcome, c.options.Policy, set.Tally().Tiers)
+				}
+			}
+			for address := range addresses {
+				if _, ok := set.Reverse(address); !ok {
+					t.Fatalf("%v: no PTR record, policy %v", address, c.options.Policy)
+				}
+			}
+			c.pass(time.Duration(rapid.IntRange(0, 20_000).Draw(t, "ms")) * time.Millisecond)
+		}
+	})
+}
+
+func equalPorts(a, b []model.Port) bool { return fmt.Sprint(a) == fmt.Sprint(b) }
