@@ -3,7 +3,6 @@ package records
 import (
 	"cmp"
 	"fmt"
-	"net/netip"
 	"slices"
 	"strconv"
 	"strings"
@@ -60,25 +59,36 @@ func byAddress(r *roster.Roster) []roster.At {
 	return order
 }
 
-// date notes when each endpoint got the tier that it has, and forgets those that
-// are gone.
+// date notes when each Pod got the tier that it has, and forgets those that are
+// gone.
 func (m *Memory) date(c *roster.Current, st *health.Standings, now time.Time) {
 	before := m.since
-	m.since = make(map[netip.Addr]tierSince, c.Len())
+	m.since = make(map[podKey]tierSince, c.Len())
 	for at := range roster.At(c.Len()) {
-		address, tier := c.Address(at), st.Tier(at)
-		since := before[address]
-		if since.at.IsZero() || since.tier != tier {
-			since = tierSince{tier, now}
+		key, tier := podOf(c, at), st.Tier(at)
+		since, known := before[key]
+		switch {
+		case known && since.tier == tier:
+		case before == nil && !m.Began.IsZero():
+			since = tierSince{tier, m.Began, true}
+		default:
+			since = tierSince{tier: tier, at: now}
 		}
-		m.since[address] = since
+		m.since[key] = since
 	}
 }
 
+func podOf(c *roster.Current, at roster.At) podKey {
+	key := podKey{c.Endpoint(at).ID, roster.IPv6}
+	if c.Is4(at) {
+		key.family = roster.IPv4
+	}
+	return key
+}
+
 func (m *Memory) explain(c *roster.Current, st *health.Standings, at roster.At, takenOut bool) string {
-	address := c.Address(at)
 	return fmt.Sprintf("%s %s %s since %s: %s%s",
-		c.Label(c.Target(at)), address, st.Tier(at), m.since[address].at.UTC().Format(time.RFC3339),
+		c.Label(c.Target(at)), c.Address(at), st.Tier(at), m.since[podOf(c, at)],
 		m.why(c, st, at, takenOut), otherPorts(c.Roster, st, at))
 }
 
@@ -114,6 +124,9 @@ func (m *Memory) why(c *roster.Current, st *health.Standings, at roster.At, take
 		health.Starting: "it has never been ready",
 		health.Dying:    "it terminates, and does not serve any more",
 	}[tier]
+	if since := m.since[podOf(c, at)]; tier == health.Starting && since.before {
+		reason = fmt.Sprintf("it has not been ready since before %s, when this server started", since.at.UTC().Format(time.TimeOnly))
+	}
 	if tier == health.Damped {
 		past, _ := m.health.Past(c.Endpoint(at).ID)
 		reason += " until " + past.Until.UTC().Format(time.RFC3339)

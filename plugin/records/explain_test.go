@@ -170,3 +170,31 @@ func TestADampedPodIsExplainedAfterItsHalfLifeHasBecomeShorter(t *testing.T) {
 		}
 	}
 }
+
+// Who is not ready when this server starts may have been for long, or was ready before.
+func TestNobodyIsSaidNeverToHaveBeenReadyAfterAStart(t *testing.T) {
+	c := newCourse(Options{Explain: true})
+	c.memory.Began = epoch.Add(-time.Minute)
+	lines := explained(t, c.report(pod(1, down), pod(2, ready)))
+	if want := "10-0-0-1 10.0.0.1 starting since before 2026-03-01T11:59:00Z: " +
+		"not published, because it has not been ready since before 11:59:00, when this server started"; lines[1] != want {
+		t.Errorf("at the start: got %q, want %q", lines[1], want)
+	}
+	c.pass(time.Minute)
+	lines = explained(t, c.report(pod(1, down), pod(2, ready), pod(3, down)))
+	if want := "10-0-0-3 10.0.0.3 starting since 2026-03-01T12:01:00Z: not published, because it has never been ready"; lines[2] != want {
+		t.Errorf("a Pod that came later: got %q, want %q", lines[2], want)
+	}
+}
+
+// An address that another Pod gets does not take the time of the Pod before along.
+func TestTimeOfATierIsOfThePod(t *testing.T) {
+	c := newCourse(Options{Explain: true})
+	c.report(pod(1, ready))
+	c.pass(time.Hour)
+	next := pod(1, ready)
+	next.ID, next.Pod = model.PodID{9}, "pod-9"
+	if got := explained(t, c.report(next))[1]; !strings.Contains(got, "since 2026-03-01T13:00:00Z") {
+		t.Errorf("got %q", got)
+	}
+}

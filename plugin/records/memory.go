@@ -1,7 +1,6 @@
 package records
 
 import (
-	"net/netip"
 	"time"
 
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/health"
@@ -15,16 +14,35 @@ type Memory struct {
 	health health.Memory
 	// current is the Roster of a large Service.
 	current *roster.Current
-	// since is when each endpoint got its tier, where that is to be explained.
-	since map[netip.Addr]tierSince
+	// since is when each Pod got its tier, where that is to be explained.
+	since map[podKey]tierSince
+	// Began is when this process started, for a Service that was there before: who is
+	// not ready then may have been for long. It is zero for others.
+	Began time.Time
 	// Next is when to compile again even if nothing changes; zero is never.
 	Next time.Time
 }
 
-// tierSince is a tier, and since when an endpoint has it.
+// podKey is a Pod in one address family: it may be in another tier in each.
+type podKey struct {
+	id     model.PodID
+	family int
+}
+
+// tierSince is a tier, and since when a Pod has it, or before which time.
 type tierSince struct {
-	tier health.Tier
-	at   time.Time
+	tier   health.Tier
+	at     time.Time
+	before bool
+}
+
+// String returns the time as explanations have it.
+func (s tierSince) String() string {
+	text := s.at.UTC().Format(time.RFC3339)
+	if s.before {
+		return "before " + text
+	}
+	return text
 }
 
 // Empty reports whether nothing is to be remembered: the zero value does as well.
