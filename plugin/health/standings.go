@@ -48,8 +48,8 @@ func (s *Standings) Ready(at roster.At) bool { return s.of.notReadyToo || s.of.R
 // ReadyIn reports the same of an endpoint in other conditions.
 func (s *Standings) ReadyIn(is model.Conditions) bool { return s.of.notReadyToo || is.Has(model.Ready) }
 
-// TierIn returns the tier that an endpoint has in other conditions, such as those for
-// some of its ports.
+// TierIn returns the tier that an endpoint has in other conditions, those for some of
+// its ports. It is not better than the endpoint itself.
 func (s *Standings) TierIn(is model.Conditions, at roster.At) Tier {
 	k := sixtyFour{all: 1, takenOut: bit(s.of.takenOut.Has(at)), wasUp: bit(s.of.wasUp.Has(at))}
 	k.ready = bit(s.of.notReadyToo || is.Has(model.Ready))
@@ -57,7 +57,7 @@ func (s *Standings) TierIn(is model.Conditions, at roster.At) Tier {
 	k.judge(s.policy)
 	for t, who := range k.tiers() {
 		if who != 0 {
-			return max(Tier(t), min(s.Tier(at), Damped))
+			return max(Tier(t), s.Tier(at))
 		}
 	}
 	return Dying

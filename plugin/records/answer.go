@@ -85,6 +85,9 @@ func (s *Set) Answer(q *Question) (a Answer) {
 	default:
 		s.match(&m, q)
 		a.Outcome = m.outcome
+		if q.Type == dns.TypeANY && m.outcome == NoData && s.hasRecords(q) {
+			a.Outcome, a.Records = Found, AnswerANY(q.Owner, q.TTL)
+		}
 	}
 	switch {
 	case m.from.len() > 0:
@@ -96,6 +99,23 @@ func (s *Set) Answer(q *Question) (a Answer) {
 		a.Note = s.note(q, a.Outcome)
 	}
 	return a
+}
+
+// AnswerANY returns the one record that ANY gets at a name that has records, so that
+// nobody asks for more (RFC 8482, section 4.2).
+func AnswerANY(owner string, ttl uint32) []dns.RR {
+	return []dns.RR{&dns.HINFO{Hdr: header(owner, dns.TypeHINFO, ttl), Cpu: "RFC8482"}}
+}
+
+// hasRecords reports whether a name that exists has records of any type.
+func (s *Set) hasRecords(q *Question) bool {
+	switch q.Name.Kind {
+	case name.Endpoint, name.Port:
+		return true
+	case name.Service:
+		return s.name[roster.IPv4].Len()+s.name[roster.IPv6].Len()+len(s.numbers) > 0
+	}
+	return false
 }
 
 // match is where a question leads: to addresses or ports to draw records of, or to

@@ -55,9 +55,15 @@ func Compile(service *model.Service, all []*model.Slice, o Options, memory *Memo
 	s.roster, s.salt = current.Roster, saltOf(service.ServiceKey)
 	s.explain(current, st, c.takenOut, o, memory, now)
 	s.count(st)
-	inName := s.publish(st)
-	s.keepNameless(st, o.Policy.PodNames)
+	inName := roster.Select(st.InName, s.roster.Len())
+	s.name[roster.IPv4], s.name[roster.IPv6] = inName.Split(s.roster.Split())
 	s.compilePorts(&c.ports, st, inName)
+	// Now whoever is in SRV records has a name.
+	s.named = inName
+	if !slices.Equal(st.InName, st.Named) {
+		s.named = roster.Select(st.Named, s.roster.Len())
+	}
+	s.keepNameless(st, o.Policy.PodNames)
 	return s
 }
 
@@ -119,18 +125,6 @@ func (s *Set) count(st *health.Standings) {
 			}
 		}
 	}
-}
-
-// publish selects who has a name, and who is in the Service name. It returns the
-// latter of both families. Nearly always these are the same.
-func (s *Set) publish(st *health.Standings) (inName roster.Selection) {
-	s.named = roster.Select(st.Named, s.roster.Len())
-	inName = s.named
-	if !slices.Equal(st.InName, st.Named) {
-		inName = roster.Select(st.InName, s.roster.Len())
-	}
-	s.name[roster.IPv4], s.name[roster.IPv6] = inName.Split(s.roster.Split())
-	return inName
 }
 
 // keepNameless remembers why endpoints have no name of their own, for those who ask

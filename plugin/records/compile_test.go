@@ -96,7 +96,7 @@ func compareNames(t *testing.T, got, want *Set) {
 		addr := netip.AddrFrom4([4]byte{10, 0, byte(i >> 8), byte(i)})
 		a, isA := got.Reverse(addr)
 		if b, isB := want.Reverse(addr); a != b || isA != isB {
-			t.Fatalf("%v: got %s, want %s", addr, a, b)
+			t.Fatalf("%v: got %v, want %v", addr, a, b)
 		}
 	}
 }

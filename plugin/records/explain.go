@@ -125,7 +125,7 @@ func (m *Memory) why(c *roster.Current, st *health.Standings, at roster.At, take
 		health.Dying:    "it terminates, and does not serve any more",
 	}[tier]
 	if since := m.since[podOf(c, at)]; tier == health.Starting && since.before {
-		reason = fmt.Sprintf("it has not been ready since before %s, when this server started", since.at.UTC().Format(time.TimeOnly))
+		reason = fmt.Sprintf("it has not been ready since before %s, when this server began to watch", since.at.UTC().Format(time.TimeOnly))
 	}
 	if tier == health.Damped {
 		past, _ := m.health.Past(c.Endpoint(at).ID)

@@ -177,7 +177,7 @@ func TestNobodyIsSaidNeverToHaveBeenReadyAfterAStart(t *testing.T) {
 	c.memory.Began = epoch.Add(-time.Minute)
 	lines := explained(t, c.report(pod(1, down), pod(2, ready)))
 	if want := "10-0-0-1 10.0.0.1 starting since before 2026-03-01T11:59:00Z: " +
-		"not published, because it has not been ready since before 11:59:00, when this server started"; lines[1] != want {
+		"not published, because it has not been ready since before 11:59:00, when this server began to watch"; lines[1] != want {
 		t.Errorf("at the start: got %q, want %q", lines[1], want)
 	}
 	c.pass(time.Minute)

@@ -31,6 +31,10 @@ func (s *Set) external(a *Answer, q *Question) {
 }
 
 func literal(a *Answer, q *Question, addr netip.Addr) {
+	if q.Type == dns.TypeANY {
+		a.Outcome, a.Records = Found, AnswerANY(q.Owner, q.TTL)
+		return
+	}
 	if q.Type != dns.TypeA && q.Type != dns.TypeAAAA || (q.Type == dns.TypeA) != addr.Is4() {
 		a.Outcome = NoData
 		return
@@ -50,6 +54,9 @@ func (s *Set) externalPort(a *Answer, q *Question) {
 			continue
 		}
 		a.Outcome = NoData
+		if q.Type == dns.TypeANY {
+			a.Records = AnswerANY(q.Owner, q.TTL)
+		}
 		if q.Type == dns.TypeSRV {
 			a.Records = append(a.Records, &dns.SRV{
 				Hdr:      header(q.Owner, dns.TypeSRV, q.TTL),

@@ -118,6 +118,12 @@ func TestHealthNeverEmptiesAName(t *testing.T) {
 					t.Fatalf("%s: no records, outcome %d, policy %v, tiers %v", key, a.Outcome, c.options.Policy, set.Tally().Tiers)
 				}
 			}
+			for _, rr := range set.Answer(question("db.default.svc.cluster.local.", dns.TypeSRV)).Records {
+				target := rr.(*dns.SRV).Target
+				if len(set.Answer(question(target, dns.TypeA)).Records)+len(set.Answer(question(target, dns.TypeAAAA)).Records) == 0 {
+					t.Fatalf("the target %s has no addresses, policy %v", target, c.options.Policy)
+				}
+			}
 			for address := range addresses {
 				if _, ok := set.Reverse(address); !ok {
 					t.Fatalf("%v: no PTR record, policy %v", address, c.options.Policy)

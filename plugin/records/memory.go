@@ -16,8 +16,8 @@ type Memory struct {
 	current *roster.Current
 	// since is when each Pod got its tier, where that is to be explained.
 	since map[podKey]tierSince
-	// Began is when this process started, for a Service that was there before: who is
-	// not ready then may have been for long. It is zero for others.
+	// Began is when this process began to watch, for a Service that was there before:
+	// who is not ready then may have been for long. It is zero for others.
 	Began time.Time
 	// Next is when to compile again even if nothing changes; zero is never.
 	Next time.Time

@@ -49,16 +49,13 @@ type portCompiler struct {
 }
 
 // compilePorts finds who offers which port. InName is a Selection that may serve for
-// others too.
+// others too. Whoever is in SRV records gets a name in the standings.
 func (s *Set) compilePorts(c *portCompiler, st *health.Standings, inName roster.Selection) {
 	c.roster, c.standings = s.roster, st
-	byPort := c.byPort(inName)
-	s.ports = make([]portSet, 0, len(byPort))
-	for port, of := range byPort {
-		// A port without a name has records at the Service name only.
-		if port.Name != "" {
-			s.ports = appendSets(s.ports, port, of)
-		}
+	if groups := c.roster.Groups(); len(groups) == 1 && groups[0].Members == nil {
+		s.ports, s.numbers = ofOneGroup(groups[0], c.everybody(inName))
+	} else {
+		s.ports, s.numbers = c.ofGroups(groups)
 	}
 	slices.SortFunc(s.ports, func(a, b portSet) int { return cmp.Or(comparePorts(a.port, b.port), int(a.tier)-int(b.tier)) })
 	for _, set := range s.ports {
@@ -66,37 +63,24 @@ func (s *Set) compilePorts(c *portCompiler, st *health.Standings, inName roster.
 			s.protocols = append(s.protocols, set.port.Protocol)
 		}
 	}
-	s.numbers = c.numbers(byPort)
 }
 
-// byPort returns who offers each port.
-func (c *portCompiler) byPort(inName roster.Selection) map[model.Port]offers {
-	groups := c.roster.Groups()
-	byPort := make(map[model.Port]offers)
-	if len(groups) == 1 && groups[0].Members == nil {
-		of := c.everybody(inName)
-		for _, port := range groups[0].Ports {
-			if of != (offers{}) {
-				byPort[port] = of
-			}
+// ofOneGroup gives all ports the same offers. A port without a name has records at the
+// Service name only.
+func ofOneGroup(g roster.Group, all offers) (ports, numbers []portSet) {
+	known := make(map[model.Port]bool)
+	for _, port := range g.Ports {
+		if port.Name != "" && !known[port] {
+			known[port] = true
+			ports = appendSets(ports, port, all)
 		}
-		return byPort
-	}
-	groupsOf := make(map[model.Port][]int32)
-	members := make([][]member, len(groups))
-	for i, g := range groups {
-		members[i] = c.members(g)
-		for _, port := range g.Ports {
-			if len(members[i]) > 0 {
-				groupsOf[port] = append(groupsOf[port], int32(i))
-			}
+		if number := (model.Port{Number: port.Number}); !known[number] {
+			known[number] = true
+			numbers = appendSets(numbers, number, all)
 		}
 	}
-	joined := make(map[string]offers)
-	for port, of := range groupsOf {
-		byPort[port] = c.joined(members, slices.Compact(of), joined)
-	}
-	return byPort
+	slices.SortStableFunc(numbers, func(a, b portSet) int { return comparePorts(a.port, b.port) })
+	return ports, numbers
 }
 
 // everybody returns the offers of all who are in SRV records.
@@ -185,10 +169,78 @@ func (c *portCompiler) members(g roster.Group) []member {
 	return all
 }
 
-// listed leaves of those who offer a port the ones whom SRV records list: which tiers
-// that are depends on those who offer this port, since health must not empty a
-// name.
-func (c *portCompiler) listed(all []member) []member {
+// ofGroups is for Services whose slices differ in ports.
+func (c *portCompiler) ofGroups(groups []roster.Group) (ports, numbers []portSet) {
+	j := joining{portCompiler: c, known: make(map[string]offers)}
+	byPort, byName, byNumber := make(map[model.Port][]int32), make(map[model.Port][]int32), make(map[uint16][]int32)
+	var all []int32
+	for i, g := range groups {
+		j.members = append(j.members, c.members(g))
+		for _, port := range g.Ports {
+			byPort[port] = append(byPort[port], int32(i))
+			byName[nameOf(port)] = append(byName[nameOf(port)], int32(i))
+			byNumber[port.Number] = append(byNumber[port.Number], int32(i))
+			all = append(all, int32(i))
+		}
+	}
+	for port, of := range byPort {
+		if port.Name != "" {
+			ports = appendSets(ports, port, j.offers(byName[nameOf(port)], of))
+		}
+	}
+	for _, number := range slices.Sorted(maps.Keys(byNumber)) {
+		numbers = appendSets(numbers, model.Port{Number: number}, j.offers(all, byNumber[number]))
+	}
+	return ports, numbers
+}
+
+// nameOf returns what a question for a port names.
+func nameOf(p model.Port) model.Port { return model.Port{Name: p.Name, Protocol: p.Protocol} }
+
+// joining puts the members of groups together.
+type joining struct {
+	*portCompiler
+	members [][]member
+	// known has offers by groups. Ports that are in the same groups share them: else
+	// slices with a port of their own each, besides hundreds that all have, would cost
+	// their product.
+	known map[string]offers
+}
+
+// offers returns who of some groups SRV records list. Which tiers that are depends on
+// all who are asked for by the same name: health must not empty it.
+func (j *joining) offers(asked, of []int32) offers {
+	asked, of = slices.Compact(asked), slices.Compact(of)
+	j.text = j.text[:0]
+	for _, groups := range [][]int32{asked, {-1}, of} {
+		for _, i := range groups {
+			j.text = binary.BigEndian.AppendUint32(j.text, uint32(i))
+		}
+	}
+	key := string(j.text)
+	if all, ok := j.known[key]; ok {
+		return all
+	}
+	choices := j.choose(j.join(asked))
+	listed := slices.DeleteFunc(j.join(of), func(m member) bool { return !choices[j.family(m.at)].Lists(m.tier, m.ready) })
+	for _, m := range listed {
+		j.standings.Named.Add(m.at)
+	}
+	j.known[key] = j.byTier(listed)
+	return j.known[key]
+}
+
+// join returns who is in any of the groups, each in the best tier.
+func (j *joining) join(groups []int32) (all []member) {
+	for _, i := range groups {
+		all = append(all, j.members[i]...)
+	}
+	slices.SortFunc(all, func(a, b member) int { return cmp.Or(int(a.at)-int(b.at), int(a.tier)-int(b.tier)) })
+	return slices.CompactFunc(all, func(a, b member) bool { return a.at == b.at })
+}
+
+// choose chooses among those who offer a port.
+func (c *portCompiler) choose(all []member) (choices [roster.Families]health.Choice) {
 	var counts [roster.Families][health.Tiers]int
 	var askedFor [roster.Families]int
 	for _, m := range all {
@@ -197,11 +249,10 @@ func (c *portCompiler) listed(all []member) []member {
 			askedFor[c.family(m.at)]++
 		}
 	}
-	var choices [roster.Families]health.Choice
 	for family := range choices {
 		choices[family] = c.standings.Choose(family, &counts[family], askedFor[family])
 	}
-	return slices.DeleteFunc(all, func(m member) bool { return !choices[c.family(m.at)].Lists(m.tier, m.ready) })
+	return choices
 }
 
 func (c *portCompiler) family(at roster.At) int {
@@ -209,32 +260,6 @@ func (c *portCompiler) family(at roster.At) int {
 		return roster.IPv4
 	}
 	return roster.IPv6
-}
-
-// joined returns who is in any of the groups. Ports that are in the same groups
-// share it: else slices with a port of their own each, besides hundreds that all
-// have, would cost their product.
-func (c *portCompiler) joined(members [][]member, of []int32, known map[string]offers) offers {
-	c.text = c.text[:0]
-	for _, i := range of {
-		c.text = binary.BigEndian.AppendUint32(c.text, uint32(i))
-	}
-	if all, ok := known[string(c.text)]; ok {
-		return all
-	}
-	var any []member
-	for _, i := range of {
-		any = append(any, members[i]...)
-	}
-	all := c.byTier(c.listed(best(any)))
-	known[string(c.text)] = all
-	return all
-}
-
-// best leaves each endpoint once, in its best tier.
-func best(all []member) []member {
-	slices.SortFunc(all, func(a, b member) int { return cmp.Or(int(a.at)-int(b.at), int(a.tier)-int(b.tier)) })
-	return slices.CompactFunc(all, func(a, b member) bool { return a.at == b.at })
 }
 
 // byTier parts members, each target once, in its best tier.
@@ -264,40 +289,6 @@ func appendSets(sets []portSet, port model.Port, of offers) []portSet {
 		}
 	}
 	return sets
-}
-
-// numbers puts the offers of one number together, whatever their ports are called.
-func (c *portCompiler) numbers(byPort map[model.Port]offers) []portSet {
-	byNumber := make(map[uint16][]offers)
-	for port, of := range byPort {
-		if all := byNumber[port.Number]; !slices.Contains(all, of) {
-			byNumber[port.Number] = append(all, of)
-		}
-	}
-	sets := make([]portSet, 0, len(byNumber))
-	for _, number := range slices.Sorted(maps.Keys(byNumber)) {
-		all := byNumber[number]
-		of := all[0]
-		if len(all) > 1 {
-			of = c.union(all)
-		}
-		sets = appendSets(sets, model.Port{Number: number}, of)
-	}
-	return sets
-}
-
-// union returns who is in any of the offers.
-func (c *portCompiler) union(all []offers) offers {
-	var members []member
-	for _, of := range all {
-		for tier, o := range of {
-			for i := range int32(o.who.Len()) {
-				at := o.who.At(i)
-				members = append(members, member{target: c.roster.Target(at), at: at, tier: health.Tier(tier)})
-			}
-		}
-	}
-	return c.byTier(members)
 }
 
 // comparePorts puts the numbers of one port next to each other.

@@ -164,11 +164,11 @@ func TestNamingDecidesWhatSRVAndPTRGive(t *testing.T) {
 		{roster.ByPodName, "pod-1"},
 	} {
 		set := compile(headless, all, c.naming)
-		if got, _ := set.Reverse(netip.MustParseAddr("10.0.0.1")); got != "db-0" {
-			t.Errorf("naming %d: an endpoint with a hostname is called %s", c.naming, got)
+		if got, _ := set.Reverse(netip.MustParseAddr("10.0.0.1")); got != (Pointer{"db-0", 0}) {
+			t.Errorf("naming %d: an endpoint with a hostname is called %v", c.naming, got)
 		}
-		if got, _ := set.Reverse(netip.MustParseAddr("10.0.0.2")); got != c.want {
-			t.Errorf("naming %d: an endpoint without a hostname is called %s", c.naming, got)
+		if got, _ := set.Reverse(netip.MustParseAddr("10.0.0.2")); got.Endpoint != c.want || got.Rank == 0 {
+			t.Errorf("naming %d: an endpoint without a hostname is called %v", c.naming, got)
 		}
 		if got := ask(set, "_sql._tcp.db.default.svc.cluster.local.", dns.TypeSRV); !strings.Contains(got, "5432 "+c.want+".db.") {
 			t.Errorf("naming %d: got\n%s", c.naming, got)
@@ -229,8 +229,8 @@ func TestAnAddressInSeveralPlacesHasOneHolder(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			for range 2 {
 				set := compile(headless, c.slices, roster.ByHostname)
-				if got, _ := set.Reverse(netip.MustParseAddr(addr)); got != c.holder {
-					t.Errorf("the address has the name %q, want %q", got, c.holder)
+				if got, _ := set.Reverse(netip.MustParseAddr(addr)); got.Endpoint != c.holder {
+					t.Errorf("the address has the name %q, want %q", got.Endpoint, c.holder)
 				}
 				var ports []uint16
 				for _, rr := range set.Answer(question("_http._tcp.db.default.svc.cluster.local.", dns.TypeSRV)).Records {

@@ -70,11 +70,21 @@ var nobody roster.Roster
 // Len returns the number of addresses that have a name.
 func (s *Set) Len() int { return s.named.Len() }
 
-// Reverse returns the endpoint name that a PTR record gives for an address.
-func (s *Set) Reverse(addr netip.Addr) (endpoint string, ok bool) {
+// A Pointer is what a PTR record gives for an address.
+type Pointer struct {
+	// Endpoint is the endpoint name.
+	Endpoint string
+	// Rank is how well that names the Pod, the best first: by hostname, by the name of
+	// the Pod, or by the address.
+	Rank int
+}
+
+// Reverse returns what a PTR record gives for an address, where it has a name.
+func (s *Set) Reverse(addr netip.Addr) (p Pointer, ok bool) {
 	at, ok := s.roster.Find(addr)
 	if !ok || !s.named.Has(at) {
-		return "", false
+		return Pointer{}, false
 	}
-	return s.roster.Label(s.roster.Target(at)), true
+	target := s.roster.Target(at)
+	return Pointer{s.roster.Label(target), s.roster.Rank(target)}, true
 }

@@ -90,12 +90,23 @@ func (c *Current) take(all []*model.Slice, holders []holder) {
 func (b *Builder) name(r *Roster, holders []holder, naming Naming) {
 	r.targets = make([]Target, len(holders))
 	r.labels.grow(countLabels(holders))
-	for i := range holders {
-		r.targets[i] = dashed(At(i))
-		if text := specified(holders[i].endpoint, naming); text != "" {
+	specify := func(i int, text string) {
+		if text != "" {
 			index := r.labels.add(text)
 			r.labels.resolve(index, At(i))
 			r.targets[i] = Target(index)
+		}
+	}
+	for i := range holders {
+		r.targets[i] = dashed(At(i))
+		specify(i, holders[i].endpoint.Hostname)
+	}
+	r.hostnames = len(r.labels.all)
+	if naming == ByPodName {
+		for i := range holders {
+			if e := holders[i].endpoint; e.Hostname == "" {
+				specify(i, e.Pod)
+			}
 		}
 	}
 	b.nameLookalikes(r)

@@ -146,37 +146,21 @@ func newest(claims []claim) claim {
 }
 
 // stand takes over the groups of ports of one Pod's claims, each with the conditions
-// of the newest. The endpoint is ready if it is for any of them.
+// of the newest. The endpoint is ready, or serves, if it does for any of them.
 func (h *holder) stand(claims []claim) {
 	slices.SortStableFunc(claims, func(a, b claim) int { return cmp.Compare(a.group, b.group) })
-	ready := model.Conditions(0)
+	anyOf, allOf := model.Conditions(0), model.AllConditions
 	for len(claims) > 0 {
 		n := 1
 		for n < len(claims) && claims[n].group == claims[0].group {
 			n++
 		}
 		s := stand{claims[0].group, newest(claims[:n]).endpoint.Conditions}
-		ready |= s.conditions & model.Ready
-		if len(h.several) == 0 || serves(s.conditions) > serves(h.conditions) {
-			h.conditions = s.conditions
-		}
+		anyOf, allOf = anyOf|s.conditions, allOf&s.conditions
 		h.several = append(h.several, s)
 		claims = claims[n:]
 	}
-	h.conditions |= ready
-}
-
-// serves ranks how well an endpoint serves.
-func serves(is model.Conditions) int {
-	switch is & (model.Serving | model.Terminating) {
-	case model.Serving:
-		return 3
-	case model.Serving | model.Terminating:
-		return 2
-	case 0:
-		return 1
-	}
-	return 0
+	h.conditions = anyOf&(model.Ready|model.Serving) | allOf&model.Terminating
 }
 
 // appendHolder appends h, or lets it take the place of the last one where that
@@ -200,5 +184,8 @@ func (h *holder) outranks(o *holder) bool {
 	if h.conditions.Has(model.Ready) != o.conditions.Has(model.Ready) {
 		return h.conditions.Has(model.Ready)
 	}
-	return h.slice.Version > o.slice.Version
+	if h.slice.Version != o.slice.Version {
+		return h.slice.Version > o.slice.Version
+	}
+	return cmp.Or(cmp.Compare(h.in, o.in), cmp.Compare(h.index, o.index)) < 0
 }

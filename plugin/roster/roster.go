@@ -45,8 +45,10 @@ type Roster struct {
 	labels labels
 	// targets holds the target of each endpoint.
 	targets []Target
-	// longest is the length of the longest label of a target, in bytes.
-	longest int
+	// longest is the length of the longest label of a target, in bytes, and hostnames
+	// is how many labels, the first ones, are hostnames.
+	longest   int
+	hostnames int
 	// groups has each list of ports, and who offers it.
 	groups []Group
 }
@@ -112,6 +114,18 @@ func (r *Roster) Find(addr netip.Addr) (At, bool) {
 
 // Target returns what SRV and PTR records call an endpoint.
 func (r *Roster) Target(at At) Target { return r.targets[at] }
+
+// Rank returns how well a target names an endpoint, the best first: by its hostname,
+// by its Pod, or by its address.
+func (r *Roster) Rank(t Target) int {
+	switch {
+	case t < 0:
+		return 2
+	case int(t) < r.hostnames:
+		return 0
+	}
+	return 1
+}
 
 // AppendLabel appends the label of a target.
 func (r *Roster) AppendLabel(dst []byte, t Target) []byte {
