@@ -52,7 +52,11 @@ func (q *query) alias(ctx context.Context, up upstream, set *records.Set) *dns.M
 		fit(m, q.capacity()-records.NoteSize(why.ExtraText))
 		q.note(m, why.InfoCode, why.ExtraText)
 	case dns.RcodeRefused:
-		// Nobody here resolves such names; the client may know who does.
+		// A resolver goes on by itself. Another client would take the alias alone for a
+		// name without records.
+		if q.r.RecursionDesired {
+			return q.fail(dns.ExtendedErrorCodeOther, "the upstream refuses the external name "+target)
+		}
 	default:
 		if why.ExtraText != "" {
 			return q.fail(dns.ExtendedErrorCodeOther, why.ExtraText)

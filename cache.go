@@ -33,7 +33,8 @@ type cache struct {
 	owners     index.Owners
 	namespaces *index.Map[string, int]
 	*progress
-	// modified is when an answer changed last, in seconds since 1970.
+	// modified is the serial of the zone: when an answer changed last, in seconds since
+	// 1970, or one more than before where that was in the same second.
 	modified atomic.Int64
 
 	// What the source writes.
@@ -360,7 +361,7 @@ func (c *cache) publish() {
 		return
 	}
 	if !c.isSynced() {
-		c.modified.Store(time.Now().Unix())
+		c.modify()
 	}
 	c.reach(current)
 }
@@ -370,7 +371,7 @@ func (c *cache) publish() {
 func (c *cache) restore(objects []model.Change) {
 	c.Apply(objects)
 	c.publish()
-	c.modified.Store(time.Now().Unix())
+	c.modify()
 	c.reach(restored)
 }
 
@@ -395,6 +396,9 @@ func (c *cache) served() (objects []model.Change) {
 	}
 	return objects
 }
+
+// modify takes note that an answer has changed. Serials never repeat.
+func (c *cache) modify() { c.modified.Store(max(time.Now().Unix(), c.modified.Load()+1)) }
 
 // batchSize is how many addresses are changed in the indexes at once. It bounds
 // what the first list of a large cluster takes beyond what is kept.
@@ -434,7 +438,7 @@ func (c *cache) swap(b *batch) {
 	c.sets.Apply(b.sets)
 	c.owners.Apply(b.addresses)
 	if b.modifies {
-		c.modified.Store(time.Now().Unix())
+		c.modify()
 	}
 	*b = batch{}
 }
@@ -449,6 +453,9 @@ func (c *cache) compile(j job) *records.Set {
 	}
 	if memory == nil {
 		memory = new(records.Memory)
+		if !c.isSynced() {
+			memory.Began = c.now()
+		}
 	}
 	flapsTotal.Add(float64(memory.Observe(j.options.Policy.Damping, j.changes, j.slices)))
 	set := records.Compile(j.object, j.slices, *j.options, memory, c.now())

@@ -2,7 +2,7 @@ package endpoints
 
 import (
 	"context"
-	"math/rand/v2"
+	"slices"
 	"strings"
 	"sync/atomic"
 
@@ -22,6 +22,8 @@ type handler struct {
 	cache    atomic.Pointer[cache]
 	upstream upstream
 	counters counters
+	// transfers is true where another plugin may transfer zones.
+	transfers bool
 }
 
 // Name implements plugin.Handler.
@@ -34,6 +36,9 @@ func (h *handler) Name() string { return pluginName }
 // (BenchmarkServeDNS).
 func (h *handler) ServeDNS(ctx context.Context, w dns.ResponseWriter, r *dns.Msg) (int, error) {
 	m := h.answer(ctx, w, r)
+	if m == nil {
+		m = h.refuse(r)
+	}
 	if m == nil {
 		return plugin.NextOrFailure(pluginName, h.next, ctx, w, r)
 	}
@@ -98,7 +103,7 @@ func (h *handler) service(ctx context.Context, q *query, set *records.Set) *dns.
 	q.asked.Offset = q.offset()
 	q.asked.Room = q.capacity() - q.asked.Offset
 	q.asked.MaxAnswers = or(set.Limits.MaxAnswers, q.maxAnswers)
-	q.asked.Explain = q.r.IsEdns0() != nil
+	q.asked.Explain, q.asked.Share = q.r.IsEdns0() != nil, records.ShareOf(addressOf(q.w.RemoteAddr()))
 	a := set.Answer(&q.asked)
 	rcode := dns.RcodeSuccess
 	switch a.Outcome {
@@ -124,36 +129,43 @@ func (q *query) found(a *records.Answer) *dns.Msg {
 	return m
 }
 
+// mostPointers bounds how many Services of one address an answer looks at: hostile ones
+// may be thousands, and no answer carries more.
+const mostPointers = 4096
+
+// pointer is a PTR record to be.
+type pointer struct {
+	records.Pointer
+	set *records.Set
+}
+
 // reverse answers for an address with a PTR record for each Service that
-// publishes it, or returns nil where none does. No more records are made than
-// could fit, beginning anywhere: thousands of Services may share an address.
+// publishes it, or returns nil where none does. Whoever takes the first one gets
+// the best name of the Pod, always the same.
 func (q *query) reverse() *dns.Msg {
 	keys := q.cache.holders(q.asked.Name.Address)
 	if q.asked.Type != dns.TypePTR {
 		return q.reverseOther(keys)
 	}
-	if len(keys) == 0 {
+	pointers := q.pointers(keys[:min(len(keys), mostPointers)])
+	if len(pointers) == 0 {
 		return nil
 	}
 	m := newReply(q.r)
+	m.Truncated = len(keys) > mostPointers
 	room := q.capacity() - headerSize - len(q.asked.Owner)
-	first := rand.IntN(len(keys))
-	for i := range keys {
-		set, endpoint, ok := q.holder(keys[(first+i)%len(keys)])
-		if !ok {
-			continue
-		}
-		labels := strings.Join([]string{endpoint, set.Service.Name, set.Service.Namespace, "svc"}, ".")
+	for _, p := range pointers {
+		labels := strings.Join([]string{p.Endpoint, p.set.Service.Name, p.set.Service.Namespace, "svc"}, ".")
 		target := under(labels, q.primary)
 		if len(target) > name.Max {
 			continue
 		}
-		if room -= sizePTR + len(endpoint); room < 0 {
+		if room -= sizePTR + len(p.Endpoint); room < 0 {
 			// The server drops of the others what does not fit.
 			m.Truncated = true
 			break
 		}
-		m.Answer = append(m.Answer, &dns.PTR{Hdr: header(q.asked.Owner, dns.TypePTR, q.ttlOf(set)), Ptr: target})
+		m.Answer = append(m.Answer, &dns.PTR{Hdr: header(q.asked.Owner, dns.TypePTR, q.ttlOf(p.set)), Ptr: target})
 	}
 	if len(m.Answer) == 0 && !m.Truncated {
 		return nil
@@ -162,23 +174,60 @@ func (q *query) reverse() *dns.Msg {
 	return m
 }
 
+// pointers returns what Services have for the address: by hostname first, and of those
+// alike in the order of the keys.
+func (q *query) pointers(keys []string) []pointer {
+	var all []pointer
+	for _, key := range keys {
+		if p, ok := q.holder(key); ok {
+			all = append(all, p)
+		}
+	}
+	slices.SortStableFunc(all, func(a, b pointer) int { return a.Rank - b.Rank })
+	return all
+}
+
 // reverseOther answers for an address where another type than PTR is asked for.
 func (q *query) reverseOther(keys []string) *dns.Msg {
 	for _, key := range keys {
-		if _, _, ok := q.holder(key); ok {
+		p, ok := q.holder(key)
+		switch {
+		case !ok:
+		case q.asked.Type == dns.TypeANY:
+			return q.any(q.ttlOf(p.set))
+		default:
 			return q.negative(dns.RcodeSuccess, "an address has PTR records only")
 		}
 	}
 	return nil
 }
 
-// holder returns the record set of a key, and the name that it has for the address
-// that was asked for, if any.
-func (q *query) holder(key string) (set *records.Set, endpoint string, ok bool) {
-	if set = q.cache.set(key); set != nil {
-		endpoint, ok = set.Reverse(q.asked.Name.Address)
+// any answers ANY at a name that has records (RFC 8482, section 4.2).
+func (q *query) any(ttl uint32) *dns.Msg {
+	m := newReply(q.r)
+	m.Answer = records.AnswerANY(q.asked.Owner, ttl)
+	return m
+}
+
+// holder returns what the Service of a key has for the address that was asked for, if
+// anything.
+func (q *query) holder(key string) (p pointer, ok bool) {
+	if p.set = q.cache.set(key); p.set != nil {
+		p.Pointer, ok = p.set.Reverse(q.asked.Name.Address)
 	}
-	return set, endpoint, ok
+	return p, ok
+}
+
+// noteNoAddress says why an address has no name.
+func (q *query) noteNoAddress() string {
+	for _, key := range q.cache.holders(q.asked.Name.Address) {
+		if set := q.cache.set(key); set != nil {
+			if text := set.NoteReverse(q.asked.Name.Address); text != "" {
+				return text + ", in " + set.Service.String()
+			}
+		}
+	}
+	return "no endpoint with this address"
 }
 
 // reverseApex answers for the PTR records that stand beside the SOA record of a
@@ -193,7 +242,11 @@ func (q *query) reverseApex() *dns.Msg {
 // version answers for the version of the specification (Kubernetes DNS
 // specification 1.1.0, section 2.2).
 func (q *query) version() *dns.Msg {
-	if q.asked.Type != dns.TypeTXT {
+	switch q.asked.Type {
+	case dns.TypeTXT:
+	case dns.TypeANY:
+		return q.any(versionTTL)
+	default:
 		return q.negative(dns.RcodeSuccess, "the version has TXT records only")
 	}
 	m := newReply(q.r)
@@ -224,8 +277,11 @@ func (q *query) notOwned() *dns.Msg {
 		}
 		return q.negative(dns.RcodeNameError, "no headless or ExternalName Service in the namespace "+q.asked.Name.Namespace)
 	case name.Reverse:
-		return q.negative(dns.RcodeNameError, "no endpoint with this address")
+		return q.negative(dns.RcodeNameError, q.noteNoAddress())
 	case name.Other:
+		if m := q.nameServer(); m != nil {
+			return m
+		}
 		return q.negative(dns.RcodeNameError, "no name of a Service")
 	}
 	service, _, _ := strings.Cut(q.asked.Name.Key, ".")
@@ -239,7 +295,9 @@ func (q *query) apex() *dns.Msg {
 		soa := q.authority(q.ttl, q.negativeTTL)
 		m.Answer = []dns.RR{&soa}
 	case dns.TypeNS:
-		m.Answer = []dns.RR{&dns.NS{Hdr: header(q.asked.Owner, dns.TypeNS, q.ttl), Ns: under("ns.dns", q.zone)}}
+		m.Answer = []dns.RR{&dns.NS{Hdr: header(q.asked.Owner, dns.TypeNS, q.ttl), Ns: under(nameServer, q.zone)}}
+	case dns.TypeANY:
+		return q.any(q.ttl)
 	default:
 		return q.negative(dns.RcodeSuccess, "no records of this type at the zone")
 	}

@@ -127,7 +127,7 @@ func TestServeDNS(t *testing.T) {
 		{"the case of the question", "DB-0.Db.Default.svc.Cluster.Local.", dns.TypeA,
 			lines("NOERROR aa", "DB-0.Db.Default.svc.Cluster.Local. 5 IN A 10.0.0.1")},
 		{"no such type", "db.default.svc.cluster.local.", dns.TypeMX, lines("NOERROR aa", "authority: "+soa)},
-		{"any type", "db.default.svc.cluster.local.", dns.TypeANY, lines("NOERROR aa", "authority: "+soa)},
+		{"any type", "db.default.svc.cluster.local.", dns.TypeANY, lines("NOERROR aa", "db.default.svc.cluster.local. 5 IN HINFO \"RFC8482\" \"\"")},
 		{"no such family", "db.default.svc.cluster.local.", dns.TypeAAAA, lines("NOERROR aa", "authority: "+soa)},
 		{"no such endpoint", "db-7.db.default.svc.cluster.local.", dns.TypeA, lines("NXDOMAIN aa", "authority: "+soa)},
 		{"too many labels", "a.b.c.db.default.svc.cluster.local.", dns.TypeA, lines("NXDOMAIN aa", "authority: "+soa)},
@@ -157,8 +157,8 @@ func TestServeDNS(t *testing.T) {
 		{"an unknown Service", "no.default.svc.cluster.local.", dns.TypeA, lines("NXDOMAIN aa", "authority: "+soa)},
 		{"a Pod", "10-0-0-1.default.pod.cluster.local.", dns.TypeA, lines("NXDOMAIN aa", "authority: "+soa)},
 		{"a name outside", "example.org.", dns.TypeA, "next"},
-		{"a zone transfer", "cluster.local.", dns.TypeAXFR, "next"},
-		{"an incremental zone transfer", "db.default.svc.cluster.local.", dns.TypeIXFR, "next"},
+		{"a zone transfer", "cluster.local.", dns.TypeAXFR, "REFUSED"},
+		{"an incremental zone transfer", "db.default.svc.cluster.local.", dns.TypeIXFR, "REFUSED"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			h := testHandler(testStanza(), testChanges())
@@ -208,12 +208,58 @@ func TestOtherClassesAndOpcodesPassOn(t *testing.T) {
 	h := testHandler(testStanza(), testChanges())
 	chaos := new(dns.Msg).SetQuestion("db.default.svc.cluster.local.", dns.TypeA)
 	chaos.Question[0].Qclass = dns.ClassCHAOS
-	notify := new(dns.Msg).SetNotify("cluster.local.")
+	notify := new(dns.Msg).SetNotify("example.org.")
 	empty := new(dns.Msg).SetQuestion("db.default.svc.cluster.local.", dns.TypeA)
 	empty.Question = nil
 	for name, r := range map[string]*dns.Msg{"chaos": chaos, "notify": notify, "no question": empty} {
 		if got := serve(t, h, r); got != nil {
 			t.Errorf("%s: answered\n%v", name, got)
+		}
+	}
+}
+
+// A transfer that passed on would leave for an upstream.
+func TestTransfersOfAnOwnZoneAreRefused(t *testing.T) {
+	falls := testStanza()
+	falls.Fall = fall.Root
+	axfr := new(dns.Msg).SetAxfr("cluster.local.")
+	notify := new(dns.Msg).SetNotify("cluster.local.")
+	for _, c := range []struct {
+		name      string
+		r         *dns.Msg
+		stanza    *corefile.Stanza
+		transfers bool
+		want      string
+	}{
+		{"a transfer", axfr, testStanza(), false, "REFUSED"},
+		{"a transfer that another plugin may make", axfr, testStanza(), true, "next"},
+		{"a transfer where the zone falls through", axfr, falls, false, "next"},
+		{"a transfer of another zone", new(dns.Msg).SetAxfr("example.org."), testStanza(), false, "next"},
+		{"news of a change", notify, testStanza(), false, "NOTIMP"},
+		{"news of a change that another plugin may take", notify, testStanza(), true, "next"},
+	} {
+		h := testHandler(c.stanza, testChanges())
+		h.transfers = c.transfers
+		if got := text(serve(t, h, c.r)); got != c.want {
+			t.Errorf("%s: got %s, want %s", c.name, got, c.want)
+		}
+	}
+}
+
+// A resolver that believes the zone looks for the name server that the zone names.
+func TestTheZoneKnowsItsNameServer(t *testing.T) {
+	for _, c := range []struct {
+		question string
+		qtype    uint16
+		want     string
+	}{
+		{"ns.dns.Cluster.local.", dns.TypeA, lines("NOERROR aa", "ns.dns.Cluster.local. 5 IN A 127.0.0.1")},
+		{"ns.dns.cluster.local.", dns.TypeAAAA, lines("NOERROR aa", "authority: "+soa)},
+		{"dns.cluster.local.", dns.TypeA, lines("NOERROR aa", "authority: "+soa)},
+		{"ns2.dns.cluster.local.", dns.TypeA, lines("NXDOMAIN aa", "authority: "+soa)},
+	} {
+		if got := text(serve(t, testHandler(testStanza(), testChanges()), new(dns.Msg).SetQuestion(c.question, c.qtype))); got != c.want {
+			t.Errorf("%s: got\n%s\nwant\n%s", c.question, got, c.want)
 		}
 	}
 }

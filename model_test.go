@@ -43,6 +43,13 @@ type naiveAnswer struct {
 }
 
 func (n *naive) ask(q dns.Question, opcode int) naiveAnswer {
+	transfers := q.Qclass == dns.ClassINET && (opcode == dns.OpcodeNotify || opcode == dns.OpcodeQuery && (q.Qtype == dns.TypeAXFR || q.Qtype == dns.TypeIXFR))
+	if transfers && n.zoneOf(q.Name) != "" && !n.falls(q.Name) {
+		if opcode == dns.OpcodeNotify {
+			return naiveAnswer{rcode: dns.RcodeNotImplemented}
+		}
+		return naiveAnswer{rcode: dns.RcodeRefused}
+	}
 	if opcode != dns.OpcodeQuery || q.Qclass != dns.ClassINET || q.Qtype == dns.TypeAXFR || q.Qtype == dns.TypeIXFR {
 		return naiveAnswer{passed: true}
 	}
@@ -75,6 +82,11 @@ func (n *naive) lookup(name string, qtype uint16, hops int) naiveAnswer {
 }
 
 // zoneOf returns the longest zone that name is in, or nothing.
+// falls reports whether a name that nobody owns passes on.
+func (n *naive) falls(name string) bool {
+	return slices.ContainsFunc(n.fallsIn, func(zone string) bool { return dns.IsSubDomain(zone, strings.ToLower(name)) })
+}
+
 func (n *naive) zoneOf(name string) string {
 	longest := ""
 	for _, zone := range n.zones {
@@ -98,6 +110,9 @@ type naiveQuestion struct {
 
 func (q *naiveQuestion) forward() naiveAnswer {
 	if len(q.labels) == 1 && q.labels[0] == "dns-version" {
+		if q.qtype == dns.TypeANY {
+			return q.any(28800)
+		}
 		if q.qtype != dns.TypeTXT {
 			return q.nodata()
 		}
@@ -115,15 +130,15 @@ func (q *naiveQuestion) forward() naiveAnswer {
 
 // notOwned answers for a name that this plugin has no Service for.
 func (q *naiveQuestion) notOwned() naiveAnswer {
-	for _, zone := range q.fallsIn {
-		if dns.IsSubDomain(zone, strings.ToLower(q.name)) {
-			return naiveAnswer{passed: true}
-		}
+	if q.falls(q.name) {
+		return naiveAnswer{passed: true}
 	}
 	if len(q.labels) == 0 {
 		switch q.qtype {
 		case dns.TypeSOA:
 			return naiveFound(q.soa(q.ttl))
+		case dns.TypeANY:
+			return q.any(q.ttl)
 		case dns.TypeNS:
 			return naiveFound(&dns.NS{Hdr: q.header(q.name, dns.TypeNS, q.ttl), Ns: "ns.dns." + q.zone})
 		}
@@ -135,8 +150,11 @@ func (q *naiveQuestion) notOwned() naiveAnswer {
 		}
 		return q.nxdomain()
 	}
-	if len(q.labels) == 1 && q.labels[0] == "svc" {
+	if len(q.labels) == 1 && (q.labels[0] == "svc" || q.labels[0] == "dns") {
 		return q.nodata()
+	}
+	if len(q.labels) == 2 && q.labels[0] == "ns" && q.labels[1] == "dns" {
+		return q.nameServer()
 	}
 	if len(q.labels) == 2 && q.labels[1] == "svc" {
 		for _, service := range q.services {
@@ -146,6 +164,17 @@ func (q *naiveQuestion) notOwned() naiveAnswer {
 		}
 	}
 	return q.nxdomain()
+}
+
+// nameServer answers for ns.dns: the questions of the tests come to 127.0.0.1.
+func (q *naiveQuestion) nameServer() naiveAnswer {
+	switch q.qtype {
+	case dns.TypeA:
+		return naiveFound(q.address(q.name, netip.MustParseAddr("127.0.0.1")))
+	case dns.TypeANY:
+		return q.any(q.ttl)
+	}
+	return q.nodata()
 }
 
 func naiveServes(service *corev1.Service) bool {
@@ -162,41 +191,144 @@ func (q *naiveQuestion) owned(service *corev1.Service, below []string) naiveAnsw
 // Headless Services
 
 func (q *naiveQuestion) headless(service *corev1.Service, below []string) naiveAnswer {
-	published := q.published(service)
-	if len(published) == 0 {
+	all := q.endpoints(service)
+	named := naiveWithNames(all)
+	if len(named) == 0 {
 		return q.nxdomain()
 	}
 	switch len(below) {
 	case 0:
-		if q.qtype == dns.TypeSRV {
-			return q.srv(published, q.name, "", "")
+		inName := naiveInName(all)
+		listed := naiveListed(all, func(naivePort) bool { return true })
+		switch {
+		case q.qtype == dns.TypeANY && len(inName)+len(listed) > 0:
+			return q.any(q.ttl)
+		case q.qtype == dns.TypeSRV:
+			return q.srv(all, q.name, func(naivePort) bool { return true })
 		}
-		return q.addresses(published)
+		return q.addresses(inName)
 	case 1:
-		for _, e := range published {
-			for _, p := range e.ports {
-				if below[0] == "_"+p.protocol {
-					return q.nodata()
-				}
+		for _, p := range naiveNamedPorts(all) {
+			if below[0] == "_"+p.protocol {
+				return q.nodata()
 			}
 		}
-		if matching := naiveNamed(published, below[0]); len(matching) > 0 {
+		if matching := naiveMeant(all, below[0]); len(matching) > 0 {
+			if q.qtype == dns.TypeANY {
+				return q.any(q.ttl)
+			}
 			return q.addresses(matching)
 		}
 	case 2:
-		for _, e := range published {
-			for _, p := range e.ports {
-				if below[0] != "_"+p.name || below[1] != "_"+p.protocol {
-					continue
-				}
-				if q.qtype != dns.TypeSRV {
-					return q.nodata()
-				}
-				return q.srv(published, naiveCut(q.name, 2), p.name, p.protocol)
+		for _, p := range naiveNamedPorts(all) {
+			if below[0] != "_"+p.name || below[1] != "_"+p.protocol {
+				continue
 			}
+			switch q.qtype {
+			case dns.TypeANY:
+				return q.any(q.ttl)
+			case dns.TypeSRV:
+				return q.srv(all, naiveCut(q.name, 2), p.sameName)
+			}
+			return q.nodata()
 		}
 	}
 	return q.nxdomain()
+}
+
+// any answers ANY at a name that has records (RFC 8482).
+func (q *naiveQuestion) any(ttl uint32) naiveAnswer {
+	return naiveFound(&dns.HINFO{Hdr: q.header(q.name, dns.TypeHINFO, ttl), Cpu: "RFC8482"})
+}
+
+// How good an endpoint is, for a Service or for a port.
+const (
+	naiveReady = iota
+	naiveDraining
+	naiveOut
+)
+
+// naiveInName returns who is in the Service name: those who are ready and, where nobody
+// of an address family is, those who serve while they terminate.
+func naiveInName(all []naiveEndpoint) (in []naiveEndpoint) {
+	best := map[bool]int{true: naiveOut, false: naiveOut}
+	for _, e := range all {
+		best[e.address.Is4()] = min(best[e.address.Is4()], e.tier)
+	}
+	for _, e := range all {
+		if e.tier == best[e.address.Is4()] && e.tier < naiveOut {
+			in = append(in, e)
+		}
+	}
+	return in
+}
+
+// naiveListed returns the ports that SRV records list, of those that are asked for: of the
+// endpoints of an address family that offer any, the best.
+func naiveListed(all []naiveEndpoint, asked func(naivePort) bool) (listed []naiveOffer) {
+	best := map[bool]int{true: naiveOut, false: naiveOut}
+	for _, e := range all {
+		for _, p := range e.ports {
+			if asked(p) {
+				best[e.address.Is4()] = min(best[e.address.Is4()], p.tier)
+			}
+		}
+	}
+	for _, e := range all {
+		for _, p := range e.ports {
+			if asked(p) && p.tier == best[e.address.Is4()] && p.tier < naiveOut {
+				listed = append(listed, naiveOffer{e, p})
+			}
+		}
+	}
+	return listed
+}
+
+// naiveOffer is a port of an endpoint.
+type naiveOffer struct {
+	naiveEndpoint
+	port naivePort
+}
+
+// naiveNamedPorts returns the ports with names that SRV records list, each name once.
+func naiveNamedPorts(all []naiveEndpoint) (ports []naivePort) {
+	for _, e := range all {
+		for _, p := range e.ports {
+			if p.name != "" && !slices.ContainsFunc(ports, p.sameName) && len(naiveListed(all, p.sameName)) > 0 {
+				ports = append(ports, p)
+			}
+		}
+	}
+	return ports
+}
+
+// naiveName marks who has a name: who is ready, in the Service name or in an SRV record.
+func naiveName(all []naiveEndpoint) {
+	named := make(map[netip.Addr]bool)
+	for _, e := range naiveInName(all) {
+		named[e.address] = true
+	}
+	asked := []func(naivePort) bool{func(naivePort) bool { return true }}
+	for _, p := range naiveNamedPorts(all) {
+		asked = append(asked, p.sameName)
+	}
+	for _, by := range asked {
+		for _, offer := range naiveListed(all, by) {
+			named[offer.address] = true
+		}
+	}
+	for i, e := range all {
+		all[i].named = named[e.address] || e.tier == naiveReady
+	}
+}
+
+func naiveWithNames(all []naiveEndpoint) (named []naiveEndpoint) {
+	for _, e := range all {
+		if e.named {
+			named = append(named, e)
+		}
+	}
+	return named
 }
 
 // addresses answers a question of type A or AAAA; of any other it says that the
@@ -214,27 +346,22 @@ func (q *naiveQuestion) addresses(endpoints []naiveEndpoint) naiveAnswer {
 	return naiveFound(rrs...)
 }
 
-// srv answers with the port of that name and protocol, or with every port where
-// they are empty.
-func (q *naiveQuestion) srv(published []naiveEndpoint, service, port, protocol string) naiveAnswer {
+// srv answers with the ports that are asked for.
+func (q *naiveQuestion) srv(all []naiveEndpoint, service string, asked func(naivePort) bool) naiveAnswer {
 	var rrs, extra []dns.RR
-	for _, e := range published {
-		for _, p := range e.ports {
-			if port != "" && (p.name != port || p.protocol != protocol) {
-				continue
+	listed := naiveListed(all, asked)
+	for _, offer := range listed {
+		target := offer.name(q.podNames) + "." + service
+		tier := offer.port.tier
+		for _, other := range listed {
+			// A target is in its best tier only.
+			if other.name(q.podNames) == offer.name(q.podNames) && other.port.number == offer.port.number {
+				tier = min(tier, other.port.tier)
 			}
-			target := e.name(q.podNames) + "." + service
-			priority := e.priority
-			for _, other := range published {
-				// A target is in its best tier only.
-				if other.name(q.podNames) == e.name(q.podNames) && other.has(p, port == "") {
-					priority = min(priority, other.priority)
-				}
-			}
-			rrs = append(rrs, q.service(target, p.number, priority))
-			for _, same := range naiveNamed(published, e.name(q.podNames)) {
-				extra = append(extra, q.address(target, same.address))
-			}
+		}
+		rrs = append(rrs, q.service(target, offer.port.number, uint16(20*tier)))
+		for _, same := range naiveMeant(all, offer.name(q.podNames)) {
+			extra = append(extra, q.address(target, same.address))
 		}
 	}
 	if len(rrs) == 0 {
@@ -252,24 +379,19 @@ type naiveEndpoint struct {
 	hostname string
 	pod      string // its name, where that is a label
 	ports    []naivePort
-	priority uint16 // of its SRV records
+	tier     int
+	podNames bool
+	named    bool // it has a name of its own
 }
 
-// has tells whether the endpoint has a port, or any of its number.
-func (e naiveEndpoint) has(p naivePort, anyName bool) bool {
-	for _, own := range e.ports {
-		if own == p || anyName && own.number == p.number {
-			return true
-		}
-	}
-	return false
-}
-
-// naivePort is a port that has a name and a number.
+// naivePort is a port that has a number, and how good its endpoint is for it.
 type naivePort struct {
 	name, protocol string
 	number         uint16
+	tier           int
 }
+
+func (p naivePort) sameName(o naivePort) bool { return p.name == o.name && p.protocol == o.protocol }
 
 // name is the one that SRV and PTR records give.
 func (e naiveEndpoint) name(podNames bool) string {
@@ -290,14 +412,19 @@ func naiveDashes(address netip.Addr) string {
 	return dashed
 }
 
-func naiveNamed(endpoints []naiveEndpoint, name string) []naiveEndpoint {
-	var matching []naiveEndpoint
-	for _, e := range endpoints {
-		if name == e.hostname || name == e.pod || name == e.dashed {
-			matching = append(matching, e)
+// naiveMeant returns the endpoints with names that a name means: those whose specified
+// name it is or, where it is nobody's, those who have it besides.
+func naiveMeant(all []naiveEndpoint, name string) (meant []naiveEndpoint) {
+	specified := false
+	for _, e := range all {
+		specified = specified || name == e.name(e.podNames)
+	}
+	for _, e := range naiveWithNames(all) {
+		if name == e.name(e.podNames) || !specified && (name == e.pod || name == e.dashed) {
+			meant = append(meant, e)
 		}
 	}
-	return matching
+	return meant
 }
 
 // naiveClaim is what one slice says of one address.
@@ -305,18 +432,28 @@ type naiveClaim struct {
 	slice    *discoveryv1.EndpointSlice
 	endpoint *discoveryv1.Endpoint
 	address  netip.Addr
+	index    int // of the endpoint in the slice
 }
 
 func (c naiveClaim) ready() bool {
 	return c.endpoint.Conditions.Ready == nil || *c.endpoint.Conditions.Ready
 }
 
-func (c naiveClaim) draining() bool {
-	if c.ready() || !c.terminating() {
-		return false
+func (c naiveClaim) serving() bool {
+	if c.endpoint.Conditions.Serving == nil {
+		return c.ready()
 	}
-	serving := c.endpoint.Conditions.Serving
-	return serving != nil && *serving
+	return *c.endpoint.Conditions.Serving
+}
+
+func (c naiveClaim) tier() int {
+	switch {
+	case c.ready():
+		return naiveReady
+	case c.serving() && c.terminating():
+		return naiveDraining
+	}
+	return naiveOut
 }
 
 func (c naiveClaim) terminating() bool {
@@ -380,13 +517,18 @@ func (c naiveClaim) beats(d naiveClaim) bool {
 	if c.ready() != d.ready() {
 		return c.ready()
 	}
-	return c.newer(d)
+	if c.newer(d) || d.newer(c) {
+		return c.newer(d)
+	}
+	if c.slice.Name != d.slice.Name {
+		return c.slice.Name < d.slice.Name
+	}
+	return c.index < d.index
 }
 
-// published returns the endpoints of a headless Service that are in the answer
-// for its name, one for each address: those that are ready, and where no one of
-// an address family is, those that serve while they terminate.
-func (q *naiveQuestion) published(service *corev1.Service) []naiveEndpoint {
+// endpoints returns the endpoints of a headless Service, one for each address. One that
+// stands in slices of different ports is what it is for any of them.
+func (q *naiveQuestion) endpoints(service *corev1.Service) []naiveEndpoint {
 	claims := q.claims(service)
 	var addresses []netip.Addr
 	for _, c := range claims {
@@ -394,38 +536,30 @@ func (q *naiveQuestion) published(service *corev1.Service) []naiveEndpoint {
 			addresses = append(addresses, c.address)
 		}
 	}
-	var published []naiveEndpoint
-	for _, is4 := range []bool{true, false} {
-		var ready, draining []naiveEndpoint
-		for _, address := range addresses {
-			if address.Is4() != is4 {
-				continue
-			}
-			winner := naiveWinner(address, claims)
-			e := naiveEndpoint{
-				address:  address,
-				dashed:   naiveDashes(address),
-				hostname: winner.hostname(),
-				pod:      winner.podName(),
-				ports:    naivePorts(winner, claims),
-			}
-			if winner.ready() {
-				ready = append(ready, e)
-			}
-			if winner.draining() {
-				e.priority = 20
-				draining = append(draining, e)
+	var all []naiveEndpoint
+	for _, address := range addresses {
+		winner := naiveWinner(address, claims)
+		e := naiveEndpoint{
+			address:  address,
+			dashed:   naiveDashes(address),
+			hostname: winner.hostname(),
+			pod:      winner.podName(),
+			podNames: q.podNames,
+			tier:     winner.tier(),
+		}
+		for _, c := range naiveStands(winner, claims) {
+			for _, p := range naivePorts(c.slice) {
+				p.tier = max(e.tier, c.tier())
+				e.ports = append(e.ports, p)
 			}
 		}
-		if len(ready) == 0 {
-			ready = draining
-		}
-		published = append(published, ready...)
+		all = append(all, e)
 	}
-	return published
+	naiveName(all)
+	return all
 }
 
-// naiveWinner first finds the one claim of each Pod, then compares the Pods.
+// naiveWinner finds what each Pod is at an address, then compares the Pods.
 func naiveWinner(address netip.Addr, claims []naiveClaim) naiveClaim {
 	var pods []naiveClaim
 claim:
@@ -433,15 +567,12 @@ claim:
 		if c.address != address {
 			continue
 		}
-		for i := range pods {
-			if c.samePod(pods[i]) {
-				if c.beats(pods[i]) {
-					pods[i] = c
-				}
+		for _, known := range pods {
+			if c.samePod(known) {
 				continue claim
 			}
 		}
-		pods = append(pods, c)
+		pods = append(pods, naiveUnion(c, claims))
 	}
 	winner := pods[0]
 	for _, c := range pods[1:] {
@@ -452,24 +583,61 @@ claim:
 	return winner
 }
 
-// naivePorts unites the ports of all slices in which the winner's Pod holds the
-// winner's address.
-func naivePorts(winner naiveClaim, claims []naiveClaim) []naivePort {
-	var ports []naivePort
+// naiveStands returns, of the claims of one Pod to one address, the one that counts for
+// each list of ports.
+func naiveStands(pod naiveClaim, claims []naiveClaim) (stands []naiveClaim) {
+claim:
 	for _, c := range claims {
-		if c.address != winner.address || !c.samePod(winner) {
+		if c.address != pod.address || !c.samePod(pod) {
 			continue
 		}
-		for _, p := range c.slice.Ports {
-			if p.Name == nil || *p.Name == "" || p.Port == nil {
-				continue
+		for i := range stands {
+			if fmt.Sprint(naivePorts(c.slice)) == fmt.Sprint(naivePorts(stands[i].slice)) {
+				if c.beats(stands[i]) {
+					stands[i] = c
+				}
+				continue claim
 			}
-			protocol := corev1.ProtocolTCP
-			if p.Protocol != nil {
-				protocol = *p.Protocol
-			}
-			ports = append(ports, naivePort{strings.ToLower(*p.Name), strings.ToLower(string(protocol)), uint16(*p.Port)})
 		}
+		stands = append(stands, c)
+	}
+	return stands
+}
+
+// naiveUnion is the newest claim of a Pod to an address, in the conditions that it has for
+// any ports.
+func naiveUnion(pod naiveClaim, claims []naiveClaim) naiveClaim {
+	newest := pod
+	for _, c := range claims {
+		if c.address == pod.address && c.samePod(pod) && c.beats(newest) {
+			newest = c
+		}
+	}
+	ready, serving, terminating := false, false, true
+	for _, c := range naiveStands(pod, claims) {
+		ready, serving, terminating = ready || c.ready(), serving || c.serving(), terminating && c.terminating()
+	}
+	endpoint := *newest.endpoint
+	endpoint.Conditions = discoveryv1.EndpointConditions{Ready: &ready, Serving: &serving, Terminating: &terminating}
+	newest.endpoint = &endpoint
+	return newest
+}
+
+// naivePorts returns the ports of a slice that have a number.
+func naivePorts(slice *discoveryv1.EndpointSlice) []naivePort {
+	var ports []naivePort
+	for _, p := range slice.Ports {
+		if p.Port == nil {
+			continue
+		}
+		protocol, name := corev1.ProtocolTCP, ""
+		if p.Protocol != nil {
+			protocol = *p.Protocol
+		}
+		if p.Name != nil {
+			name = *p.Name
+		}
+		ports = append(ports, naivePort{name: strings.ToLower(name), protocol: strings.ToLower(string(protocol)), number: uint16(*p.Port)})
 	}
 	return ports
 }
@@ -486,7 +654,7 @@ func (q *naiveQuestion) claims(service *corev1.Service) []naiveClaim {
 		}
 		for i := range slice.Endpoints {
 			for _, address := range slice.Endpoints[i].Addresses {
-				claims = append(claims, naiveClaim{slice, &slice.Endpoints[i], netip.MustParseAddr(address)})
+				claims = append(claims, naiveClaim{slice, &slice.Endpoints[i], netip.MustParseAddr(address), i})
 			}
 		}
 	}
@@ -498,6 +666,9 @@ func (q *naiveQuestion) claims(service *corev1.Service) []naiveClaim {
 func (q *naiveQuestion) externalName(service *corev1.Service, below []string) naiveAnswer {
 	address, err := netip.ParseAddr(service.Spec.ExternalName)
 	if len(below) == 0 {
+		if err == nil && q.qtype == dns.TypeANY {
+			return q.any(q.ttl)
+		}
 		if err == nil {
 			return q.addresses([]naiveEndpoint{{address: address}})
 		}
@@ -516,6 +687,9 @@ func (q *naiveQuestion) externalName(service *corev1.Service, below []string) na
 		}
 		if len(below) != 2 || below[0] != name || below[1] != protocol {
 			continue
+		}
+		if q.qtype == dns.TypeANY {
+			return q.any(q.ttl)
 		}
 		if q.qtype != dns.TypeSRV {
 			return q.nodata()
@@ -554,8 +728,6 @@ func (q *naiveQuestion) chase(target string) naiveAnswer {
 		cname.answer = append(cname.answer, end.answer...)
 		cname.authority, cname.additional = end.authority, end.additional
 		return cname
-	case dns.RcodeRefused:
-		return cname
 	}
 	return naiveAnswer{rcode: dns.RcodeServerFailure}
 }
@@ -573,7 +745,7 @@ func (q *naiveQuestion) reverse() naiveAnswer {
 		if !naiveServes(service) || service.Spec.Type == corev1.ServiceTypeExternalName {
 			continue
 		}
-		for _, e := range q.published(service) {
+		for _, e := range naiveWithNames(q.endpoints(service)) {
 			reversed, err := dns.ReverseAddr(e.address.String())
 			if err != nil || reversed != strings.ToLower(q.name) {
 				continue
@@ -585,6 +757,8 @@ func (q *naiveQuestion) reverse() naiveAnswer {
 	switch {
 	case len(rrs) == 0:
 		return q.notOwned()
+	case q.qtype == dns.TypeANY:
+		return q.any(q.ttl)
 	case q.qtype != dns.TypePTR:
 		return q.nodata()
 	}

@@ -157,7 +157,7 @@ const (
 func (q *query) authority(ttl, negativeTTL uint32) dns.SOA {
 	return dns.SOA{
 		Hdr:     header(q.zone, dns.TypeSOA, ttl),
-		Ns:      under("ns.dns", q.zone),
+		Ns:      under(nameServer, q.zone),
 		Mbox:    under("hostmaster", q.zone),
 		Serial:  uint32(q.cache.modified.Load()),
 		Refresh: soaRefresh,

@@ -1,6 +1,8 @@
 package endpoints
 
 import (
+	"slices"
+
 	"github.com/coredns/caddy"
 	"github.com/coredns/coredns/core/dnsserver"
 	"github.com/coredns/coredns/plugin"
@@ -31,6 +33,7 @@ func setup(c *caddy.Controller) error {
 			return plugin.Error(pluginName, err)
 		}
 		h.cache.Store(feed.cache)
+		h.transfers = slices.ContainsFunc(transferring, func(name string) bool { return dnsserver.GetConfig(c).Handler(name) != nil })
 		feed.wait(s.StartupTimeout)
 		return nil
 	})
