@@ -126,3 +126,9 @@ func (b *block) append(owner string, ttl uint32, addr []byte) {
 func header(owner string, rrtype uint16, ttl uint32) dns.RR_Header {
 	return dns.RR_Header{Name: owner, Rrtype: rrtype, Class: dns.ClassINET, Ttl: ttl}
 }
+
+// AnswerANY returns the one record that ANY gets at a name that has records, so that
+// nobody asks for more (RFC 8482, section 4.2).
+func AnswerANY(owner string, ttl uint32) []dns.RR {
+	return []dns.RR{&dns.HINFO{Hdr: header(owner, dns.TypeHINFO, ttl), Cpu: "RFC8482"}}
+}

@@ -11,19 +11,6 @@ import (
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/roster"
 )
 
-// Options are what a Set is compiled with besides objects.
-type Options struct {
-	Naming roster.Naming
-	Policy health.Policy
-	// Drain holds the endpoint names, in lower case and sorted, that are taken
-	// out.
-	Drain []string
-	// Explain makes the Set answer for _explain.
-	Explain bool
-	// Limits are kept in the Set.
-	Limits Limits
-}
-
 // A compiler keeps the memory of one compilation for the next: else each change
 // of a Service of 10,000 endpoints would leave megabytes to collect.
 type compiler struct {

@@ -30,6 +30,16 @@ func (s Share) first(n int64) int64 {
 	return int64(first)
 }
 
+// drawn is one SRV record to be.
+type drawn struct {
+	target   roster.Target
+	number   uint16
+	priority uint16
+	// pointable tells that the record's target can be pointed to.
+	pointable bool
+	name      string
+}
+
 // A drawer draws answers. It keeps its memory between them, but nothing of what it
 // drew.
 type drawer struct {

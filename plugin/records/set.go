@@ -3,9 +3,10 @@
 //
 // Reading order: set.go has the Set. compile.go makes one: roster says who is in the
 // Service, health who is published, ports.go who offers which port, and memory.go
-// remembers for the next time. answer.go finds what a question leads to; addresses.go,
-// srv.go and external.go make the records, with draw.go for their choice and order.
-// note.go and explain.go say why there is less than a client could expect.
+// remembers for the next time. question.go has what is asked and answered, match.go finds
+// where a question leads; addresses.go, srv.go and external.go make the records, with
+// draw.go for their choice and order. note.go and explain.go say why there is less than a
+// client could expect, and answer.go puts all together. equal.go compares two Sets.
 package records
 
 import (
@@ -54,6 +55,19 @@ type Set struct {
 	any      bool
 	// explained has a line for each endpoint and one for the policy, or nothing.
 	explained []string
+}
+
+// Options are what a Set is compiled with besides objects.
+type Options struct {
+	Naming roster.Naming
+	Policy health.Policy
+	// Drain holds the endpoint names, in lower case and sorted, that are taken
+	// out.
+	Drain []string
+	// Explain makes the Set answer for _explain.
+	Explain bool
+	// Limits are kept in the Set.
+	Limits Limits
 }
 
 // Limits are what a Service says of its answers; nil is nothing.

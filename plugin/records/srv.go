@@ -23,16 +23,6 @@ const (
 // (RFC 1035, section 4.1.4).
 const pointable = 1 << 14
 
-// drawn is one SRV record to be.
-type drawn struct {
-	target   roster.Target
-	number   uint16
-	priority uint16
-	// pointable tells that the record's target can be pointed to.
-	pointable bool
-	name      string
-}
-
 // srv draws SRV records for the ports, and the addresses of their targets as
 // far as there is room. Where not all fit, backups go first.
 func (s *Set) srv(a *Answer, q *Question, ports []portSet, room int) {
