@@ -177,10 +177,10 @@ func (c *portCompiler) ofGroups(groups []roster.Group) (ports, numbers []portSet
 	for i, g := range groups {
 		j.members = append(j.members, c.members(g))
 		for _, port := range g.Ports {
-			byPort[port] = append(byPort[port], int32(i))
-			byName[nameOf(port)] = append(byName[nameOf(port)], int32(i))
-			byNumber[port.Number] = append(byNumber[port.Number], int32(i))
-			all = append(all, int32(i))
+			byPort[port] = appendOnce(byPort[port], int32(i))
+			byName[nameOf(port)] = appendOnce(byName[nameOf(port)], int32(i))
+			byNumber[port.Number] = appendOnce(byNumber[port.Number], int32(i))
+			all = appendOnce(all, int32(i))
 		}
 	}
 	for port, of := range byPort {
@@ -192,6 +192,14 @@ func (c *portCompiler) ofGroups(groups []roster.Group) (ports, numbers []portSet
 		numbers = appendSets(numbers, model.Port{Number: number}, j.offers(all, byNumber[number]))
 	}
 	return ports, numbers
+}
+
+// appendOnce appends a group, unless it is the last one already.
+func appendOnce(groups []int32, i int32) []int32 {
+	if n := len(groups); n > 0 && groups[n-1] == i {
+		return groups
+	}
+	return append(groups, i)
 }
 
 // nameOf returns what a question for a port names.
@@ -210,7 +218,6 @@ type joining struct {
 // offers returns who of some groups SRV records list. Which tiers that are depends on
 // all who are asked for by the same name: health must not empty it.
 func (j *joining) offers(asked, of []int32) offers {
-	asked, of = slices.Compact(asked), slices.Compact(of)
 	j.text = j.text[:0]
 	for _, groups := range [][]int32{asked, {-1}, of} {
 		for _, i := range groups {

@@ -424,3 +424,16 @@ func TestPublishNotReadyAddressesCountsForSlicesMadeByHand(t *testing.T) {
 		t.Errorf("got %s", got)
 	}
 }
+
+// Nobody who is ready offers a port here, so who drains is asked for both.
+func TestPortsOfThoseWhoDrainBesideOthersWithoutPorts(t *testing.T) {
+	set := compile(headless, []*model.Slice{
+		slice(1, nil, endpoint(1, "10.0.0.1", "a", ready)),
+		slice(2, []model.Port{{Number: 9000}, peer}, endpoint(2, "10.0.0.2", "b", model.Serving|model.Terminating)),
+	}, roster.ByHostname)
+	want := "db.default.svc.cluster.local. SRV 20 100 7000 b.db.default.svc.cluster.local.\n" +
+		"db.default.svc.cluster.local. SRV 20 100 9000 b.db.default.svc.cluster.local.\n+ b.db.default.svc.cluster.local. A 10.0.0.2"
+	if got := ask(set, "db.default.svc.cluster.local.", dns.TypeSRV); got != want {
+		t.Errorf("got\n%s\nwant\n%s", got, want)
+	}
+}
