@@ -2,6 +2,8 @@ package records
 
 import (
 	"fmt"
+	"os"
+	"strings"
 	"testing"
 	"time"
 
@@ -87,6 +89,10 @@ func foundMembers(s *Set, qtype uint16) map[int]bool {
 // says so in its own words: serving gives those who serve, as soon as one does, and
 // none gives nobody who does not.
 func TestWhoBootstrapsByTheServiceName(t *testing.T) {
+	page, err := os.ReadFile("../../docs/health.md")
+	if err != nil {
+		t.Fatal(err)
+	}
 	serving := health.Policy{Publish: health.ByServing}
 	servingNone := health.Policy{Publish: health.ByServing, Fallback: health.FallbackNone}
 	for _, row := range []struct {
@@ -97,12 +103,15 @@ func TestWhoBootstrapsByTheServiceName(t *testing.T) {
 		// look at once, or never.
 		want [4]string
 	}{
-		{"publish ready", health.Policy{}, true, [4]string{"yes", "yes", "yes", "yes"}},
-		{"publish ready, fallback none", health.Policy{Fallback: health.FallbackNone}, true, [4]string{"yes", "yes", "yes", "yes"}},
-		{"publish serving", serving, true, [4]string{"at once", "yes", "at once", "at once"}},
-		{"publish serving, fallback none", servingNone, true, [4]string{"no", "no", "no", "no"}},
-		{"without publishNotReadyAddresses", health.Policy{}, false, [4]string{"no", "no", "no", "no"}},
+		{"`publishNotReadyAddresses`, `publish ready`", health.Policy{}, true, [4]string{"yes", "yes", "yes", "yes"}},
+		{"`publishNotReadyAddresses`, `publish ready`, `fallback none`", health.Policy{Fallback: health.FallbackNone}, true, [4]string{"yes", "yes", "yes", "yes"}},
+		{"`publishNotReadyAddresses`, `publish serving`", serving, true, [4]string{"at once", "yes", "at once", "at once"}},
+		{"`publishNotReadyAddresses`, `publish serving`, `fallback none`", servingNone, true, [4]string{"no", "no", "no", "no"}},
+		{"without `publishNotReadyAddresses`", health.Policy{}, false, [4]string{"no", "no", "no", "no"}},
 	} {
+		if line := "| " + row.name + " | " + strings.Join(row.want[:], " | ") + " |\n"; !strings.Contains(string(page), line) {
+			t.Errorf("docs/health.md lacks %q", line)
+		}
 		for i, n := range needs {
 			for _, o := range variants(row.policy) {
 				for _, qtype := range []uint16{dns.TypeA, dns.TypeSRV} {
