@@ -144,17 +144,20 @@ func (q *naiveQuestion) notOwned() naiveAnswer {
 		}
 		return q.nodata()
 	}
+	if len(q.labels) == 1 && q.labels[0] == "dns" {
+		return q.nodata()
+	}
+	if len(q.labels) == 2 && q.labels[0] == "ns" && q.labels[1] == "dns" {
+		return q.nameServer()
+	}
 	if q.isReverse() {
 		if q.isPartOfAddress() {
 			return q.nodata()
 		}
 		return q.nxdomain()
 	}
-	if len(q.labels) == 1 && (q.labels[0] == "svc" || q.labels[0] == "dns") {
+	if len(q.labels) == 1 && q.labels[0] == "svc" {
 		return q.nodata()
-	}
-	if len(q.labels) == 2 && q.labels[0] == "ns" && q.labels[1] == "dns" {
-		return q.nameServer()
 	}
 	if len(q.labels) == 2 && q.labels[1] == "svc" {
 		for _, service := range q.services {

@@ -20,7 +20,7 @@ var externalNames = []Difference{
 					x.positive(m, []dns.RR{x.alias()}, nil)
 				}
 			default:
-				if found := x.lookUpTarget(); found != nil && found.Rcode != dns.RcodeServerFailure {
+				if found := x.lookUpTarget(); found != nil && !failed(found) {
 					x.follow(m, found)
 				}
 			}
@@ -31,7 +31,7 @@ var externalNames = []Difference{
 		Reason:  "The response code is that of the end of the chain (RFC 6604); a lone CNAME looks like a name without records.",
 		Example: "A failing.test.svc.cluster.local.",
 		change: func(x *Comparison, m *dns.Msg) {
-			if found := x.lookUpTarget(); found != nil && found.Rcode == dns.RcodeServerFailure {
+			if found := x.lookUpTarget(); found != nil && failed(found) {
 				x.fail(m, "SERVFAIL for the external name "+x.service.Target)
 			}
 		},
@@ -119,6 +119,10 @@ func addExternalPorts(x *Comparison, m *dns.Msg) {
 	x.positive(m, answer, extra)
 }
 
+// failed reports whether nobody could say what a name has. One who refuses is no help
+// to a client that asks for recursion, as those here do.
+func failed(m *dns.Msg) bool { return m.Rcode == dns.RcodeServerFailure || m.Rcode == dns.RcodeRefused }
+
 // alias is the CNAME record of an ExternalName Service.
 func (x *Comparison) alias() dns.RR { return record(x.Name, "CNAME", x.service.Target) }
 
@@ -138,9 +142,6 @@ const maxLinks = 8
 // follow makes m the alias and the answer that was found for its target.
 func (x *Comparison) follow(m, found *dns.Msg) {
 	x.positive(m, []dns.RR{x.alias()}, nil)
-	if found.Rcode == dns.RcodeRefused {
-		return
-	}
 	m.Rcode = found.Rcode
 	m.Answer = append(m.Answer, found.Answer...)
 	m.Ns = found.Ns

@@ -30,10 +30,10 @@ var form = []Difference{
 		},
 	},
 	{
-		Name:    "An answer that does not fit is a random part of all.",
-		Reason:  "Each address is as likely as any other, and only what is sent is built. *kubernetes* sends the first ones.",
+		Name:    "An answer that does not fit is a part of its own for each client.",
+		Reason:  "All clients together get each address equally often, and only what is sent is built. *kubernetes* sends the first ones.",
 		Example: "A big.test.svc.cluster.local.",
-		change:  takeTheRandomPart,
+		change:  takeThePart,
 	},
 	{
 		Name:    "Additional addresses that do not fit are left out without TC.",
@@ -69,9 +69,9 @@ func takeCapitals(x *Comparison, m *dns.Msg) {
 	}
 }
 
-// takeTheRandomPart takes our part of the answer, if it is a part of the whole and
+// takeThePart takes our part of the answer, if it is a part of the whole and
 // no further record fits. Addresses of its targets may take the room that is left.
-func takeTheRandomPart(x *Comparison, m *dns.Msg) {
+func takeThePart(x *Comparison, m *dns.Msg) {
 	if x.Way != SmallUDP || !x.Stock.Truncated || !x.Ours.Truncated {
 		return
 	}

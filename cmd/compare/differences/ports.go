@@ -10,11 +10,10 @@ import (
 // ports are the differences in SRV records, and in the names of ports and protocols.
 var ports = []Difference{
 	{
-		Name:    "SRV records of a Service are those of its named ports.",
-		Reason:  "An unnamed port has no SRV record (Kubernetes DNS specification 1.1.0, section 2.4.2).",
-		Example: "SRV mixed.test.svc.cluster.local.",
-		Relied:  true,
-		change:  dropUnnamedPorts,
+		Name:    "A port without a number has no SRV record.",
+		Reason:  "It stands for all ports, which no record can say.",
+		Example: "SRV any-port.test.svc.cluster.local.",
+		change:  dropPortsWithoutNumber,
 	},
 	{
 		Name:    "The name of an endpoint has no SRV records.",
@@ -77,7 +76,7 @@ var ports = []Difference{
 	},
 }
 
-func dropUnnamedPorts(x *Comparison, m *dns.Msg) {
+func dropPortsWithoutNumber(x *Comparison, m *dns.Msg) {
 	if !x.is(Headless) || x.Type != dns.TypeSRV || len(m.Answer) == 0 {
 		return
 	}
@@ -85,7 +84,7 @@ func dropUnnamedPorts(x *Comparison, m *dns.Msg) {
 		srv, ok := rr.(*dns.SRV)
 		return !ok || slices.ContainsFunc(x.service.Endpoints, func(e Endpoint) bool {
 			isTarget := strings.HasPrefix(srv.Target, e.Called(x.podNames())+".") || strings.HasPrefix(srv.Target, e.Pod+".")
-			return isTarget && slices.ContainsFunc(e.Ports, func(p Port) bool { return p.Name != "" && p.Number == int32(srv.Port) })
+			return isTarget && slices.ContainsFunc(e.Ports, func(p Port) bool { return p.Number > 0 && p.Number == int32(srv.Port) })
 		})
 	})
 	if !left {

@@ -57,7 +57,7 @@ func addDraining(x *Comparison, m *dns.Msg) {
 		x.addresses(m, x.service.named(label))
 	case x.Type == dns.TypeSRV && (x.is(Headless) || isPort):
 		x.addDrainingPorts(m, func(p Port) bool {
-			return p.Name != "" && p.Number > 0 && (!isPort || p.Name == name && p.Protocol == protocol)
+			return p.Number > 0 && (!isPort || p.Name == name && p.Protocol == protocol)
 		})
 	case x.is(Headless):
 		x.addDrainingAddresses(m)
