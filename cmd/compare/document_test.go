@@ -31,7 +31,7 @@ func TestTheFlagsOfTheMigrationPageAreThere(t *testing.T) {
 	if found < 2 {
 		t.Errorf("the page shows %d command lines of this program, want 2 at least", found)
 	}
-	if _, err := parse([]string{"-accept", "SRV records of a Service"}, io.Discard); err != nil || !strings.Contains(string(text), "-accept 'SRV records of a Service'") {
+	if _, err := parse([]string{"-accept", "An address that two Pods claim"}, io.Discard); err != nil || !strings.Contains(string(text), "-accept 'An address that two Pods claim'") {
 		t.Errorf("the example of -accept: %v", err)
 	}
 }

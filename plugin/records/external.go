@@ -55,7 +55,8 @@ func (s *Set) externalPort(a *Answer, q *Question) {
 		}
 		a.Outcome = NoData
 		if q.Type == dns.TypeANY {
-			a.Records = AnswerANY(q.Owner, q.TTL)
+			a.Outcome, a.Records = Found, AnswerANY(q.Owner, q.TTL)
+			return
 		}
 		if q.Type == dns.TypeSRV {
 			a.Records = append(a.Records, &dns.SRV{

@@ -54,7 +54,7 @@ func (s *Set) knows(q *Question) bool {
 	}
 	return s.roster.Len() == 0 || slices.ContainsFunc(s.roster.Groups(), func(g roster.Group) bool {
 		return slices.ContainsFunc(g.Ports, func(p model.Port) bool {
-			return p.Protocol.String() == q.Name.Protocol && (q.Name.Kind == name.Protocol || p.Name == q.Name.Port)
+			return p.Protocol.String() == q.Name.Protocol && p.Name != "" && (q.Name.Kind == name.Protocol || p.Name == q.Name.Port)
 		})
 	})
 }

@@ -44,24 +44,26 @@ func TestPodsBecomeReadyAndUnreadyAndGo(t *testing.T) {
 
 	must(t, p.CreatePod(ctx, p.dbPod("db-0")), p.CreatePod(ctx, p.dbPod("db-1")))
 	must(t, p.PodReady(ctx, p.namespace, "db-0", p.v4(1)))
-	only0 := []question{
-		{name: db, qtype: "A", want: found(at(db, p.v4(1))...)},
-		{name: db, qtype: "AAAA", want: p.noFamily("db")},
-		{name: db, qtype: "TXT", want: p.noType("db")},
-		{name: db, qtype: "SRV", want: want{answer: []string{srv(db, 5432, db0)}, additional: at(db0, p.v4(1))}},
-		{name: db0, qtype: "A", want: found(at(db0, p.v4(1))...)},
-		{name: db0, qtype: "AAAA", want: p.noType("db")},
-		{name: db0, qtype: "SRV", want: p.noType("db")},
-		{name: p.name(dashed(p.v4(1)) + ".db"), qtype: "A", want: found(at(p.name(dashed(p.v4(1))+".db"), p.v4(1))...)},
-		{name: db1, qtype: "A", want: p.noEndpoint("db")},
-		{name: port, qtype: "SRV", want: want{answer: []string{srv(port, 5432, db0)}, additional: at(db0, p.v4(1))}},
-		{name: port, qtype: "A", want: p.noType("db")},
-		{name: p.name("_tcp.db"), qtype: "SRV", want: p.noType("db")},
-		{name: p.name("_udp.db"), qtype: "SRV", want: p.noPort("db")},
-		{name: p.name("_sql._udp.db"), qtype: "SRV", want: p.noPort("db")},
-		{name: reverse(p.v4(1)), qtype: "PTR", want: found(record(reverse(p.v4(1)), ttl, "PTR", db0))},
+	only0 := func(of1 want) []question {
+		return []question{
+			{name: db, qtype: "A", want: found(at(db, p.v4(1))...)},
+			{name: db, qtype: "AAAA", want: p.noFamily("db")},
+			{name: db, qtype: "TXT", want: p.noType("db")},
+			{name: db, qtype: "SRV", want: want{answer: []string{srv(db, 5432, db0)}, additional: at(db0, p.v4(1))}},
+			{name: db0, qtype: "A", want: found(at(db0, p.v4(1))...)},
+			{name: db0, qtype: "AAAA", want: p.noType("db")},
+			{name: db0, qtype: "SRV", want: p.noType("db")},
+			{name: p.name(dashed(p.v4(1)) + ".db"), qtype: "A", want: found(at(p.name(dashed(p.v4(1))+".db"), p.v4(1))...)},
+			{name: db1, qtype: "A", want: of1},
+			{name: port, qtype: "SRV", want: want{answer: []string{srv(port, 5432, db0)}, additional: at(db0, p.v4(1))}},
+			{name: port, qtype: "A", want: p.noType("db")},
+			{name: p.name("_tcp.db"), qtype: "SRV", want: p.noType("db")},
+			{name: p.name("_udp.db"), qtype: "SRV", want: p.noPort("db")},
+			{name: p.name("_sql._udp.db"), qtype: "SRV", want: p.noPort("db")},
+			{name: reverse(p.v4(1)), qtype: "PTR", want: found(record(reverse(p.v4(1)), ttl, "PTR", db0))},
+		}
 	}
-	wantSoon(t, s, only0...)
+	wantSoon(t, s, only0(p.noEndpoint("db"))...)
 
 	p.secondPodComesAndGoes(t, s, only0)
 	must(t, p.DeletePod(ctx, p.namespace, "db-0"))
@@ -72,7 +74,7 @@ func TestPodsBecomeReadyAndUnreadyAndGo(t *testing.T) {
 }
 
 // secondPodComesAndGoes walks the Pod db-1 through its life, beside db-0.
-func (p *place) secondPodComesAndGoes(t *testing.T, s *server.Server, only0 []question) {
+func (p *place) secondPodComesAndGoes(t *testing.T, s *server.Server, only0 func(of1 want) []question) {
 	t.Helper()
 	ctx, db, db0, db1 := within(t), p.name("db"), p.name("db-0.db"), p.name("db-1.db")
 	both := []question{
@@ -86,17 +88,19 @@ func (p *place) secondPodComesAndGoes(t *testing.T, s *server.Server, only0 []qu
 	}
 	must(t, p.PodReady(ctx, p.namespace, "db-1", p.v4(2)))
 	wantSoon(t, s, both...)
-	only0 = append(only0, question{name: reverse(p.v4(2)), qtype: "PTR", want: unpublished(p.v4(2))})
+	no1 := func(of1 want) []question {
+		return append(only0(of1), question{name: reverse(p.v4(2)), qtype: "PTR", want: unpublished(p.v4(2))})
+	}
 	must(t, p.PodUnready(ctx, p.namespace, "db-1"))
-	wantSoon(t, s, only0...)
+	wantSoon(t, s, no1(nameless("db-1", "sick"))...)
 	must(t, p.PodReady(ctx, p.namespace, "db-1"))
 	wantSoon(t, s, both...)
 
 	// It serves while it terminates, and is ready no more.
 	must(t, p.TerminatePod(ctx, p.namespace, "db-1"))
-	wantSoon(t, s, only0...)
+	wantSoon(t, s, no1(nameless("db-1", "draining"))...)
 	must(t, p.DeletePod(ctx, p.namespace, "db-1"))
-	wantSoon(t, s, only0...)
+	wantSoon(t, s, no1(p.noEndpoint("db"))...)
 }
 
 func TestAPodOfTwoFamilies(t *testing.T) {
@@ -136,7 +140,7 @@ func TestAPodOfTwoFamilies(t *testing.T) {
 	wantSoon(t, s,
 		question{name: db, qtype: "A", want: found(at(db, p.v4(2))...)},
 		question{name: db, qtype: "AAAA", want: found(at(db, p.v6(2))...)},
-		question{name: db0, qtype: "AAAA", want: p.noEndpoint("db")},
+		question{name: db0, qtype: "AAAA", want: nameless("db-0", "sick")},
 		question{name: reverse(p.v6(1)), qtype: "PTR", want: unpublished(p.v6(1))},
 	)
 }

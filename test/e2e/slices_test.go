@@ -141,7 +141,7 @@ func TestSlicesOfDifferentPorts(t *testing.T) {
 	}
 }
 
-func TestAPortWithoutANameHasNoSRVRecord(t *testing.T) {
+func TestAPortWithoutANameHasSRVRecordsAtTheServiceName(t *testing.T) {
 	s, p, ctx := sharedServer(t), newPlace(t), within(t)
 	must(t,
 		p.CreateService(ctx, cluster.HeadlessService(p.namespace, "db", app, cluster.Port("", corev1.ProtocolTCP, 5432))),
@@ -151,7 +151,8 @@ func TestAPortWithoutANameHasNoSRVRecord(t *testing.T) {
 	db := p.name("db")
 	wantSoon(t, s,
 		question{name: db, qtype: "A", want: found(at(db, p.v4(1))...)},
-		question{name: db, qtype: "SRV", want: p.noType("db")},
+		question{name: db, qtype: "SRV", want: want{answer: []string{srv(db, 5432, p.name("db-0.db"))}, additional: at(p.name("db-0.db"), p.v4(1))}},
+		question{name: p.name("_tcp.db"), qtype: "SRV", want: p.noPort("db")},
 	)
 }
 

@@ -205,8 +205,8 @@ func TestMaxAnswers(t *testing.T) {
 			different[record] = true
 		}
 	}
-	if len(different) == 20 {
-		t.Error("four answers had the same 20 records, want them drawn at random")
+	if len(different) != 20 {
+		t.Errorf("four answers to one client had %d records, want the same 20", len(different))
 	}
 	if got := s.MustDig(t, "_sql._tcp."+name, "SRV", "+tcp"); len(got.Answer) != many {
 		t.Errorf("got %d SRV records, want %d, which are not bounded", len(got.Answer), many)

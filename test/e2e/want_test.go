@@ -199,6 +199,11 @@ func (p *place) noEndpoint(service string) want {
 	return denied("NXDOMAIN", "no such endpoint in "+p.in(service))
 }
 
+// nameless is for an endpoint that is there, in a tier to which pod_names gives no names.
+func nameless(endpoint, tier string) want {
+	return denied("NXDOMAIN", "endpoint "+endpoint+" is "+tier+", and pod_names ready gives no name to it")
+}
+
 func (p *place) noPort(service string) want {
 	return denied("NXDOMAIN", "no such port in "+p.in(service))
 }

@@ -31,7 +31,12 @@ var externalNames = []Difference{
 		Reason:  "The response code is that of the end of the chain (RFC 6604); a lone CNAME looks like a name without records.",
 		Example: "A failing.test.svc.cluster.local.",
 		change: func(x *Comparison, m *dns.Msg) {
-			if found := x.lookUpTarget(); found != nil && failed(found) {
+			found := x.lookUpTarget()
+			switch {
+			case found == nil || !failed(found):
+			case found.Rcode == dns.RcodeRefused:
+				x.fail(m, "the upstream refuses the external name "+x.service.Target)
+			default:
 				x.fail(m, "SERVFAIL for the external name "+x.service.Target)
 			}
 		},

@@ -15,5 +15,5 @@ var All = slices.Concat(
 	existence,
 	form,
 	alone,
-	[]Difference{reasons},
+	[]Difference{anyType, reasons},
 )

@@ -66,7 +66,7 @@ func addReason(x *Comparison, m *dns.Msg) {
 		explain(m, why)
 	case drained && !isLabel:
 		explain(m, "draining endpoints only")
-	case found != nil && found.Rcode != dns.RcodeServerFailure && Reason(found) != "":
+	case found != nil && !failed(found) && Reason(found) != "":
 		explain(m, Reason(found))
 	default:
 		return
