@@ -3,15 +3,17 @@
 //
 // To read it, begin with setup.go, which wires the parts. A question comes in at
 // handler.go, becomes a query (query.go), and is answered (reply.go) from the
-// record set that owns its name, or from what an ExternalName leads to (alias.go).
+// record set that owns its name, from what an ExternalName leads to (alias.go), or as
+// a name server of the zone (zone.go).
 // Record sets stand in cache.go, and feed.go joins a cache to its source and to the
 // snapshot on disk, also across reloads (progress.go, handover.go). Beside them
 // stand ready.go, metadata.go and metrics.go.
 //
 // The packages under plugin are the parts: corefile reads what people say, source
-// what the cluster says, in terms of model; name takes questions apart; records
-// compiles Services and answers from them; snapshot outlives the process, and
-// reload counts who holds what.
+// what the cluster says, in terms of model; name takes questions apart; roster has
+// who is in a Service, health who is published, and records compiles Services and
+// answers from them; index finds these; snapshot outlives the process, and reload
+// counts who holds what.
 package endpoints
 
 import clog "github.com/coredns/coredns/plugin/pkg/log"

@@ -43,7 +43,7 @@ func (k ServiceKey) String() string { return k.Namespace + "/" + k.Name }
 type Service struct {
 	ServiceKey
 	Kind ServiceKind
-	// HasSelector tells whether the EndpointSlice controller makes its slices.
+	// HasSelector is true where the EndpointSlice controller makes its slices.
 	HasSelector bool
 	// PublishNotReady asks to disregard any indication that endpoints are not ready
 	// (Service.spec.publishNotReadyAddresses).
@@ -139,8 +139,8 @@ type Slice struct {
 	// Service is the name of the Service that the slice belongs to, in the
 	// slice's own namespace.
 	Service string
-	// Version orders the states of all slices of one source: the newer one is
-	// the larger one.
+	// Version orders the slices of one Service, and the states of each: the newer one
+	// is the larger one.
 	Version uint64
 	// Ports holds the usable ports: those with a number.
 	Ports     []Port

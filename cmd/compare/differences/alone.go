@@ -100,6 +100,9 @@ var alone = []Difference{
 
 // existsInZone reports whether a name that no Service owns exists.
 func existsInZone(x *Comparison) bool {
+	if prefix := x.prefix(); prefix == "ns.dns." || prefix == "dns." {
+		return true
+	}
 	if x.forward() {
 		return x.isNamespace() || x.isVersion()
 	}

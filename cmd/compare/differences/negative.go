@@ -58,7 +58,7 @@ func addReason(x *Comparison, m *dns.Msg) {
 	if why == "" {
 		why = "a reason"
 	}
-	drained := !x.is(ExternalName) && len(m.Answer) > 0 && x.service != nil &&
+	drained := !x.is(ExternalName) && x.Type != dns.TypeANY && len(m.Answer) > 0 && x.service != nil &&
 		len(x.service.has(Draining)) > 0
 	_, isLabel := x.label()
 	switch found := x.lookUpTarget(); {

@@ -2,19 +2,12 @@ package differences
 
 import (
 	"slices"
-	"strings"
 
 	"github.com/miekg/dns"
 )
 
 // ports are the differences in SRV records, and in the names of ports and protocols.
 var ports = []Difference{
-	{
-		Name:    "A port without a number has no SRV record.",
-		Reason:  "It stands for all ports, which no record can say.",
-		Example: "SRV any-port.test.svc.cluster.local.",
-		change:  dropPortsWithoutNumber,
-	},
 	{
 		Name:    "The name of an endpoint has no SRV records.",
 		Reason:  "The specification gives them to port names and to the Service; an endpoint name has addresses.",
@@ -74,20 +67,4 @@ var ports = []Difference{
 			return x.service.served() && len(x.below) == 1 && x.below[0][0] == '_' && x.service.hasProtocol(x.below[0][1:]) && m.Rcode == dns.RcodeNameError
 		}),
 	},
-}
-
-func dropPortsWithoutNumber(x *Comparison, m *dns.Msg) {
-	if !x.is(Headless) || x.Type != dns.TypeSRV || len(m.Answer) == 0 {
-		return
-	}
-	left := x.keep(m, func(rr dns.RR) bool {
-		srv, ok := rr.(*dns.SRV)
-		return !ok || slices.ContainsFunc(x.service.Endpoints, func(e Endpoint) bool {
-			isTarget := strings.HasPrefix(srv.Target, e.Called(x.podNames())+".") || strings.HasPrefix(srv.Target, e.Pod+".")
-			return isTarget && slices.ContainsFunc(e.Ports, func(p Port) bool { return p.Number > 0 && p.Number == int32(srv.Port) })
-		})
-	})
-	if !left {
-		x.negative(m, dns.RcodeSuccess)
-	}
 }

@@ -103,7 +103,7 @@ func value[T any](p *T, unset T) T {
 }
 
 // settle finds the one claim to an address that k8s_endpoints goes by: of the claims of a Pod the newest; of several
-// Pods one that does not terminate, then one that is ready, then the newest.
+// Pods one that does not terminate, then one that is ready, then the newest, then the first.
 func settle(claims []*claim) {
 	newest := make(map[model.PodID]*claim)
 	for _, c := range claims {
@@ -112,8 +112,8 @@ func settle(claims []*claim) {
 		}
 	}
 	var holder *claim
-	for _, c := range newest {
-		if holder == nil || outranks(c, holder) {
+	for _, c := range claims {
+		if newest[c.ID] == c && (holder == nil || outranks(c, holder)) {
 			holder = c
 		}
 	}
