@@ -28,7 +28,7 @@ type chainKey struct{}
 func (q *query) alias(ctx context.Context, up upstream, set *records.Set) *dns.Msg {
 	target := set.Service.Target
 	m := newReply(q.r)
-	m.Answer = []dns.RR{&dns.CNAME{Hdr: header(q.asked.Owner, dns.TypeCNAME, q.ttlOf(set)), Target: target}}
+	m.Answer = []dns.RR{&dns.CNAME{Hdr: records.Header(q.asked.Owner, dns.TypeCNAME, q.ttlOf(set)), Target: target}}
 	if q.asked.Type == dns.TypeCNAME || q.asked.Type == dns.TypeANY {
 		return m
 	}

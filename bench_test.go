@@ -170,7 +170,7 @@ func (c benchCase) srvSize() int {
 	return 2 + 10 + 6 + len(inprocess.Hostname(0)+".") + len(c.question) + 1
 }
 
-// truncated tells whether the answer has TC set. The stock plugin has the server
+// truncated reports whether the answer has TC set. The stock plugin has the server
 // cut its answers, which counts missing glue too.
 func (c benchCase) truncated(plugin string) bool {
 	if c.answers < c.total {

@@ -24,8 +24,8 @@ type cache struct {
 	settings corefile.Settings
 	// plain are the options of a Service without annotations.
 	plain *records.Options
-	// byNamespace tells that only the namespaces that the source reports are
-	// exposed, instead of all.
+	// byNamespace exposes only the namespaces that the source reports, instead of
+	// all.
 	byNamespace bool
 
 	// What queries read.
@@ -46,8 +46,8 @@ type cache struct {
 	wake     chan struct{}
 	refusals source.Refusals
 
-	// What only run touches: what is remembered of those Services of which there
-	// is anything to, and which of them change by themselves, and when.
+	// Only run touches these. memories has an entry only for a Service with something
+	// to remember; due says when a Service changes without an event.
 	memories map[model.ServiceKey]*records.Memory
 	due      map[model.ServiceKey]time.Time
 	now      func() time.Time
@@ -98,7 +98,7 @@ func (c *cache) set(key string) *records.Set {
 // address, published or not.
 func (c *cache) holders(addr netip.Addr) []string { return c.owners.Of(addr) }
 
-// serves tells whether a Service of the namespace is exposed.
+// serves reports whether a Service of the namespace is exposed.
 func (c *cache) serves(namespace string) bool {
 	_, ok := c.namespaces.Get(namespace)
 	return ok
@@ -408,7 +408,7 @@ const batchSize = 1 << 14
 type batch struct {
 	sets      []index.Change[string, *records.Set]
 	addresses index.AddressChanges
-	// modifies tells that an answer changes.
+	// modifies is true where an answer changes.
 	modifies bool
 }
 

@@ -148,7 +148,7 @@ func drawEndpoint(t *rapid.T, pool []string) discoveryv1.Endpoint {
 	return endpoint
 }
 
-// isDecided tells whether the rules say which of two endpoints with the same
+// isDecided reports whether the rules say which of two endpoints with the same
 // address in one slice has it. No controller writes such a slice, and for most
 // of them no answer is wrong.
 func isDecided(others []discoveryv1.Endpoint, endpoint discoveryv1.Endpoint) bool {

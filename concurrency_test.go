@@ -190,7 +190,7 @@ func ofOne(asked *dns.Msg, got naiveAnswer, models []*naive) error {
 	return fmt.Errorf("%v: got\n%swhich is of none of the %d states in between, in which it would be\n%v", q.String(), got, len(all), all)
 }
 
-// isMixture tells whether records of several Services can come from different
+// isMixture reports whether records of several Services can come from different
 // states: each is in one of them, and what is in all is there.
 func isMixture(got []string, all []naiveAnswer) bool {
 	for _, line := range got {

@@ -165,7 +165,7 @@ func (q *query) reverse() *dns.Msg {
 			m.Truncated = true
 			break
 		}
-		m.Answer = append(m.Answer, &dns.PTR{Hdr: header(q.asked.Owner, dns.TypePTR, q.ttlOf(p.set)), Ptr: target})
+		m.Answer = append(m.Answer, &dns.PTR{Hdr: records.Header(q.asked.Owner, dns.TypePTR, q.ttlOf(p.set)), Ptr: target})
 	}
 	if len(m.Answer) == 0 && !m.Truncated {
 		return nil
@@ -250,7 +250,7 @@ func (q *query) version() *dns.Msg {
 		return q.negative(dns.RcodeSuccess, "the version has TXT records only")
 	}
 	m := newReply(q.r)
-	m.Answer = []dns.RR{&dns.TXT{Hdr: header(q.asked.Owner, dns.TypeTXT, versionTTL), Txt: []string{specification}}}
+	m.Answer = []dns.RR{&dns.TXT{Hdr: records.Header(q.asked.Owner, dns.TypeTXT, versionTTL), Txt: []string{specification}}}
 	return m
 }
 
@@ -295,7 +295,7 @@ func (q *query) apex() *dns.Msg {
 		soa := q.authority(q.ttl, q.negativeTTL)
 		m.Answer = []dns.RR{&soa}
 	case dns.TypeNS:
-		m.Answer = []dns.RR{&dns.NS{Hdr: header(q.asked.Owner, dns.TypeNS, q.ttl), Ns: under(nameServer, q.zone)}}
+		m.Answer = []dns.RR{&dns.NS{Hdr: records.Header(q.asked.Owner, dns.TypeNS, q.ttl), Ns: under(nameServer, q.zone)}}
 	case dns.TypeANY:
 		return q.any(q.ttl)
 	default:

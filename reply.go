@@ -156,7 +156,7 @@ const (
 // answers, in seconds.
 func (q *query) authority(ttl, negativeTTL uint32) dns.SOA {
 	return dns.SOA{
-		Hdr:     header(q.zone, dns.TypeSOA, ttl),
+		Hdr:     records.Header(q.zone, dns.TypeSOA, ttl),
 		Ns:      under(nameServer, q.zone),
 		Mbox:    under("hostmaster", q.zone),
 		Serial:  uint32(q.cache.modified.Load()),
@@ -173,10 +173,6 @@ func under(labels, zone string) string {
 		return labels + "."
 	}
 	return labels + "." + zone
-}
-
-func header(owner string, rrtype uint16, ttl uint32) dns.RR_Header {
-	return dns.RR_Header{Name: owner, Rrtype: rrtype, Class: dns.ClassINET, Ttl: ttl}
 }
 
 // shareTTL gives records of one name and type the least of their TTLs: all have to

@@ -156,7 +156,7 @@ func (s *wireServer) askTCP(messages [][]byte) ([]byte, error) {
 	return reply, err
 }
 
-// isIgnored tells whether a server must not reply: to what has no header, and
+// isIgnored reports whether a server must not reply: to what has no header, and
 // to replies.
 func isIgnored(wire []byte) bool { return len(wire) < headerSize || wire[2]&0x80 != 0 }
 

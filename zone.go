@@ -5,6 +5,8 @@ import (
 	"net/netip"
 	"strings"
 
+	"github.com/k8s-endpoints/k8s_endpoints/plugin/records"
+
 	"github.com/miekg/dns"
 )
 
@@ -28,9 +30,9 @@ func (q *query) nameServer() *dns.Msg {
 	for _, addr := range localAddresses(q.w.LocalAddr()) {
 		switch {
 		case addr.Is4() && q.asked.Type == dns.TypeA:
-			m.Answer = append(m.Answer, &dns.A{Hdr: header(q.asked.Owner, dns.TypeA, q.ttl), A: addr.AsSlice()})
+			m.Answer = append(m.Answer, &dns.A{Hdr: records.Header(q.asked.Owner, dns.TypeA, q.ttl), A: addr.AsSlice()})
 		case addr.Is6() && q.asked.Type == dns.TypeAAAA:
-			m.Answer = append(m.Answer, &dns.AAAA{Hdr: header(q.asked.Owner, dns.TypeAAAA, q.ttl), AAAA: addr.AsSlice()})
+			m.Answer = append(m.Answer, &dns.AAAA{Hdr: records.Header(q.asked.Owner, dns.TypeAAAA, q.ttl), AAAA: addr.AsSlice()})
 		}
 	}
 	if len(m.Answer) == 0 {

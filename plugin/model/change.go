@@ -44,7 +44,7 @@ type Change struct {
 	Service   *Service
 	Slice     *Slice
 	Namespace string
-	// Removed tells that the object is gone. Then only what names it counts: the
+	// Removed is true where the object is gone. Then only what names it counts: the
 	// key of a Service, and the key and the Service of a Slice.
 	Removed bool
 }

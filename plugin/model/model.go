@@ -122,7 +122,7 @@ const (
 	AllConditions = Ready | Serving | Terminating
 )
 
-// Has tells whether all of want hold.
+// Has reports whether all of want hold.
 func (c Conditions) Has(want Conditions) bool { return c&want == want }
 
 // SliceKey names an EndpointSlice.

@@ -140,7 +140,7 @@ func cutLast(text string) (before, label string) {
 	}
 }
 
-// escaped tells whether the byte at i stands behind an odd number of
+// escaped reports whether the byte at i stands behind an odd number of
 // backslashes.
 func escaped(text string, i int) bool {
 	n := 0

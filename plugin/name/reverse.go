@@ -10,7 +10,7 @@ const (
 	tree6 = "ip6.arpa."
 )
 
-// IsReverse tells whether a lower-case name lies in one of the two reverse
+// IsReverse reports whether a lower-case name lies in one of the two reverse
 // trees.
 func IsReverse(lower string) bool {
 	return isIn(lower, tree4) || isIn(lower, tree6)
@@ -28,7 +28,7 @@ func parseReverse(lower string) (n Name, ok bool) {
 	return Name{}, false
 }
 
-// isWhole tells whether a suffix was cut off where a label ends.
+// isWhole reports whether a suffix was cut off where a label ends.
 func isWhole(text string) bool { return text == "" || text[len(text)-1] == '.' }
 
 // parse4 reads labels of decimal numbers, the last byte of the address first.

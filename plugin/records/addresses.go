@@ -123,12 +123,13 @@ func (b *block) append(owner string, ttl uint32, addr []byte) {
 	b.rrs = append(b.rrs, rr)
 }
 
-func header(owner string, rrtype uint16, ttl uint32) dns.RR_Header {
+// Header returns the header of a record, with its TTL in seconds.
+func Header(owner string, rrtype uint16, ttl uint32) dns.RR_Header {
 	return dns.RR_Header{Name: owner, Rrtype: rrtype, Class: dns.ClassINET, Ttl: ttl}
 }
 
 // AnswerANY returns the one record that ANY gets at a name that has records, so that
 // nobody asks for more (RFC 8482, section 4.2).
 func AnswerANY(owner string, ttl uint32) []dns.RR {
-	return []dns.RR{&dns.HINFO{Hdr: header(owner, dns.TypeHINFO, ttl), Cpu: "RFC8482"}}
+	return []dns.RR{&dns.HINFO{Hdr: Header(owner, dns.TypeHINFO, ttl), Cpu: "RFC8482"}}
 }

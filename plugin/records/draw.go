@@ -35,7 +35,7 @@ type drawn struct {
 	target   roster.Target
 	number   uint16
 	priority uint16
-	// pointable tells that the record's target can be pointed to.
+	// pointable is true where the name of the target can be pointed to.
 	pointable bool
 	name      string
 }

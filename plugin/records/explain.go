@@ -159,7 +159,7 @@ func (s *Set) explanation(a *Answer, q *Question, room int) {
 			a.Truncated = true
 			break
 		}
-		a.Records = append(a.Records, &dns.TXT{Hdr: header(q.Owner, dns.TypeTXT, 0), Txt: []string{line[:min(len(line), maxText)]}})
+		a.Records = append(a.Records, &dns.TXT{Hdr: Header(q.Owner, dns.TypeTXT, 0), Txt: []string{line[:min(len(line), maxText)]}})
 	}
 }
 

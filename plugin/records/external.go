@@ -60,7 +60,7 @@ func (s *Set) externalPort(a *Answer, q *Question) {
 		}
 		if q.Type == dns.TypeSRV {
 			a.Records = append(a.Records, &dns.SRV{
-				Hdr:      header(q.Owner, dns.TypeSRV, q.TTL),
+				Hdr:      Header(q.Owner, dns.TypeSRV, q.TTL),
 				Priority: srvBestPriority,
 				Weight:   srvWeight,
 				Port:     p.Number,

@@ -152,7 +152,7 @@ func srvRecords(q *Question, all []drawn) []dns.RR {
 	rrs := make([]dns.RR, len(all))
 	for j, d := range all {
 		block[j] = dns.SRV{
-			Hdr:      header(q.Owner, dns.TypeSRV, q.TTL),
+			Hdr:      Header(q.Owner, dns.TypeSRV, q.TTL),
 			Priority: d.priority,
 			Weight:   srvWeight,
 			Port:     d.number,

@@ -46,7 +46,7 @@ func createTemporary(path string) (*os.File, error) {
 	return os.CreateTemp(filepath.Dir(path), temporaryPrefix(path)+"*"+temporarySuffix)
 }
 
-// isTemporary tells whether createTemporary gives such a name for path. With a
+// isTemporary reports whether createTemporary gives such a name for path. With a
 // dot in place of the star, the file is to become another one, such as path.old.
 func isTemporary(name, path string) bool {
 	rest, ours := strings.CutPrefix(name, temporaryPrefix(path))

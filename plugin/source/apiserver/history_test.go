@@ -82,7 +82,7 @@ func drawChange(t *rapid.T, at int) (string, runtime.Object) {
 	return "slice " + name, sliceForms[form](name, service, at*10)
 }
 
-// in tells whether an API server has an object in what a stream asks for.
+// in reports whether an API server has an object in what a stream asks for.
 func in(s *stream, obj runtime.Object) bool {
 	if obj == nil || reflect.TypeOf(obj) != reflect.TypeOf(s.query.example) {
 		return false
@@ -389,7 +389,7 @@ func (p *play) wantFinal(t *rapid.T) {
 	p.compare(t, must, may)
 }
 
-// wasTrapped tells whether a slice has been without the label since before its
+// wasTrapped reports whether a slice has been without the label since before its
 // Service became headless, for the last time, and whether the stream of Services
 // could see that it did: the Service was there before, and no list has skipped
 // that.
@@ -410,7 +410,7 @@ func (p *play) wasTrapped(name, owner string) bool {
 	return before < 0 || p.history.states[before]["service "+owner] != nil && !p.selecting(owner, before)
 }
 
-// selecting tells whether a Service was headless with a selector.
+// selecting reports whether a Service was headless with a selector.
 func (p *play) selecting(name string, at int) bool {
 	if at < 0 {
 		return false

@@ -77,7 +77,7 @@ func (g *guarded) RoundTrip(request *http.Request) (*http.Response, error) {
 // WrappedRoundTripper lets client-go close the idle connections below.
 func (g *guarded) WrappedRoundTripper() http.RoundTripper { return g.next }
 
-// lasts tells whether the API server is away.
+// lasts reports whether the API server is away.
 func (o *outage) lasts() bool {
 	if o == nil {
 		return false

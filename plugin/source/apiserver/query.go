@@ -136,7 +136,7 @@ func parsed(selector string) labels.Selector {
 	return s
 }
 
-// namesReserved tells whether a selector names a label that the EndpointSlice
+// namesReserved reports whether a selector names a label that the EndpointSlice
 // controller sets by itself. It copies all others from the Service to its
 // slices, so that the selector of the Services fits the slices too.
 func namesReserved(requirements labels.Requirements) bool {

@@ -128,7 +128,7 @@ func (r *receiver) stateLocked() string {
 	return strings.Join(parts, ", ")
 }
 
-// has tells whether an object is there, by kind and name in the namespace n.
+// has reports whether an object is there, by kind and name in the namespace n.
 func (r *receiver) has(name string) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()

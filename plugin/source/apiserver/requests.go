@@ -30,7 +30,7 @@ type requests struct {
 	// retry is the first backoff, pace what is left of it.
 	retry, pace wait.Backoff
 
-	// mu guards the rest. troubled tells that the last request failed or its watch
+	// mu guards the rest. troubled means that the last request failed or its watch
 	// did not last, settled that a watch has lasted, and expired that the resource
 	// version had when a watch was last to be opened.
 	mu                         sync.Mutex

@@ -27,7 +27,7 @@ const (
 // file is one manifest: what counts of it, and what is known of the file on disk.
 type file struct {
 	path string
-	// content is the last good state; read tells whether there was one.
+	// content is the last good state; read reports whether there was one.
 	content
 	read   bool
 	digest uint64
