@@ -19,6 +19,9 @@ const (
 	// writeTime is how long a file must stay as it is before it is read: whoever
 	// writes it may be at it.
 	writeTime = 500 * time.Millisecond
+	// longestWriteTime is how long a file that is written all the time keeps its last
+	// good state: then it is read as it is, in part or not.
+	longestWriteTime = 5 * time.Second
 	// holdTime is how long a file that looks cut, or is empty, must stay so
 	// before it counts.
 	holdTime = 10 * time.Second
@@ -36,9 +39,10 @@ type file struct {
 
 	// info is the file on disk as it was seen last, nil where there is none.
 	info fs.FileInfo
-	// unread is set from a change on, which was noticed then.
-	unread  bool
-	noticed time.Time
+	// unread is set from a change on. The first one that is not read was noticed at
+	// changed, and the last one to the same file on disk at noticed.
+	unread           bool
+	changed, noticed time.Time
 	// held is what is on disk and does not count; nil where that counts.
 	held *held
 }
@@ -56,9 +60,18 @@ type held struct {
 // notice compares the file on disk with what was seen last. A file that somebody
 // was told to have changed has, whatever its size and time say.
 func (f *file) notice(info fs.FileInfo, told bool, now time.Time) {
-	if told || !isSameState(f.info, info) {
-		f.info, f.unread, f.noticed = info, true, now
+	if !told && isSameState(f.info, info) {
+		return
 	}
+	if !f.unread {
+		f.changed, f.noticed = now, now
+	}
+	// Another file in its place is whole as soon as it is there, so that files that are
+	// replaced all the time do not wait for ever.
+	if f.info == nil || info == nil || os.SameFile(f.info, info) {
+		f.noticed = now
+	}
+	f.info, f.unread = info, true
 }
 
 func isSameState(a, b fs.FileInfo) bool {
@@ -71,12 +84,21 @@ func isSameState(a, b fs.FileInfo) bool {
 // due returns when there is something to do about the file.
 func (f *file) due() (at time.Time, ok bool) {
 	switch {
+	case f.unread && f.read && f.info != nil:
+		return earlier(f.noticed.Add(writeTime), f.changed.Add(longestWriteTime)), true
 	case f.unread:
 		return f.noticed.Add(writeTime), true
 	case f.held != nil && (f.held.err == nil || f.held.err.Error() != f.held.logged):
 		return f.held.since.Add(holdTime), true
 	}
 	return time.Time{}, false
+}
+
+func earlier(a, b time.Time) time.Time {
+	if b.Before(a) {
+		return b
+	}
+	return a
 }
 
 // isGone reports whether the file has been missing for long enough.

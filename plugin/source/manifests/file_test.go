@@ -252,3 +252,37 @@ func TestABrokenFileIsLoggedOnce(t *testing.T) {
 	}
 	s.want(t, "Service default/a headless")
 }
+
+// Whoever changes a file all the time must not keep it from being read.
+func TestAFileThatChangesAllTheTimeIsRead(t *testing.T) {
+	for _, row := range []struct {
+		name   string
+		change func(t *testing.T, path, content string)
+		within time.Duration
+	}{
+		{"another file in its place", replaceFile, writeTime},
+		{"written in place", truncate, longestWriteTime},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			dir := t.TempDir()
+			path := filepath.Join(dir, "a.yaml")
+			write(t, dir, map[string]string{"a.yaml": headless("a")})
+			s := newStill(t, dir, Options{})
+			const step = writeTime / 4
+			passed := time.Duration(0)
+			for n := 0; ; n++ {
+				row.change(t, path, headless(fmt.Sprintf("a%d", n)))
+				s.after(step)
+				if passed += step; s.lines() != "Service default/a headless" {
+					break
+				}
+				if passed > row.within+step {
+					t.Fatalf("nothing is read within %v", passed)
+				}
+			}
+			if passed < row.within {
+				t.Errorf("it is read after %v, want %v", passed, row.within)
+			}
+		})
+	}
+}
