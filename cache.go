@@ -414,7 +414,7 @@ type batch struct {
 
 func (b *batch) add(key string, before, after *records.Set) {
 	equal := same(before, after)
-	if equal && tallyOf(before) == tallyOf(after) {
+	if equal && (after == nil || tallyOf(before) == tallyOf(after) && before.EqualReasons(after)) {
 		return
 	}
 	b.modifies = b.modifies || !equal

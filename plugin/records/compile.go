@@ -17,6 +17,7 @@ type compiler struct {
 	builder   roster.Builder
 	standings health.Standings
 	takenOut  roster.Bits
+	nameless  roster.Bits
 	ports     portCompiler
 }
 
@@ -50,7 +51,7 @@ func Compile(service *model.Service, all []*model.Slice, o Options, memory *Memo
 	if !slices.Equal(st.InName, st.Named) {
 		s.named = roster.Select(st.Named, s.roster.Len())
 	}
-	s.keepNameless(st, o.Policy.PodNames)
+	c.keepNameless(s, o.Policy.PodNames)
 	return s
 }
 
@@ -116,19 +117,17 @@ func (s *Set) count(st *health.Standings) {
 
 // keepNameless remembers why endpoints have no name of their own, for those who ask
 // for it.
-func (s *Set) keepNameless(st *health.Standings, names health.PodNames) {
+func (c *compiler) keepNameless(s *Set, names health.PodNames) {
 	s.podNames = names
 	if s.named.Len() == s.roster.Len() {
 		return
 	}
 	s.nameless = new([health.Tiers]roster.Selection)
-	for t, bits := range st.Tiers {
-		var list []roster.At
-		for at := range bits.All() {
-			if !s.named.Has(at) {
-				list = append(list, at)
-			}
+	for t, bits := range c.standings.Tiers {
+		c.nameless = append(c.nameless[:0], bits...)
+		for w := range c.nameless {
+			c.nameless[w] &^= c.standings.Named[w]
 		}
-		s.nameless[t] = roster.List(slices.Clip(list))
+		s.nameless[t] = roster.Select(c.nameless, s.roster.Len())
 	}
 }

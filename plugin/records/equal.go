@@ -10,16 +10,33 @@ import (
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/roster"
 )
 
-// Equal reports whether two Sets give the same answers.
+// Equal reports whether two Sets give the same answers, but for EqualReasons.
 func (s *Set) Equal(o *Set) bool {
 	return reflect.DeepEqual(s.Service, o.Service) && reflect.DeepEqual(s.Limits, o.Limits) &&
 		s.noteFamily(roster.IPv4) == o.noteFamily(roster.IPv4) && s.noteFamily(roster.IPv6) == o.noteFamily(roster.IPv6) &&
 		slices.Equal(s.explained, o.explained) &&
 		s.equalNames(o) &&
 		s.equalEndpoints(o, s.name[roster.IPv4], o.name[roster.IPv4]) && s.equalEndpoints(o, s.name[roster.IPv6], o.name[roster.IPv6]) &&
-		slices.EqualFunc(s.ports, o.ports, func(a, b portSet) bool {
-			return a.port == b.port && a.tier == b.tier && s.equalEndpoints(o, a.who, b.who)
-		})
+		s.equalPorts(o, s.ports, o.ports) && s.equalPorts(o, s.numbers, o.numbers)
+}
+
+func (s *Set) equalPorts(o *Set, ours, theirs []portSet) bool {
+	return slices.EqualFunc(ours, theirs, func(a, b portSet) bool {
+		return a.port == b.port && a.tier == b.tier && s.equalEndpoints(o, a.who, b.who)
+	})
+}
+
+// EqualReasons reports whether two Sets say the same of endpoints that have no names.
+func (s *Set) EqualReasons(o *Set) bool {
+	if s.nameless == nil || o.nameless == nil {
+		return s.nameless == o.nameless
+	}
+	for t := range s.nameless {
+		if !s.equalEndpoints(o, s.nameless[t], o.nameless[t]) {
+			return false
+		}
+	}
+	return s.podNames == o.podNames
 }
 
 // equalEndpoints compares endpoints by address and target. Of one Roster, as most

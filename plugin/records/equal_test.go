@@ -31,14 +31,15 @@ func TestEqualMeansEqualAnswers(t *testing.T) {
 		}
 	}
 	for what, other := range map[string]*Set{
-		"another address":  change(func(s *model.Slice) { s.Endpoints[0].Address = netip.MustParseAddr("10.0.0.9") }),
-		"another hostname": change(func(s *model.Slice) { s.Endpoints[0].Hostname = "db-9" }),
-		"another Pod name": change(func(s *model.Slice) { s.Endpoints[0].Pod = "db-9" }),
-		"another port":     change(func(s *model.Slice) { s.Ports = []model.Port{peer} }),
-		"no port":          change(func(s *model.Slice) { s.Ports = nil }),
-		"a Pod gets ready": change(func(s *model.Slice) { s.Endpoints[1].Conditions = ready }),
-		"another kind":     compile(&model.Service{ServiceKey: headless.ServiceKey, Kind: model.ExternalName, Target: "a."}, nil, roster.ByHostname),
-		"the other naming": compile(headless, []*model.Slice{slice(1, []model.Port{sql}, endpoint(0, "10.0.0.1", "", ready))}, roster.ByPodName),
+		"a port without a name": change(func(s *model.Slice) { s.Ports = append(s.Ports, model.Port{Number: 80}) }),
+		"another address":       change(func(s *model.Slice) { s.Endpoints[0].Address = netip.MustParseAddr("10.0.0.9") }),
+		"another hostname":      change(func(s *model.Slice) { s.Endpoints[0].Hostname = "db-9" }),
+		"another Pod name":      change(func(s *model.Slice) { s.Endpoints[0].Pod = "db-9" }),
+		"another port":          change(func(s *model.Slice) { s.Ports = []model.Port{peer} }),
+		"no port":               change(func(s *model.Slice) { s.Ports = nil }),
+		"a Pod gets ready":      change(func(s *model.Slice) { s.Endpoints[1].Conditions = ready }),
+		"another kind":          compile(&model.Service{ServiceKey: headless.ServiceKey, Kind: model.ExternalName, Target: "a."}, nil, roster.ByHostname),
+		"the other naming":      compile(headless, []*model.Slice{slice(1, []model.Port{sql}, endpoint(0, "10.0.0.1", "", ready))}, roster.ByPodName),
 	} {
 		if set.Equal(other) {
 			t.Errorf("%s makes no difference", what)
@@ -104,6 +105,23 @@ func TestWithoutIsTheDifferenceOfTheAddresses(t *testing.T) {
 		slices.SortFunc(a, netip.Addr.Compare)
 		if got := slices.SortedFunc(set(1, a...).Without(nil), netip.Addr.Compare); !slices.Equal(got, a) {
 			t.Fatalf("%v without nothing is %v", a, got)
+		}
+	}
+}
+
+func TestReasonsOfEndpointsWithoutNames(t *testing.T) {
+	of := func(all ...model.Endpoint) *Set { return newCourse(Options{}).report(all...) }
+	starting := of(pod(1, ready), pod(2, down))
+	if !starting.EqualReasons(of(pod(1, ready), pod(2, down))) {
+		t.Error("the same reasons are not equal")
+	}
+	for what, other := range map[string]*Set{
+		"another endpoint": of(pod(1, ready), pod(3, down)),
+		"another tier":     of(pod(1, ready), pod(2, dying)),
+		"nobody":           of(pod(1, ready)),
+	} {
+		if !starting.Equal(other) || starting.EqualReasons(other) || other.EqualReasons(starting) {
+			t.Errorf("%s makes no difference in reasons alone", what)
 		}
 	}
 }
