@@ -115,10 +115,7 @@ func (m *Memory) damp(s *Standings, p *Policy, c *roster.Current, now time.Time)
 			if !s.Tiers[Good].Has(at) {
 				continue
 			}
-			family := roster.IPv6
-			if c.Is4(at) {
-				family = roster.IPv4
-			}
+			family := c.Family(at)
 			all[family] = append(all[family], suppressed{at, past.Until})
 			next = earlier(next, past.Until)
 		}

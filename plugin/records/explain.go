@@ -79,11 +79,7 @@ func (m *Memory) date(c *roster.Current, st *health.Standings, now time.Time) {
 }
 
 func podOf(c *roster.Current, at roster.At) podKey {
-	key := podKey{c.Endpoint(at).ID, roster.IPv6}
-	if c.Is4(at) {
-		key.family = roster.IPv4
-	}
-	return key
+	return podKey{c.Endpoint(at).ID, c.Family(at)}
 }
 
 func (m *Memory) explain(c *roster.Current, st *health.Standings, at roster.At, takenOut bool) string {

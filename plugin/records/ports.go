@@ -229,7 +229,7 @@ func (j *joining) offers(asked, of []int32) offers {
 		return all
 	}
 	choices := j.choose(j.join(asked))
-	listed := slices.DeleteFunc(j.join(of), func(m member) bool { return !choices[j.family(m.at)].Lists(m.tier, m.ready) })
+	listed := slices.DeleteFunc(j.join(of), func(m member) bool { return !choices[j.roster.Family(m.at)].Lists(m.tier, m.ready) })
 	for _, m := range listed {
 		j.standings.Named.Add(m.at)
 	}
@@ -251,22 +251,15 @@ func (c *portCompiler) choose(all []member) (choices [roster.Families]health.Cho
 	var counts [roster.Families][health.Tiers]int
 	var askedFor [roster.Families]int
 	for _, m := range all {
-		counts[c.family(m.at)][m.tier]++
+		counts[c.roster.Family(m.at)][m.tier]++
 		if m.ready && (m.tier == health.Sick || m.tier == health.Starting) {
-			askedFor[c.family(m.at)]++
+			askedFor[c.roster.Family(m.at)]++
 		}
 	}
 	for family := range choices {
 		choices[family] = c.standings.Choose(family, &counts[family], askedFor[family])
 	}
 	return choices
-}
-
-func (c *portCompiler) family(at roster.At) int {
-	if c.roster.Is4(at) {
-		return roster.IPv4
-	}
-	return roster.IPv6
 }
 
 // byTier parts members, each target once, in its best tier.

@@ -1,9 +1,6 @@
 package roster
 
-import (
-	"iter"
-	"math/bits"
-)
+import "math/bits"
 
 // Bits is a set of places in a Roster, a bit each. Nil is the empty set. All
 // others of one Roster have the same length.
@@ -48,19 +45,6 @@ func (b Bits) Count() (n int) {
 		n += bits.OnesCount64(word)
 	}
 	return n
-}
-
-// All yields the places in their order.
-func (b Bits) All() iter.Seq[At] {
-	return func(yield func(At) bool) {
-		for w, word := range b {
-			for ; word != 0; word &= word - 1 {
-				if !yield(At(64*w + bits.TrailingZeros64(word))) {
-					return
-				}
-			}
-		}
-	}
 }
 
 // Below returns the bits of word w that stand for places below n.

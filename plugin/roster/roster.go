@@ -76,6 +76,14 @@ func (r *Roster) Groups() []Group { return r.groups }
 // Is4 reports whether an endpoint has an IPv4 address.
 func (r *Roster) Is4(at At) bool { return int(at) < len(r.v4)/4 }
 
+// Family returns the address family of an endpoint.
+func (r *Roster) Family(at At) int {
+	if r.Is4(at) {
+		return IPv4
+	}
+	return IPv6
+}
+
 // Bytes returns the address of an endpoint, 4 bytes or 16, which nobody may write
 // to.
 func (r *Roster) Bytes(at At) []byte {
