@@ -52,7 +52,7 @@ func (s *Standings) ReadyIn(is model.Conditions) bool { return s.of.notReadyToo 
 // its ports. It is not better than the endpoint itself.
 func (s *Standings) TierIn(is model.Conditions, at roster.At) Tier {
 	k := sixtyFour{all: 1, takenOut: bit(s.of.takenOut.Has(at)), wasUp: bit(s.of.wasUp.Has(at))}
-	k.ready = bit(s.of.notReadyToo || is.Has(model.Ready))
+	k.ready = bit(s.ReadyIn(is))
 	k.serving, k.terminating = bit(is.Has(model.Serving)), bit(is.Has(model.Terminating))
 	k.judge(s.policy)
 	for t, who := range k.tiers() {
