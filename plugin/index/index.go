@@ -2,7 +2,7 @@
 // lock: a query looks a Service up while others change.
 //
 // To read it, begin with index.go, the map. owners.go is two of them, from addresses
-// to those who own them.
+// to those who own them, with networks.go, which knows where there are any.
 package index
 
 import (

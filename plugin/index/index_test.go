@@ -54,6 +54,7 @@ func TestOwnersAreWhoOwnsAnAddress(t *testing.T) {
 			addresses = append(addresses, netip.MustParseAddr(text))
 			owns[netip.MustParseAddr(text)] = make(map[string]bool)
 		}
+		networks := networksAbove(addresses)
 		for range rapid.IntRange(1, 10).Draw(t, "batches") {
 			var changes AddressChanges
 			for range rapid.IntRange(0, 5).Draw(t, "changes") {
@@ -80,6 +81,61 @@ func TestOwnersAreWhoOwnsAnAddress(t *testing.T) {
 				slices.Sort(want)
 				if got := x.Of(addr); !slices.Equal(got, want) {
 					t.Fatalf("%v: got %v, want %v", addr, got, want)
+				}
+			}
+			for _, network := range networks {
+				want := slices.ContainsFunc(addresses, func(addr netip.Addr) bool {
+					return network.Contains(addr) && slices.Contains(slices.Collect(maps.Values(owns[addr])), true)
+				})
+				if got := x.In(network); got != want {
+					t.Fatalf("%v: got %v, want %v", network, got, want)
+				}
+			}
+		}
+	})
+}
+
+// networksAbove returns all networks that have a reverse name above some of the addresses.
+func networksAbove(addresses []netip.Addr) (networks []netip.Prefix) {
+	for _, addr := range addresses {
+		step := addr.BitLen() / 32
+		if addr.Is4() {
+			step = 8
+		}
+		for bits := 0; bits < addr.BitLen(); bits += step {
+			networks = append(networks, netip.PrefixFrom(addr, bits).Masked())
+		}
+	}
+	return networks
+}
+
+// More networks than a chunk holds begin and end in batches of any size.
+func TestNetworksAreThoseOfAddresses(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		var x networks
+		counts := make(map[netip.Addr]int)
+		for range rapid.IntRange(1, 6).Draw(t, "batches") {
+			more := make(map[netip.Addr]int)
+			first, step := rapid.IntRange(0, 999).Draw(t, "first"), rapid.IntRange(1, 7).Draw(t, "step")
+			sign := rapid.SampledFrom([]int{1, 1, -1}).Draw(t, "sign")
+			for i := first; i < 1000; i += step {
+				addr := netip.AddrFrom4([4]byte{10, byte(i / 256), byte(i), 0})
+				if counts[addr]+sign >= 0 {
+					more[addr], counts[addr] = sign, counts[addr]+sign
+				}
+			}
+			x.apply(more)
+		}
+		for i := range 1000 {
+			addr := netip.AddrFrom4([4]byte{10, byte(i / 256), byte(i), 0})
+			if got, want := x.meet(netip.PrefixFrom(addr, 24)), counts[addr] > 0; got != want {
+				t.Fatalf("%v: got %v, want %v", addr, got, want)
+			}
+		}
+		if chunks := x.chunks.Load(); chunks != nil {
+			for _, chunk := range *chunks {
+				if len(chunk) == 0 || len(chunk) > mostPerChunk {
+					t.Fatalf("a chunk has %d networks", len(chunk))
 				}
 			}
 		}

@@ -9,15 +9,18 @@ import (
 // Owners has the keys of those who own an address. Nearly all addresses are IPv4
 // ones, which take a quarter of the memory here.
 type Owners struct {
-	v4 *Map[[4]byte, *owners]
-	v6 *Map[[16]byte, *owners]
+	v4       *Map[[4]byte, *owners]
+	v6       *Map[[16]byte, *owners]
+	networks *networks
 }
 
 // owners are the keys of those who own one address, sorted.
 type owners struct{ keys []string }
 
 // NewOwners returns an Owners without addresses.
-func NewOwners() Owners { return Owners{New[[4]byte, *owners](), New[[16]byte, *owners]()} }
+func NewOwners() Owners {
+	return Owners{New[[4]byte, *owners](), New[[16]byte, *owners](), new(networks)}
+}
 
 // Of returns the keys of those who own an address, sorted. Nobody may write to
 // them.
@@ -27,6 +30,10 @@ func (x Owners) Of(addr netip.Addr) []string {
 	}
 	return nil
 }
+
+// In reports whether somebody owns an address in a network, which is one of more than
+// one address: of 3 bytes or less, or of 31 hexadecimal digits or less.
+func (x Owners) In(network netip.Prefix) bool { return x.networks.meet(network) }
 
 func (x Owners) of(addr netip.Addr) *owners {
 	var of *owners
@@ -44,8 +51,16 @@ func (x Owners) Apply(changes AddressChanges) {
 	single := make(map[string]*owners)
 	var v4 []Change[[4]byte, *owners]
 	var v6 []Change[[16]byte, *owners]
+	more := make(map[netip.Addr]int)
 	for addr, of := range changes {
-		value := x.of(addr).after(of, single)
+		before := x.of(addr)
+		value := before.after(of, single)
+		switch {
+		case before == nil && value != nil:
+			more[networkOf(addr)]++
+		case before != nil && value == nil:
+			more[networkOf(addr)]--
+		}
 		if addr.Is4() {
 			v4 = append(v4, Change[[4]byte, *owners]{addr.As4(), value})
 			continue
@@ -54,6 +69,7 @@ func (x Owners) Apply(changes AddressChanges) {
 	}
 	x.v4.Apply(v4)
 	x.v6.Apply(v6)
+	x.networks.apply(more)
 }
 
 // after returns the owners after the changes, nil where there are none. Those

@@ -37,8 +37,13 @@ const (
 	Protocol
 	// Port is _P._T.S.N.svc.Z.
 	Port
+	// Zonal is _zone.S.N.svc.Z, or a name below it.
+	Zonal
 	// Below is any other name below S.N.svc.Z. No record stands there.
 	Below
+	// Searched is a name of Z with Z behind it once more, such as S.N.svc.Z.Z: clients
+	// with search paths ask for it.
+	Searched
 	// Reverse is the reverse name of one address.
 	Reverse
 	// ReverseTree is a name on the way to reverse names.
@@ -59,9 +64,15 @@ type Name struct {
 	// At is where Key begins in the name, in bytes.
 	At int
 	// Address is what a Reverse name stands for, and the Apex of a reverse zone
-	// of one address.
+	// of one address. Network is the same of a ReverseTree, and of the Apex of any other
+	// reverse zone.
 	Address netip.Addr
+	Network netip.Prefix
 }
+
+// zonal is the label above which the stock plugin's option of that name has names of
+// topology zones.
+const zonal = "_zone"
 
 // Parse takes a lower-case name with a final dot, in presentation format, apart.
 // The name must lie in zone, which is written in the same way. It does not
@@ -69,7 +80,7 @@ type Name struct {
 func Parse(lower, zone string) Name {
 	if len(lower) == len(zone) {
 		reverse, _ := parseReverse(lower)
-		return Name{Kind: Apex, Address: reverse.Address}
+		return Name{Kind: Apex, Address: reverse.Address, Network: reverse.Network}
 	}
 	if reverse, ok := parseReverse(lower); ok {
 		return reverse
@@ -81,14 +92,25 @@ func Parse(lower, zone string) Name {
 	if rest == "dns-version." {
 		return Name{Kind: Version}
 	}
-	rest, label := cutLast(rest)
+	before, label := cutLast(rest)
 	switch {
 	case label != "svc":
-		return Name{}
-	case rest == "":
+		return Name{Kind: kindOfOther(rest, zone)}
+	case before == "":
 		return Name{Kind: Services}
 	}
-	return parseService(rest)
+	return parseService(before)
+}
+
+// kindOfOther returns the kind of a name that is not in svc.Z, by what stands in front of
+// Z.
+func kindOfOther(rest, zone string) Kind {
+	before, ok := strings.CutSuffix(rest, zone)
+	before, ok2 := strings.CutSuffix(before, "svc.")
+	if zone != "" && ok && ok2 && isWhole(before) {
+		return Searched
+	}
+	return Other
 }
 
 // parseService takes what stands in front of "svc" apart.
@@ -110,6 +132,8 @@ func parseService(text string) Name {
 	rest, first := cutLast(rest)
 	_, second := cutLast(rest)
 	switch protocol, ok := strings.CutPrefix(first, "_"); {
+	case first == zonal:
+		n.Kind = Zonal
 	case rest == "" && ok:
 		n.Kind, n.Protocol = Protocol, protocol
 	case rest == "":

@@ -46,7 +46,7 @@ func parse4(text string) Name {
 		n++
 	}
 	if n < len(b) {
-		return Name{Kind: ReverseTree}
+		return Name{Kind: ReverseTree, Network: netip.PrefixFrom(netip.AddrFrom4(b), n*8)}
 	}
 	return Name{Kind: Reverse, Address: netip.AddrFrom4(b)}
 }
@@ -82,11 +82,11 @@ func parse6(text string) Name {
 		if !ok {
 			return Name{}
 		}
-		b[n/2] = b[n/2]<<4 | digit
+		b[n/2] |= digit << (4 * (1 - n%2))
 		n++
 	}
 	if n < 32 {
-		return Name{Kind: ReverseTree}
+		return Name{Kind: ReverseTree, Network: netip.PrefixFrom(netip.AddrFrom16(b), n*4)}
 	}
 	return Name{Kind: Reverse, Address: netip.AddrFrom16(b)}
 }
