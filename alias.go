@@ -71,7 +71,11 @@ func add(m, found *dns.Msg) {
 	m.Rcode = found.Rcode
 	m.Truncated = found.Truncated
 	m.Answer = append(m.Answer, found.Answer...)
-	m.Ns = found.Ns
+	// Name servers of the target's zone are nobody's business here. What says that there
+	// are no records is (RFC 2308, section 2).
+	if !slices.ContainsFunc(found.Answer, func(rr dns.RR) bool { return rr.Header().Rrtype == m.Question[0].Qtype }) {
+		m.Ns = found.Ns
+	}
 	for _, rr := range found.Extra {
 		// Each message has its own OPT record (RFC 6891, section 6.1.1).
 		if rr.Header().Rrtype != dns.TypeOPT {

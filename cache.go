@@ -98,6 +98,18 @@ func (c *cache) set(key string) *records.Set {
 // address, published or not.
 func (c *cache) holders(addr netip.Addr) []string { return c.owners.Of(addr) }
 
+// holdsIn reports whether a Service has an endpoint with an address in a network that has
+// a reverse name of its own.
+func (c *cache) holdsIn(network netip.Prefix) bool { return c.owners.In(network) }
+
+// servesAny reports whether a Service is exposed.
+func (c *cache) servesAny() bool {
+	for range c.namespaces.All {
+		return true
+	}
+	return false
+}
+
 // serves reports whether a Service of the namespace is exposed.
 func (c *cache) serves(namespace string) bool {
 	_, ok := c.namespaces.Get(namespace)

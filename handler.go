@@ -22,8 +22,6 @@ type handler struct {
 	cache    atomic.Pointer[cache]
 	upstream upstream
 	counters counters
-	// transfers is true where another plugin may transfer zones.
-	transfers bool
 }
 
 // Name implements plugin.Handler.
@@ -35,11 +33,14 @@ func (h *handler) Name() string { return pluginName }
 // and packing on top of these frames grows it, which costs as much as the answer
 // (BenchmarkServeDNS).
 func (h *handler) ServeDNS(ctx context.Context, w dns.ResponseWriter, r *dns.Msg) (int, error) {
-	m := h.answer(ctx, w, r)
+	m, mayBeOwned := h.answer(ctx, w, r)
 	if m == nil {
 		m = h.refuse(r)
 	}
 	if m == nil {
+		if mayBeOwned {
+			w = &passedOn{ResponseWriter: w, negativeTTL: h.negativeTTL}
+		}
 		return plugin.NextOrFailure(pluginName, h.next, ctx, w, r)
 	}
 	counters, qtype := h.counters.of(ctx), typeIndex(r.Question[0].Qtype)
@@ -55,17 +56,18 @@ func (h *handler) ServeDNS(ctx context.Context, w dns.ResponseWriter, r *dns.Msg
 	return dns.RcodeSuccess, nil
 }
 
-// answer returns nil for a question that passes on.
-func (h *handler) answer(ctx context.Context, w dns.ResponseWriter, r *dns.Msg) *dns.Msg {
+// answer returns nil for a question that passes on, and whether it is one for a name that
+// a Service may have.
+func (h *handler) answer(ctx context.Context, w dns.ResponseWriter, r *dns.Msg) (m *dns.Msg, mayBeOwned bool) {
 	q := query{terms: &h.terms, cache: h.cache.Load()}
 	if !q.read(w, r) {
-		return nil
+		return nil, false
 	}
-	m := h.reply(ctx, &q)
+	m = h.reply(ctx, &q)
 	if m != nil && q.stale {
 		q.noteStale(m)
 	}
-	return m
+	return m, q.mayBeOwned()
 }
 
 func (h *handler) reply(ctx context.Context, q *query) *dns.Msg {
@@ -83,6 +85,11 @@ func (h *handler) reply(ctx context.Context, q *query) *dns.Msg {
 		if m := q.reverseApex(); m != nil {
 			return m
 		}
+	case name.Zonal:
+		if q.fallsThrough() {
+			return nil
+		}
+		fallthrough
 	default:
 		if q.asked.Name.Key == "" {
 			break
@@ -91,11 +98,48 @@ func (h *handler) reply(ctx context.Context, q *query) *dns.Msg {
 			return h.service(ctx, q, set)
 		}
 	}
-	if q.fallsThrough() {
-		return nil
+	switch {
+	case !q.fallsThrough(), q.isNobodys():
+		return q.notOwned()
+	case q.isAbove():
+		return q.negative(dns.RcodeSuccess, noteAbove)
 	}
-	return q.notOwned()
+	return nil
 }
+
+// isNobodys reports whether nobody has a name, so that it does not pass on to a plugin
+// that may not know that yet: of all the names that a search path makes of one, some
+// clients give up at the first that fails.
+func (q *query) isNobodys() bool {
+	switch q.asked.Name.Kind {
+	case name.Below, name.Searched:
+		return !q.beside.answersAny
+	case name.Endpoint:
+		return q.stale && q.beside.noEndpoints && !q.beside.answersAny
+	}
+	return false
+}
+
+// isAbove reports whether names of Services or addresses lie below a name: whoever is
+// next may deny it, and with it all of them (RFC 8020, section 2). At a zone, that one
+// has the records of a zone.
+func (q *query) isAbove() bool {
+	n := &q.asked.Name
+	switch n.Kind {
+	case name.Services:
+		return q.cache.servesAny()
+	case name.Namespace:
+		return q.cache.serves(n.Namespace)
+	case name.Apex:
+		if q.asked.Type == dns.TypeSOA || q.asked.Type == dns.TypeNS {
+			return false
+		}
+	}
+	return n.Network.IsValid() && q.cache.holdsIn(n.Network)
+}
+
+// noteAbove is the reason at a name that has names below it only.
+const noteAbove = "no records here, only below"
 
 // service answers for a name that the Service of set owns.
 func (h *handler) service(ctx context.Context, q *query, set *records.Set) *dns.Msg {
@@ -267,18 +311,18 @@ func (q *query) notOwned() *dns.Msg {
 	case name.Apex:
 		return q.apex()
 	case name.Services, name.ReverseTree:
-		return q.negative(dns.RcodeSuccess, "no records here, only below")
+		return q.negative(dns.RcodeSuccess, noteAbove)
 	case name.Namespace:
 		if !q.cache.isSynced() {
 			return q.notReady()
 		}
 		if q.cache.serves(q.asked.Name.Namespace) {
-			return q.negative(dns.RcodeSuccess, "no records here, only below")
+			return q.negative(dns.RcodeSuccess, noteAbove)
 		}
 		return q.negative(dns.RcodeNameError, "no headless or ExternalName Service in the namespace "+q.asked.Name.Namespace)
 	case name.Reverse:
 		return q.negative(dns.RcodeNameError, q.noteNoAddress())
-	case name.Other:
+	case name.Other, name.Searched:
 		if m := q.nameServer(); m != nil {
 			return m
 		}

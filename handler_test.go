@@ -179,15 +179,28 @@ func TestFallthroughIsForNamesThatNoServiceOwns(t *testing.T) {
 		all, some string
 	}{
 		{"no.default.svc.cluster.local.", "next", denied},
-		{"default.svc.cluster.local.", "next", none},
+		{"default.svc.cluster.local.", none, none},
+		{"svc.cluster.local.", none, none},
+		{"other.svc.cluster.local.", "next", denied},
 		{"cluster.local.", "next", none},
 		{"10-0-0-1.default.pod.cluster.local.", "next", denied},
 		{"9.0.0.10.in-addr.arpa.", "next", "next"},
-		{"0.0.10.in-addr.arpa.", "next", "next"},
+		{"0.0.10.in-addr.arpa.", none, none},
+		{"1.0.10.in-addr.arpa.", "next", "next"},
 		{"db.default.svc.cluster.local.", none, none},
 		{"db-7.db.default.svc.cluster.local.", denied, denied},
 		{"starting.default.svc.cluster.local.", denied, denied},
 		{"a.b.web.default.svc.cluster.local.", denied, denied},
+		{"a.b.no.default.svc.cluster.local.", denied, denied},
+		{"db.default.svc.cluster.local.default.svc.cluster.local.", denied, denied},
+		{"db.default.svc.cluster.local.svc.cluster.local.", denied, denied},
+		{"db.default.svc.cluster.local.cluster.local.", denied, denied},
+		{"db.default.svc.default.svc.cluster.local.", denied, denied},
+		{"www.example.org.default.svc.cluster.local.", denied, denied},
+		{"example.org.default.svc.cluster.local.", "next", denied},
+		{"_http._tcp.no.default.svc.cluster.local.", "next", denied},
+		{"_zone.no.default.svc.cluster.local.", "next", denied},
+		{"eu.pin._zone.db.default.svc.cluster.local.", "next", denied},
 		{"1.0.0.10.in-addr.arpa.", none, none},
 		{"dns-version.cluster.local.", none, none},
 	} {
@@ -239,7 +252,7 @@ func TestTransfersOfAnOwnZoneAreRefused(t *testing.T) {
 		{"news of a change that another plugin may take", notify, testStanza(), true, "next"},
 	} {
 		h := testHandler(c.stanza, testChanges())
-		h.transfers = c.transfers
+		h.beside.transfers = c.transfers
 		if got := text(serve(t, h, c.r)); got != c.want {
 			t.Errorf("%s: got %s, want %s", c.name, got, c.want)
 		}

@@ -119,11 +119,23 @@ func (q *naiveQuestion) forward() naiveAnswer {
 		return naiveFound(&dns.TXT{Hdr: q.header(q.name, dns.TypeTXT, 28800), Txt: []string{"1.1.0"}})
 	}
 	if count := len(q.labels); count >= 3 && q.labels[count-1] == "svc" {
+		below := q.labels[:count-3]
+		// The stock plugin may have names of topology zones.
+		if len(below) > 0 && below[len(below)-1] == "_zone" && q.falls(q.name) {
+			return naiveAnswer{passed: true}
+		}
 		for _, service := range q.services {
 			if naiveServes(service) && service.Namespace == q.labels[count-2] && service.Name == q.labels[count-3] {
-				return q.owned(service, q.labels[:count-3])
+				return q.owned(service, below)
 			}
 		}
+		// Nobody has such a name.
+		if len(below) > 1 && (len(below) > 2 || !strings.HasPrefix(below[0], "_") || !strings.HasPrefix(below[1], "_")) {
+			return q.nxdomain()
+		}
+	}
+	if strings.HasSuffix("."+strings.ToLower(q.name), ".svc."+strings.ToLower(q.zone+q.zone)) {
+		return q.nxdomain()
 	}
 	return q.notOwned()
 }
@@ -131,6 +143,9 @@ func (q *naiveQuestion) forward() naiveAnswer {
 // notOwned answers for a name that this plugin has no Service for.
 func (q *naiveQuestion) notOwned() naiveAnswer {
 	if q.falls(q.name) {
+		if q.standsAbove() {
+			return q.nodata()
+		}
 		return naiveAnswer{passed: true}
 	}
 	if len(q.labels) == 0 {
@@ -167,6 +182,33 @@ func (q *naiveQuestion) notOwned() naiveAnswer {
 		}
 	}
 	return q.nxdomain()
+}
+
+// standsAbove reports whether a name of ours lies below the one of the question. Whoever is
+// next has the records of the zone, and what else there may be at a zone of Services.
+func (q *naiveQuestion) standsAbove() bool {
+	if len(q.labels) == 0 && (!q.isReverse() || q.qtype == dns.TypeSOA || q.qtype == dns.TypeNS) {
+		return false
+	}
+	for _, service := range q.services {
+		if !naiveServes(service) {
+			continue
+		}
+		if !q.isReverse() {
+			if dns.IsSubDomain(strings.ToLower(q.name), service.Namespace+".svc."+strings.ToLower(q.zone)) {
+				return true
+			}
+			continue
+		}
+		for _, claim := range q.claims(service) {
+			reversed, err := dns.ReverseAddr(claim.address.String())
+			if err == nil && service.Spec.Type != corev1.ServiceTypeExternalName &&
+				dns.IsSubDomain(strings.ToLower(q.name), reversed) && dns.CountLabel(reversed) > dns.CountLabel(q.name) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // nameServer answers for ns.dns: the questions of the tests come to 127.0.0.1.
@@ -724,15 +766,44 @@ func (q *naiveQuestion) chase(target string) naiveAnswer {
 	end := q.lookup(target, q.qtype, q.hops+1)
 	if end.passed {
 		end = q.next(target, q.qtype)
+		if q.mayBeOwned(target) {
+			end.authority = naiveBounded(end.authority, q.negativeTTL)
+		}
 	}
 	switch end.rcode {
 	case dns.RcodeSuccess, dns.RcodeNameError:
 		cname.rcode = end.rcode
 		cname.answer = append(cname.answer, end.answer...)
-		cname.authority, cname.additional = end.authority, end.additional
+		cname.additional = end.additional
+		// Whose name servers the target has is not asked for.
+		if !slices.ContainsFunc(end.answer, func(rr string) bool { return strings.Contains(rr, "\t"+dns.TypeToString[q.qtype]+"\t") }) {
+			cname.authority = end.authority
+		}
 		return cname
 	}
 	return naiveAnswer{rcode: dns.RcodeServerFailure}
+}
+
+// mayBeOwned reports whether a Service could get a name that passed on.
+func (n *naive) mayBeOwned(name string) bool {
+	lower := strings.ToLower(name)
+	zone := n.zoneOf(name)
+	if dns.IsSubDomain("in-addr.arpa.", zone) || dns.IsSubDomain("ip6.arpa.", zone) {
+		return true
+	}
+	return zone != "" && dns.IsSubDomain("svc."+zone, lower) && dns.CountLabel(lower) >= dns.CountLabel(zone)+3
+}
+
+// naiveBounded returns SOA records with no TTL above the one of negative answers.
+func naiveBounded(authority []string, ttl uint32) (bounded []string) {
+	for _, text := range authority {
+		rr, err := dns.NewRR(text)
+		if soa, ok := rr.(*dns.SOA); err == nil && ok {
+			soa.Hdr.Ttl, soa.Minttl = min(soa.Hdr.Ttl, ttl), min(soa.Minttl, ttl)
+		}
+		bounded = append(bounded, rr.String())
+	}
+	return bounded
 }
 
 // Reverse names

@@ -24,6 +24,8 @@ type terms struct {
 	maxAnswers       int
 	// namespaces are the only ones that can be exposed; none means all.
 	namespaces map[string]struct{}
+	// beside is what stands in the server block.
+	beside beside
 }
 
 func newTerms(s *corefile.Stanza) terms {
@@ -87,7 +89,7 @@ func (q *query) read(w dns.ResponseWriter, r *dns.Msg) (ours bool) {
 func (q *query) mayBeOwned() bool {
 	n := &q.asked.Name
 	switch {
-	case n.Address.IsValid():
+	case n.Address.IsValid(), n.Kind == name.ReverseTree:
 		return true
 	case n.Key == "":
 		return false

@@ -151,3 +151,48 @@ func TestThePointersOfAnAddressHaveOneOrder(t *testing.T) {
 		}
 	}
 }
+
+// A resolver that asks label by label (RFC 9156) takes NXDOMAIN above a name for its own
+// (RFC 8020).
+func TestNobodyElseDeniesANameAboveOneOfOurs(t *testing.T) {
+	s := testStanza()
+	s.Zones = []string{"cluster.local.", "in-addr.arpa.", "d.f.ip6.arpa."}
+	s.Fall.SetZonesFromArgs(nil)
+	v6 := readySlice("default", "db", "db-6", "fd00:10::1")
+	h := testHandler(s, append(testChanges(), v6))
+	h.next = test.NextHandler(dns.RcodeNameError, nil)
+	for _, c := range []struct {
+		name   string
+		qtype  uint16
+		passes bool
+	}{
+		{"0.0.10.in-addr.arpa.", dns.TypeA, false},
+		{"0.0.10.in-addr.arpa.", dns.TypeNS, false},
+		{"10.in-addr.arpa.", dns.TypeA, false},
+		{"11.in-addr.arpa.", dns.TypeA, true},
+		{"1.0.10.in-addr.arpa.", dns.TypeA, true},
+		{"9.0.0.10.in-addr.arpa.", dns.TypePTR, true},
+		{"in-addr.arpa.", dns.TypeA, false},
+		{"in-addr.arpa.", dns.TypeNS, true},
+		{"in-addr.arpa.", dns.TypeSOA, true},
+		{strings.Repeat("0.", 23) + "0.1.0.0.0.0.d.f.ip6.arpa.", dns.TypePTR, false},
+		{"0.1.0.0.0.0.d.f.ip6.arpa.", dns.TypeA, false},
+		{"0.2.0.0.0.0.d.f.ip6.arpa.", dns.TypeA, true},
+		{"svc.cluster.local.", dns.TypeA, false},
+		{"default.svc.cluster.local.", dns.TypeA, false},
+		{"other.svc.cluster.local.", dns.TypeA, true},
+		{"cluster.local.", dns.TypeA, true},
+	} {
+		w := dnstest.NewRecorder(&test.ResponseWriter{})
+		rcode, err := h.ServeDNS(t.Context(), w, new(dns.Msg).SetQuestion(c.name, c.qtype))
+		if err != nil {
+			t.Fatal(err)
+		}
+		switch {
+		case c.passes && (rcode != dns.RcodeNameError || w.Msg != nil):
+			t.Errorf("%s %d: answered with %v, want it to pass on", c.name, c.qtype, w.Msg)
+		case !c.passes && (w.Msg == nil || w.Msg.Rcode != dns.RcodeSuccess || len(w.Msg.Answer) > 0 || len(w.Msg.Ns) != 1):
+			t.Errorf("%s %d: got %v, want no records of this type", c.name, c.qtype, w.Msg)
+		}
+	}
+}

@@ -26,7 +26,7 @@ func elsewhere(name string, qtype uint16) naiveAnswer {
 	case "example.org.":
 		switch {
 		case isA:
-			return naiveAnswer{answer: addresses}
+			return naiveAnswer{answer: addresses, authority: []string{"example.org.\t60\tIN\tNS\tns.example.org."}}
 		case qtype == dns.TypeMX:
 			return naiveAnswer{answer: []string{"example.org.\t60\tIN\tMX\t10 mx.example.org."}, additional: []string{"mx.example.org.\t60\tIN\tA\t192.0.2.3"}}
 		}

@@ -1,8 +1,6 @@
 package endpoints
 
 import (
-	"slices"
-
 	"github.com/coredns/caddy"
 	"github.com/coredns/coredns/core/dnsserver"
 	"github.com/coredns/coredns/plugin"
@@ -27,13 +25,17 @@ func setup(c *caddy.Controller) error {
 		sub.first = true
 		return nil
 	})
+	block := corefile.BlockOf(c)
+	h.beside = besideOf(block)
+	for _, text := range block.Warnings(pluginName, s) {
+		log.Warning(text)
+	}
 	c.OnStartup(func() error {
 		feed, err := sub.start()
 		if err != nil {
 			return plugin.Error(pluginName, err)
 		}
 		h.cache.Store(feed.cache)
-		h.transfers = slices.ContainsFunc(transferring, func(name string) bool { return dnsserver.GetConfig(c).Handler(name) != nil })
 		feed.wait(s.StartupTimeout)
 		return nil
 	})

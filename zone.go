@@ -19,7 +19,7 @@ func (q *query) nameServer() *dns.Msg {
 	label := strings.TrimSuffix(strings.TrimSuffix(q.lower, strings.ToLower(q.zone)), ".")
 	switch {
 	case label == "dns":
-		return q.negative(dns.RcodeSuccess, "no records here, only below")
+		return q.negative(dns.RcodeSuccess, noteAbove)
 	case label != nameServer:
 		return nil
 	}
@@ -70,14 +70,11 @@ func addressOf(socket net.Addr) netip.Addr {
 	return netip.Addr{}
 }
 
-// transferring are the plugins that take a zone transfer or a NOTIFY.
-var transferring = []string{"transfer", "secondary"}
-
 // refuse refuses what belongs to a name server of the zone and what nobody here does:
 // transfers (RFC 5936, section 2.2.1), and the news of changes (RFC 1996, section
 // 3.10). Passed on, it would leave for an upstream. It returns nil for all else.
 func (h *handler) refuse(r *dns.Msg) *dns.Msg {
-	if h.transfers || len(r.Question) != 1 || r.Question[0].Qclass != dns.ClassINET {
+	if h.beside.transfers || len(r.Question) != 1 || r.Question[0].Qclass != dns.ClassINET {
 		return nil
 	}
 	asked := &r.Question[0]

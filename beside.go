@@ -1,0 +1,39 @@
+package endpoints
+
+import (
+	"slices"
+
+	"github.com/k8s-endpoints/k8s_endpoints/plugin/corefile"
+)
+
+// beside is what stands in the server block, as far as answers depend on it.
+type beside struct {
+	// transfers is true where another plugin may transfer zones.
+	transfers bool
+	// answersAny is true where one may answer for names that no Service can own.
+	answersAny bool
+	// noEndpoints is true where the stock plugin is asked next, and has no names of
+	// endpoints.
+	noEndpoints bool
+	// cacheInFront is true where a cache is asked before this plugin.
+	cacheInFront bool
+}
+
+func besideOf(b corefile.Block) beside {
+	return beside{
+		transfers:    b.Has("transfer", "secondary"),
+		answersAny:   b.Has("autopath", "template", "hosts", "file", "auto", "etcd") || b.HasOption("kubernetes", "multicluster"),
+		noEndpoints:  b.HasOption("kubernetes", "noendpoints"),
+		cacheInFront: b.InFront("cache", pluginName),
+	}
+}
+
+// CacheBypassZones implements cache.ZoneBypasser: a cache in front keeps out of the zones
+// that change within the TTL of what it would keep. One behind is asked only for what
+// passes on, and may keep that.
+func (h *handler) CacheBypassZones() []string {
+	if !h.beside.cacheInFront {
+		return nil
+	}
+	return slices.Clone(h.zones)
+}

@@ -1,0 +1,68 @@
+package endpoints
+
+import (
+	"slices"
+	"testing"
+
+	"github.com/coredns/coredns/plugin"
+	stockcache "github.com/coredns/coredns/plugin/cache"
+	"github.com/coredns/coredns/plugin/pkg/fall"
+
+	"github.com/miekg/dns"
+)
+
+// A client with search paths asks for several names, and some take the first failure for
+// the answer. What nobody can have is denied, and does not pass on to a plugin that does
+// not know yet.
+func TestNamesOfSearchPathsPassOnWhereSomebodyMayHaveThem(t *testing.T) {
+	const below, searched, endpoint = "a.b.no.default.svc.cluster.local.", "db.default.svc.cluster.local.cluster.local.", "db.default.default.svc.cluster.local."
+	s := testStanza()
+	s.Fall = fall.Root
+	for _, c := range []struct {
+		name   string
+		beside beside
+		stale  bool
+		denied []string
+	}{
+		{"nothing beside", beside{}, false, []string{below, searched}},
+		{"a plugin that has any name", beside{answersAny: true, noEndpoints: true}, true, nil},
+		{"kubernetes with endpoints, at a start", beside{}, true, []string{below, searched}},
+		{"kubernetes without endpoints", beside{noEndpoints: true}, false, []string{below, searched}},
+		{"kubernetes without endpoints, at a start", beside{noEndpoints: true}, true, []string{below, searched, endpoint}},
+	} {
+		h := testHandler(s, testChanges())
+		if c.stale {
+			restored := newTestCache()
+			restored.restore(testChanges())
+			h.cache.Store(restored)
+		}
+		h.beside = c.beside
+		var denied []string
+		for _, name := range []string{below, searched, endpoint, "no.default.svc.cluster.local.", "10-0-0-1.default.pod.cluster.local."} {
+			m := serve(t, h, new(dns.Msg).SetQuestion(name, dns.TypeA))
+			if m == nil {
+				continue
+			}
+			denied = append(denied, name)
+			if m.Rcode != dns.RcodeNameError || len(m.Ns) != 1 || m.Ns[0].Header().Ttl != 1 {
+				t.Errorf("%s: %s: got %s", c.name, name, text(m))
+			}
+		}
+		if !slices.Equal(denied, c.denied) {
+			t.Errorf("%s: denied %q, want %q", c.name, denied, c.denied)
+		}
+	}
+}
+
+// A cache in front has to keep out of the zones, one behind is asked for what passes on.
+func TestACacheInFrontKeepsOut(t *testing.T) {
+	h := testHandler(testStanza(), nil)
+	var bypasser stockcache.ZoneBypasser = h
+	if got := bypasser.CacheBypassZones(); got != nil {
+		t.Errorf("without a cache in front: %v", got)
+	}
+	h.beside.cacheInFront = true
+	if got := plugin.Zones(bypasser.CacheBypassZones()); got.Matches("db.default.svc.cluster.local.") == "" || got.Matches("example.org.") != "" {
+		t.Errorf("with a cache in front: %v", got)
+	}
+}
