@@ -1,10 +1,6 @@
 package endpoints
 
-import (
-	"slices"
-
-	"github.com/k8s-endpoints/k8s_endpoints/plugin/corefile"
-)
+import "github.com/k8s-endpoints/k8s_endpoints/plugin/corefile"
 
 // beside is what stands in the server block, as far as answers depend on it.
 type beside struct {
@@ -26,14 +22,4 @@ func besideOf(b corefile.Block) beside {
 		noEndpoints:  b.HasOption("kubernetes", "noendpoints"),
 		cacheInFront: b.InFront("cache", pluginName),
 	}
-}
-
-// CacheBypassZones implements cache.ZoneBypasser: a cache in front keeps out of the zones
-// that change within the TTL of what it would keep. One behind is asked only for what
-// passes on, and may keep that.
-func (h *handler) CacheBypassZones() []string {
-	if !h.beside.cacheInFront {
-		return nil
-	}
-	return slices.Clone(h.zones)
 }

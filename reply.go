@@ -71,6 +71,16 @@ func (q *query) notReady() *dns.Msg {
 	return q.fail(dns.ExtendedErrorCodeNotReady, "the first list of Services and EndpointSlices is not complete")
 }
 
+// any answers ANY at a name that has records (RFC 8482, section 4.2).
+func (q *query) any(ttl uint32) *dns.Msg {
+	m := newReply(q.r)
+	m.Answer = records.AnswerANY(q.asked.Owner, ttl)
+	return m
+}
+
+// noteAbove is the reason at a name that has names below it only.
+const noteAbove = "no records here, only below"
+
 // noteOPT is an OPT record with its one option, in one allocation.
 type noteOPT struct {
 	dns.OPT
@@ -151,6 +161,9 @@ const (
 	soaRetry   = 1800
 	soaExpire  = 86400
 )
+
+// nameServer is the name of the zone's name server, in the zone, as kubernetes has it.
+const nameServer = "ns.dns"
 
 // authority returns the SOA record of the zone, with its TTL and the one of negative
 // answers, in seconds.

@@ -10,9 +10,6 @@ import (
 	"github.com/miekg/dns"
 )
 
-// nameServer is the name of the zone's name server, in the zone, as kubernetes has it.
-const nameServer = "ns.dns"
-
 // nameServer answers for the name server that the zone names, and for the name above
 // it: a resolver that believes the zone has to find it. It returns nil for other names.
 func (q *query) nameServer() *dns.Msg {
@@ -73,8 +70,8 @@ func addressOf(socket net.Addr) netip.Addr {
 // refuse refuses what belongs to a name server of the zone and what nobody here does:
 // transfers (RFC 5936, section 2.2.1), and the news of changes (RFC 1996, section
 // 3.10). Passed on, it would leave for an upstream. It returns nil for all else.
-func (h *handler) refuse(r *dns.Msg) *dns.Msg {
-	if h.beside.transfers || len(r.Question) != 1 || r.Question[0].Qclass != dns.ClassINET {
+func (t *terms) refuse(r *dns.Msg) *dns.Msg {
+	if t.beside.transfers || len(r.Question) != 1 || r.Question[0].Qclass != dns.ClassINET {
 		return nil
 	}
 	asked := &r.Question[0]
@@ -87,7 +84,7 @@ func (h *handler) refuse(r *dns.Msg) *dns.Msg {
 	default:
 		return nil
 	}
-	if lower := strings.ToLower(asked.Name); h.zones.Match(lower) == "" || h.fall.Match(lower) != "" {
+	if lower := strings.ToLower(asked.Name); t.zones.Match(lower) == "" || t.fall.Match(lower) != "" {
 		return nil
 	}
 	m := newReply(r)
