@@ -59,7 +59,7 @@ func (o *options) rounds(ctx context.Context, s *servers.Servers, clients kubern
 	if err != nil {
 		return nil, err
 	}
-	r := &report.Report{KubeDNS: s.KubeDNS.Address(), Ours: s.Ours.Address(), IsLocal: s.IsLocal, Zone: o.Zone, Cluster: cluster}
+	r := &report.Report{KubeDNS: s.KubeDNS.Address(), Ours: s.Ours.Address(), IsLocal: s.IsLocal, Zone: o.Zone, EndpointsKept: o.endpointsKept, Cluster: cluster}
 	var again []differences.Question
 	for _, one := range results {
 		if one.IsInTheWay() {

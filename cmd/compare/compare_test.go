@@ -165,6 +165,18 @@ func (s space) external(name, target string) {
 
 var sql = cluster.Port("sql", corev1.ProtocolTCP, 5432)
 
+// behindClusterIP makes a Service with a cluster IP, as a StatefulSet may name it: its one Pod has a hostname there.
+func (s space) behindClusterIP(name, hostname, address string) {
+	s.t.Helper()
+	ctx := s.t.Context()
+	must(s.t, world.cluster.CreateService(ctx, cluster.ClusterIPService(s.name, name, nil, sql)))
+	slice := cluster.HandmadeSlice(s.name, name, name, nil, address, "10.9.0.1")
+	slice.Ports = append(slice.Ports, cluster.SlicePort(sql.Name, sql.Protocol, sql.Port))
+	slice.Endpoints[0].Hostname = &hostname
+	must(s.t, world.cluster.CreateSlice(ctx, slice))
+	s.t.Cleanup(func() { must(s.t, world.cluster.DeleteService(context.Background(), s.name, name)) })
+}
+
 // An outcome is a run of the command.
 type outcome struct {
 	status int
@@ -243,6 +255,84 @@ func TestRecordsThatGoAwayNeedADecisionAndThenNone(t *testing.T) {
 	got = ask(t, address, "-accept", "An address that two Pods claim")
 	got.want(t, report.Safe)
 	got.shows(t, "An address that two Pods claim", "A two."+s.full("shared"), false)
+}
+
+// ourSwitch is the Corefile after the switch, in one of the two ways.
+const ourSwitch = `.:{{.DNS}} {
+    bind 127.0.0.1
+    ready 127.0.0.1:{{.Ready}}
+    k8s_endpoints cluster.local in-addr.arpa ip6.arpa {
+        kubeconfig %[1]s
+        fallthrough
+    }
+    kubernetes cluster.local in-addr.arpa ip6.arpa {
+        kubeconfig %[1]s
+        %[2]s
+    }
+}
+`
+
+func TestNamesOfPodsBehindAClusterIPNeedADecision(t *testing.T) {
+	s := newSpace(t)
+	s.behindClusterIP("web", "web-0", "10.1.8.1")
+	kubeDNS := startKubeDNS(t)
+	admin, err := world.cluster.Kubeconfig(cluster.AdminUser)
+	must(t, err)
+	without := server.New(t, fmt.Sprintf(ourSwitch, admin, "noendpoints")).Address()
+	kept := server.New(t, fmt.Sprintf(ourSwitch, admin, "ttl 5")).Address()
+	const lost = "Only endpoints of headless Services have PTR records, and endpoint names."
+	for _, tc := range []struct {
+		name   string
+		args   []string
+		status int
+	}{
+		{"before the switch they are foreseen to go", nil, report.Decide},
+		{"but not where kubernetes is to keep its endpoints", []string{"-endpoints-kept"}, report.Safe},
+		{"nor where somebody has decided", []string{"-accept", lost}, report.Safe},
+		{"with noendpoints they are gone", []string{"-ours", without}, report.Decide},
+		{"with endpoints kept they are there", []string{"-ours", kept}, report.Safe},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			got := ask(t, kubeDNS, tc.args...)
+			got.want(t, tc.status)
+			if tc.status == report.Decide {
+				got.shows(t, lost, "A web-0."+s.full("web"), true)
+				got.shows(t, lost, "PTR 1.8.1.10.in-addr.arpa.", true)
+			}
+			if len(got.Unexplained) > 0 {
+				t.Errorf("without a reason: %v", got.Unexplained)
+			}
+		})
+	}
+}
+
+func TestWhatNobodyCanAskForIsListed(t *testing.T) {
+	kubeDNS := startKubeDNS(t)
+	for _, tc := range []struct {
+		name             string
+		args, want, none []string
+	}{
+		{"with noendpoints", nil, []string{"`ignore empty_service`", "*k8s_external* have `headless`", "`zonal`", "`multicluster`", "*hosts*"}, nil},
+		{"with endpoints kept", []string{"-endpoints-kept"}, []string{"`multicluster`", "*hosts*"}, []string{"`ignore empty_service`", "*k8s_external*", "`zonal`"}},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			var all []string
+			for _, one := range ask(t, kubeDNS, tc.args...).ByHand {
+				all = append(all, one.Question)
+			}
+			listed := strings.Join(all, "\n")
+			for _, want := range tc.want {
+				if !strings.Contains(listed, want) {
+					t.Errorf("%s is not listed:\n%s", want, listed)
+				}
+			}
+			for _, none := range tc.none {
+				if strings.Contains(listed, none) {
+					t.Errorf("%s is listed:\n%s", none, listed)
+				}
+			}
+		})
+	}
 }
 
 func TestQuestionsOfOnesOwnAreAskedToo(t *testing.T) {
@@ -487,6 +577,7 @@ func TestTheTextSaysTheSame(t *testing.T) {
 		"An address that two Pods claim belongs to one of them. (",
 		"A two." + s.full("shared"),
 		"up to 30 s from kube-dns, 5 s from k8s_endpoints; of negative answers: 30 s and 1 s",
+		"Does *kubernetes* have `ignore empty_service`?\n    Every name of a Service with a cluster IP becomes NXDOMAIN.",
 		"Do not switch before somebody has decided",
 	} {
 		if !strings.Contains(out.String(), want) {

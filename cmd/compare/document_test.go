@@ -4,8 +4,11 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
+
+	"github.com/k8s-endpoints/k8s_endpoints/cmd/compare/differences"
 )
 
 // What the page about migration tells people to type must be understood.
@@ -33,5 +36,30 @@ func TestTheFlagsOfTheMigrationPageAreThere(t *testing.T) {
 	}
 	if _, err := parse([]string{"-accept", "An address that two Pods claim"}, io.Discard); err != nil || !strings.Contains(string(text), "-accept 'An address that two Pods claim'") {
 		t.Errorf("the example of -accept: %v", err)
+	}
+}
+
+// word is a word in marks of Markdown, such as an option or a plugin.
+var word = regexp.MustCompile("`[^`]+`|\\*[^*]+\\*")
+
+// The page has two ways. What nobody can ask for must stand there, too.
+func TestTheMigrationPageHasWhatIsAnsweredByHand(t *testing.T) {
+	text, err := os.ReadFile(filepath.Join("..", "..", "docs", "migration.md"))
+	must(t, err)
+	_, ways, _ := strings.Cut(string(text), "\n## Two ways\n")
+	ways, _, found := strings.Cut(ways, "\n## ")
+	if !found {
+		t.Fatal("there is no section about two ways")
+	}
+	for _, one := range differences.AllByHand {
+		words := word.FindAllString(one.Question, -1)
+		if len(words) == 0 {
+			t.Errorf("%q names no option, plugin or type", one.Question)
+		}
+		for _, each := range words {
+			if !strings.Contains(ways, each) {
+				t.Errorf("%q: the page does not name %s", one.Question, each)
+			}
+		}
 	}
 }

@@ -30,13 +30,19 @@ func (j *judge) judge() *report.Result {
 	}
 	r.Question = j.question
 	v := newViewer(j.options.Zone, r.KubeDNS, r.Ours)
+	x := &differences.Comparison{
+		Question: j.question, Setup: j.options.setup(), Cluster: j.cluster, EndpointsKept: j.options.endpointsKept,
+		Stock: r.KubeDNS, Ours: r.Ours, LookUp: j.lookUp, View: v.view,
+	}
 	r.KubeDNSView, r.OursView = v.view(r.KubeDNS), v.view(r.Ours)
+	if j.servers.IsLocal && x.PassesOn() && r.KubeDNSView == r.OursView {
+		// Ours in this process has passed it on to kube-dns, which has all endpoints. The kubernetes that will stand
+		// there may have none.
+		foreseen, _ := x.Expect()
+		r.OursView = v.view(foreseen)
+	}
 	if r.Differs = r.KubeDNSView != r.OursView; !r.Differs {
 		return r
-	}
-	x := &differences.Comparison{
-		Question: j.question, Setup: j.options.setup(), Cluster: j.cluster,
-		Stock: r.KubeDNS, Ours: r.Ours, LookUp: j.lookUp, View: v.view,
 	}
 	want, met := x.Expect()
 	r.Want, r.Met = v.view(want), met

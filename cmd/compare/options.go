@@ -20,6 +20,8 @@ import (
 // options are the values of the flags.
 type options struct {
 	servers.Config
+	// endpointsKept says that kubernetes is to run without noendpoints behind k8s_endpoints.
+	endpointsKept bool
 	// questions is the file with further questions, or empty.
 	questions string
 	// endpoints is how many endpoints of a Service are asked for by name.
@@ -49,7 +51,8 @@ func (t *texts) Set(text string) error {
 const usage = `Usage: compare [FLAGS]
 
 Asks kube-dns and k8s_endpoints the same questions about every headless and ExternalName Service of the
-cluster, and prints what differs, and why. It only reads. The exit status is
+cluster, and about the Pods that have a hostname behind a Service with a cluster IP. It prints what differs, and
+why, and what nobody can ask for. It only reads. The exit status is
   0  if all answers are alike, or differ as documented and for the better
   1  if there are differences that somebody has to decide on
   2  if that could not be found out
@@ -71,6 +74,7 @@ func parse(args []string, output io.Writer) (*options, error) {
 	f.StringVar(&o.KubeDNS, "kube-dns", "", "the `address` of the cluster's DNS, host:port; by default the Service with the label k8s-app=kube-dns in kube-system")
 	f.StringVar(&o.Ours, "ours", "", "the `address` of a CoreDNS with k8s_endpoints, host:port; by default one is started in this process, and forwards all other names to kube-dns")
 	f.BoolVar(&o.PodNames, "endpoint-pod-names", false, "both have the option endpoint_pod_names")
+	f.BoolVar(&o.endpointsKept, "endpoints-kept", false, "kubernetes keeps its endpoints behind k8s_endpoints: it has no noendpoints")
 	f.StringVar(&o.questions, "questions", "", "also ask what stands in this `file`, a name and a type in each line, such as \"db.default.svc.cluster.local A\"")
 	f.IntVar(&o.endpoints, "endpoints", 10, "ask for the own names of so many endpoints of each Service; the name of the Service is asked for all")
 	f.Float64Var(&o.Rate, "rate", 50, "ask each server at most so many questions in a second")

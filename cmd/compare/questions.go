@@ -21,6 +21,8 @@ func (o *options) askAll(c *differences.Cluster) ([]differences.Question, error)
 			all = append(all, o.askHeadless(s)...)
 		case differences.ExternalName:
 			all = append(all, o.askExternalName(s)...)
+		case differences.ClusterIP:
+			all = append(all, o.askHostnames(s)...)
 		case differences.Absent:
 			all = append(all, o.Question(s.FullName(o.Zone), dns.TypeA))
 		}
@@ -45,11 +47,29 @@ func (o *options) askHeadless(s *differences.Service) []differences.Question {
 		if i >= o.endpoints {
 			continue
 		}
-		typ := dns.TypeAAAA
-		if strings.Contains(e.Address, ".") {
-			typ = dns.TypeA
-		}
-		asked = append(asked, o.Question(e.Called(o.PodNames)+"."+full, typ), o.Question(differences.ReverseName(e.Address), dns.TypePTR))
+		asked = append(asked, o.askEndpoint(e.Called(o.PodNames)+"."+full, e)...)
+	}
+	return asked
+}
+
+// askEndpoint asks for the name of an endpoint, and for its address.
+func (o *options) askEndpoint(name string, e differences.Endpoint) []differences.Question {
+	return []differences.Question{o.Question(name, typeOf(e.Address)), o.Question(differences.ReverseName(e.Address), dns.TypePTR)}
+}
+
+// typeOf is the type of the record that has the address.
+func typeOf(address string) uint16 {
+	if strings.Contains(address, ".") {
+		return dns.TypeA
+	}
+	return dns.TypeAAAA
+}
+
+// askHostnames asks for the Pods of a StatefulSet behind a Service with a cluster IP: nobody else has a hostname there.
+func (o *options) askHostnames(s *differences.Service) []differences.Question {
+	var asked []differences.Question
+	for _, e := range s.Endpoints[:min(len(s.Endpoints), o.endpoints)] {
+		asked = append(asked, o.askEndpoint(e.Hostname+"."+s.FullName(o.Zone), e)...)
 	}
 	return asked
 }

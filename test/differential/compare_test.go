@@ -46,7 +46,9 @@ func TestTheCommandKnowsTheReasonOfEveryDifference(t *testing.T) {
 	}{
 		{"in front of kubernetes", stock, nil},
 		{"with endpoint_pod_names", stockWithPodNames, []string{"-endpoint-pod-names"}},
+		{"in front of a kubernetes that keeps its endpoints", stock, []string{"-endpoints-kept"}},
 		{"of a server beside it", stock, []string{"-ours", world.servers[ours].Address()}},
+		{"of a server beside it that keeps endpoints", stock, []string{"-endpoints-kept", "-ours", world.servers[oursKept].Address()}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			got := compare(t, append(tc.args, "-kube-dns", world.servers[tc.plugins].Address())...)

@@ -96,8 +96,8 @@ func judge(a *asker, p pairing, q differences.Question) verdict {
 	want, met := x.Expect()
 	v := verdict{question: q, differs: differences.Show(x.Stock) != differences.Show(x.Ours), hasRecords: !differences.IsNegative(x.Stock) || !differences.IsNegative(x.Ours), met: met}
 	if got := differences.Show(x.Ours); got != differences.Show(want) {
-		v.failure = fmt.Sprintf("%s (over %s, %s):\nk8s_endpoints answers\n%skubernetes answers\n%sand with the differences %q k8s_endpoints is to answer\n%s",
-			q, q.Way, p.setup, got, differences.Show(x.Stock), named(met), differences.Show(want))
+		v.failure = fmt.Sprintf("%s (over %s, %s, endpoints kept: %t):\nk8s_endpoints answers\n%skubernetes answers\n%sand with the differences %q k8s_endpoints is to answer\n%s",
+			q, q.Way, p.setup, p.endpointsKept, got, differences.Show(x.Stock), named(met), differences.Show(want))
 	}
 	return v
 }
@@ -112,7 +112,7 @@ func named(met []differences.Met) []string {
 
 // hold asks both servers a question, and returns the comparison of the answers.
 func hold(a *asker, p pairing, q differences.Question) (x *differences.Comparison, err error) {
-	x = &differences.Comparison{Question: q, Setup: p.setup, Cluster: world.Cluster}
+	x = &differences.Comparison{Question: q, Setup: p.setup, Cluster: world.Cluster, EndpointsKept: p.endpointsKept}
 	if x.Stock, err = a.ask(p.stock, q); err != nil {
 		return nil, fmt.Errorf("kubernetes: %w", err)
 	}

@@ -1,6 +1,7 @@
 package differential
 
 import (
+	"cmp"
 	"flag"
 	"fmt"
 	"os"
@@ -46,7 +47,7 @@ The order of records does not count, and neither do serial numbers. The examples
 `
 
 // markdown writes the list as a table for all setups, and one for each setup
-// that has differences of its own.
+// that has differences of its own; and then what is to be answered by hand.
 func markdown(list []differences.Difference) string {
 	var b strings.Builder
 	b.WriteString(introduction)
@@ -65,5 +66,19 @@ func markdown(list []differences.Difference) string {
 			}
 		}
 	}
+	b.WriteString(byHand)
+	for _, one := range differences.AllByHand {
+		fmt.Fprintf(&b, "| %s | %s | %s |\n", one.Question, one.Noendpoints, cmp.Or(one.Kept, "As before."))
+	}
 	return b.String()
 }
+
+const byHand = `
+## What no question shows
+
+Whoever switches has to know this of the Corefile, and of who uses the DNS. ` + "`make compare`" + ` lists it, and
+[migration.md](migration.md#two-ways) has the two ways side by side.
+
+| ask | where *kubernetes* has ` + "`noendpoints`" + ` | where it keeps its endpoints |
+|---|---|---|
+`

@@ -46,6 +46,15 @@ const (
     k8s_endpoints cluster.local in-addr.arpa ip6.arpa {
         kubeconfig %[1]s
     }`
+	oursKept = `
+    k8s_endpoints cluster.local in-addr.arpa ip6.arpa {
+        kubeconfig %[1]s
+        fallthrough
+    }
+    kubernetes cluster.local in-addr.arpa ip6.arpa {
+        kubeconfig %[1]s
+        ttl 5
+    }`
 	stock = `
     kubernetes cluster.local in-addr.arpa ip6.arpa {
         kubeconfig %[1]s
@@ -115,12 +124,15 @@ var world struct {
 type pairing struct {
 	setup       differences.Setup
 	ours, stock string
+	// endpointsKept says that kubernetes behind ours has its endpoints.
+	endpointsKept bool
 }
 
 var pairings = []pairing{
-	{differences.InFront, ours, stock},
-	{differences.Alone, oursAlone, stock},
-	{differences.WithPodNames, oursWithPodNames, stockWithPodNames},
+	{setup: differences.InFront, ours: ours, stock: stock},
+	{setup: differences.InFront, ours: oursKept, stock: stock, endpointsKept: true},
+	{setup: differences.Alone, ours: oursAlone, stock: stock},
+	{setup: differences.WithPodNames, ours: oursWithPodNames, stock: stockWithPodNames},
 }
 
 // startLimit bounds the time before the first question: some 10 seconds on two
@@ -175,7 +187,7 @@ func start(ctx context.Context) (stop func() error, err error) {
 		return stop, err
 	}
 	world.servers = make(map[string]*server.Server)
-	for _, plugins := range []string{ours, oursAlone, oursWithPodNames, stock, stockWithPodNames} {
+	for _, plugins := range []string{ours, oursKept, oursAlone, oursWithPodNames, stock, stockWithPodNames} {
 		s, err := server.Start(ctx, fmt.Sprintf(corefile, fmt.Sprintf(plugins, kubeconfig)))
 		if err != nil {
 			return stop, err

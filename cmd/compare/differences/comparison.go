@@ -30,6 +30,9 @@ type Comparison struct {
 	Setup       Setup
 	Cluster     *Cluster
 	Stock, Ours *dns.Msg
+	// EndpointsKept says that kubernetes, where it stands behind k8s_endpoints, runs
+	// without noendpoints.
+	EndpointsKept bool
 	// LookUp asks our server for another name, in the same way.
 	LookUp func(name string) *dns.Msg
 	// Whole returns the answer that ours has to give over TCP. It may be nil where
@@ -124,6 +127,12 @@ func (x *Comparison) answersHere() bool {
 		return true
 	}
 	return x.service.served() || len(x.publishers) > 0 || x.isVersion()
+}
+
+// PassesOn reports whether k8s_endpoints leaves the question to the plugins behind it.
+func (x *Comparison) PassesOn() bool {
+	x.understand()
+	return !x.answersHere()
 }
 
 // isNamespace reports whether the question is for the forward zone, for svc in it,

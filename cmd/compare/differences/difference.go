@@ -4,7 +4,8 @@
 //
 // Read difference.go first, then list.go, which names the files with the differences themselves, by topic. What
 // they know of the cluster is in service.go and cluster.go, and of a question in comparison.go; with the functions
-// of answer.go they write to an answer. expect.go applies them all.
+// of answer.go they write to an answer. expect.go applies them all. byhand.go has what
+// no question shows.
 package differences
 
 import "github.com/miekg/dns"

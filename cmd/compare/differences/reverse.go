@@ -26,7 +26,7 @@ var reverseNames = []Difference{
 	},
 	{
 		Name:    "Only endpoints of headless Services have PTR records, and endpoint names.",
-		Reason:  "Endpoints behind other Services are not watched, so that they cost nothing. The specification gives them no such records.",
+		Reason:  "Endpoints behind other Services are not watched, so that they cost nothing. The specification gives them no such records. A *kubernetes* that keeps its endpoints still answers for those of Services with a cluster IP.",
 		Example: "PTR 1.0.5.10.in-addr.arpa.",
 		Relied:  true,
 		change:  dropOtherEndpoints,

@@ -51,6 +51,20 @@ func addEndpoints(s *differences.Service, all []*discoveryv1.EndpointSlice) (lef
 	return leftOut
 }
 
+// addHostnames adds the endpoints of a Service with a cluster IP that kubernetes gives a name of their own: those that
+// are ready, and have a hostname. A slice that cannot be read is left out: k8s_endpoints does not look at it either.
+func addHostnames(s *differences.Service, slice *discoveryv1.EndpointSlice) {
+	made, err := claimsOf(slice)
+	if err != nil {
+		return
+	}
+	for _, c := range made {
+		if c.said.Hostname != "" && c.Has(model.Ready) {
+			s.Endpoints = append(s.Endpoints, c.said)
+		}
+	}
+}
+
 func claimsOf(obj *discoveryv1.EndpointSlice) ([]*claim, error) {
 	slice, err := model.NewSlice(obj)
 	if err != nil {

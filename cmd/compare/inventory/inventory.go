@@ -36,7 +36,7 @@ type reader struct {
 }
 
 // Read returns all Services of the cluster. It lists all slices, since no label tells those of headless Services for
-// certain, and keeps no others. The errors in leftOut are the objects that k8s_endpoints refuses, and why; those
+// certain, and keeps of the others what has a hostname. The errors in leftOut are the objects that k8s_endpoints refuses, and why; those
 // stand in the way of no other object.
 func Read(ctx context.Context, clients kubernetes.Interface, zone string) (c *differences.Cluster, leftOut []error, err error) {
 	r := &reader{zone: zone, services: make(map[model.ServiceKey]*differences.Service), slices: make(map[model.ServiceKey][]*discoveryv1.EndpointSlice)}
@@ -104,8 +104,12 @@ func (r *reader) addService(obj *corev1.Service) {
 
 func (r *reader) addSlice(obj *discoveryv1.EndpointSlice) {
 	owner := model.ServiceKey{Namespace: obj.Namespace, Name: obj.Labels[discoveryv1.LabelServiceName]}
-	if s := r.services[owner]; s != nil && s.Kind == differences.Headless {
+	switch s := r.services[owner]; {
+	case s == nil:
+	case s.Kind == differences.Headless:
 		r.slices[owner] = append(r.slices[owner], obj)
+	case s.Kind == differences.ClusterIP:
+		addHostnames(s, obj)
 	}
 }
 

@@ -25,6 +25,7 @@ type JSON struct {
 	Differences []jsonDifference `json:"differences"`
 	Unexplained []jsonResult     `json:"unexplained"`
 	Unanswered  []jsonResult     `json:"unanswered"`
+	ByHand      []jsonByHand     `json:"by_hand"`
 }
 
 type (
@@ -33,6 +34,10 @@ type (
 		Reason     string   `json:"reason"`
 		Decide     bool     `json:"decide"`
 		Questions  []string `json:"questions"`
+	}
+	jsonByHand struct {
+		Question string `json:"question"`
+		Change   string `json:"change"`
 	}
 	jsonResult struct {
 		Question   string   `json:"question"`
@@ -67,6 +72,9 @@ func WriteJSON(out io.Writer, r *Report) error {
 	}
 	for _, one := range r.failed {
 		all.Unanswered = append(all.Unanswered, jsonResult{Question: one.Question.String(), Error: one.Err.Error()})
+	}
+	for _, one := range r.byHand() {
+		all.ByHand = append(all.ByHand, jsonByHand{Question: one.Question, Change: one.Change(r.EndpointsKept)})
 	}
 	e := json.NewEncoder(out)
 	e.SetIndent("", "  ")

@@ -30,6 +30,8 @@ type Report struct {
 	KubeDNS, Ours, Zone string
 	// IsLocal is set where ours runs in this process.
 	IsLocal bool
+	// EndpointsKept is set where kubernetes is to keep its endpoints behind k8s_endpoints.
+	EndpointsKept bool
 	// Cluster has the Services that were asked for.
 	Cluster *differences.Cluster
 	// Again counts the questions that were asked a second time.
@@ -125,11 +127,16 @@ func (r *Report) Status() int {
 func (r *Report) verdict() string {
 	switch r.Status() {
 	case Safe:
-		return "Safe to switch: what differs is documented, and for the better."
+		return "Safe to switch, where no answer by hand is yes: what differs is documented, and for the better."
 	case Decide:
 		return "Do not switch before somebody has decided on what stands above."
 	}
 	return "It could not be found out whether it is safe to switch: some questions have no answer."
+}
+
+// byHand are the questions that somebody has to answer by hand.
+func (r *Report) byHand() []differences.ByHand {
+	return slices.DeleteFunc(slices.Clone(differences.AllByHand), func(b differences.ByHand) bool { return b.Change(r.EndpointsKept) == "" })
 }
 
 // count counts the Services of a kind.

@@ -40,6 +40,7 @@ func WriteText(out io.Writer, r *Report) error {
 	writeGroups(&b, "Somebody has to decide: clients may rely on records that go away. -accept TEXT takes one as decided", sorted(r.undecided))
 	writeUnexplained(&b, r.unexplained)
 	writeFailed(&b, r.failed)
+	writeByHand(&b, r)
 	fmt.Fprintf(&b, "\n%s\n", r.verdict())
 	_, err := io.WriteString(out, b.String())
 	return err
@@ -84,6 +85,13 @@ func writeFailed(b *strings.Builder, all []*Result) {
 		fmt.Fprintf(b, "  %s\n    %v\n", one.Question, one.Err)
 	}
 	writeRest(b, len(all))
+}
+
+func writeByHand(b *strings.Builder, r *Report) {
+	fmt.Fprint(b, "\nTo answer by hand, since no question to a server shows it. docs/migration.md says how to find out:\n\n")
+	for _, one := range r.byHand() {
+		fmt.Fprintf(b, "  %s\n    %s\n", one.Question, one.Change(r.EndpointsKept))
+	}
 }
 
 func writeRest(b *strings.Builder, count int) {
