@@ -29,7 +29,8 @@ type Stanza struct {
 
 	// TTL and NegativeTTL are in seconds, from 0 to 3600.
 	TTL, NegativeTTL uint32
-	// MaxAnswers bounds the addresses of a Service name; 0 is no bound.
+	// MaxAnswers bounds the addresses of a Service name, and the SRV records of a name;
+	// 0 is no bound.
 	MaxAnswers int
 	// StartupTimeout is how long the start waits for the first list.
 	StartupTimeout time.Duration

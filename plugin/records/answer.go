@@ -35,7 +35,7 @@ func (s *Set) Answer(q *Question) (a Answer) {
 	case m.from.len() > 0:
 		s.addresses(&a, q, &m, room)
 	case len(m.ports) > 0:
-		s.srv(&a, q, m.ports, room)
+		s.srv(&a, q, &m, room)
 	}
 	if q.Explain && a.Outcome != Found {
 		a.Note = s.note(q, a.Outcome)

@@ -16,7 +16,7 @@ import (
 type match struct {
 	outcome Outcome
 	from    pool
-	// most bounds how many addresses are drawn; 0 is no bound.
+	// most bounds how many records are drawn; 0 is no bound.
 	most  int
 	ports []portSet
 }
@@ -82,7 +82,7 @@ func (s *Set) matchPort(m *match, q *Question) {
 	}
 	m.outcome = NoData
 	if q.Type == dns.TypeSRV {
-		m.ports = ports
+		m.ports, m.most = ports, q.MaxAnswers
 	}
 }
 

@@ -37,7 +37,7 @@ func (s *Set) note(q *Question, outcome Outcome) string {
 	}
 	switch outcome {
 	case Found:
-		return ""
+		return s.noteRecords(q)
 	case NoData:
 		return "no records of this type here, in " + s.Service.String()
 	}
@@ -103,6 +103,23 @@ func (s *Set) noteAddresses(q *Question, family int) string {
 	}
 	if all := s.name[family].Len(); q.MaxAnswers > 0 && q.MaxAnswers < all {
 		return fmt.Sprintf("%d of %d addresses", q.MaxAnswers, all)
+	}
+	return ""
+}
+
+// noteRecords looks at the bound of the question for SRV records.
+func (s *Set) noteRecords(q *Question) string {
+	if q.MaxAnswers == 0 || q.Type != dns.TypeSRV {
+		return ""
+	}
+	var m match
+	s.match(&m, q)
+	var all int64
+	for i := range m.ports {
+		all += int64(m.ports[i].who.Len())
+	}
+	if _, k := m.bounded(); k < all {
+		return fmt.Sprintf("%d of %d SRV records", k, all)
 	}
 	return ""
 }

@@ -48,7 +48,8 @@ type Question struct {
 	// Offset is where in the message the records begin, and Room how much of it
 	// is left for them, in bytes, with names compressed.
 	Offset, Room int
-	// MaxAnswers bounds the addresses of the Service name; 0 is no bound.
+	// MaxAnswers bounds the addresses of the Service name, and the SRV records of a
+	// name; 0 is no bound.
 	MaxAnswers int
 	// Share says which part the client gets where it cannot have all.
 	Share Share

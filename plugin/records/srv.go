@@ -23,21 +23,24 @@ const (
 // (RFC 1035, section 4.1.4).
 const pointable = 1 << 14
 
-// srv draws SRV records for the ports, and the addresses of their targets as
-// far as there is room. Where not all fit, backups go first.
-func (s *Set) srv(a *Answer, q *Question, ports []portSet, room int) {
+// srv draws SRV records for the ports, and the addresses of their targets as far as
+// there is room. Where not all may be given, or fit, backups go first.
+func (s *Set) srv(a *Answer, q *Question, m *match, room int) {
 	fixed := sizeSRV + sizeTarget(0, q)
-	of, cut := fitting(ports, fixed, room)
-	a.Truncated = cut
-	k := of.n
-	if of.size(fixed) > int64(room) {
+	of, k := m.bounded()
+	if of.sizeOf(k, fixed) > int64(room) {
+		a.Truncated = true
+		of = fitting(m.ports, func(c choice) bool { return m.allows(c) && c.sizeOf(c.n, fixed) <= int64(room) })
+		k = min(k, of.n)
+	}
+	if of.sizeOf(k, fixed) > int64(room) {
 		// Each record takes as much as the largest one could, or else short
 		// names would be drawn more often than long ones.
 		k = min(k, int64(max(room/(fixed+of.longest), 0)))
 	}
 	d := drawers.Get().(*drawer)
 	defer d.release()
-	d.drawTargets(s.roster, ports, of, k, q.Share.of(s.salt))
+	d.drawTargets(s.roster, m.ports, of, k, q.Share.of(s.salt))
 	all, used := s.nameTargets(q, d.drawn)
 	if k > 0 && len(all) == 0 {
 		// No target can be named.
@@ -45,7 +48,22 @@ func (s *Set) srv(a *Answer, q *Question, ports []portSet, room int) {
 		return
 	}
 	a.Outcome, a.Records = Found, srvRecords(q, all)
-	a.Extra = s.glue(d, q, all, room-used)
+	if !a.Truncated {
+		// Who is to ask again has no use for a part more (RFC 2181, section 9).
+		a.Extra = s.glue(d, q, all, room-used)
+	}
+}
+
+// allows reports whether all of a choice may be in an answer.
+func (m *match) allows(c choice) bool { return m.most == 0 || c.n <= int64(m.most) }
+
+// bounded returns what SRV records are drawn from, and how many.
+func (m *match) bounded() (of choice, k int64) {
+	of = fitting(m.ports, m.allows)
+	if m.allows(of) {
+		return of, of.n
+	}
+	return of, int64(m.most)
 }
 
 // choice is the targets of the runs up to a tier: how many they are, and the
@@ -56,14 +74,18 @@ type choice struct {
 	longest  int
 }
 
-// size is what all records take, in bytes, where each takes fixed bytes and its
-// label.
-func (c choice) size(fixed int) int64 { return c.n*int64(fixed) + c.total }
+// sizeOf is what k records take, in bytes, where each takes fixed bytes and its label.
+// Of a part it is what the largest ones take.
+func (c choice) sizeOf(k int64, fixed int) int64 {
+	if k == c.n {
+		return k*int64(fixed) + c.total
+	}
+	return k * int64(fixed+c.longest)
+}
 
-// fitting returns the choice of most tiers that fits, or else that of the best
-// tier alone, and whether that leaves anything out. It looks at each run once:
-// there may be as many as ports.
-func fitting(ports []portSet, fixed, room int) (of choice, cut bool) {
+// fitting returns the choice of most tiers that fits, or else that of the best tier
+// alone. It looks at each run once: there may be as many as ports.
+func fitting(ports []portSet, fits func(choice) bool) (of choice) {
 	var tiers [health.Tiers]choice
 	for i := range ports {
 		p := &ports[i]
@@ -77,18 +99,16 @@ func fitting(ports []portSet, fixed, room int) (of choice, cut bool) {
 			continue
 		}
 		more := choice{health.Tier(tier), of.n + t.n, of.total + t.total, max(of.longest, t.longest)}
-		if more.size(fixed) > int64(room) {
-			cut = true
-			if of.n > 0 {
-				break
-			}
+		ok := fits(more)
+		if !ok && of.n > 0 {
+			break
 		}
 		of = more
-		if cut {
+		if !ok {
 			break
 		}
 	}
-	return of, cut
+	return of
 }
 
 // drawTargets draws k of the targets of a choice into d.drawn, in random order. Each

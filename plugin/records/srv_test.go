@@ -6,7 +6,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/k8s-endpoints/k8s_endpoints/plugin/health"
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/model"
+	"github.com/k8s-endpoints/k8s_endpoints/plugin/roster"
 
 	"github.com/miekg/dns"
 )
@@ -79,9 +81,9 @@ func TestTargetsBeyond32BitsAreDrawn(t *testing.T) {
 	for i := range ports {
 		ports[i] = portSet{port: model.Port{Number: uint16(i + 1)}, offer: set.numbers[0].offer}
 	}
-	of, cut := fitting(ports, 50, 65000)
-	if !cut || of.n != 4_000_000_000 {
-		t.Fatalf("got %+v, cut %v", of, cut)
+	of := fitting(ports, func(c choice) bool { return c.sizeOf(c.n, 50) <= 65000 })
+	if of.n != 4_000_000_000 {
+		t.Fatalf("got %+v", of)
 	}
 	d := drawers.Get().(*drawer)
 	defer d.release()
@@ -96,6 +98,27 @@ func TestTargetsBeyond32BitsAreDrawn(t *testing.T) {
 	// They come from all of the ports.
 	if len(d.drawn) != 1000 || highest <= 20_000 {
 		t.Errorf("%d drawn, up to the port %d", len(d.drawn), highest)
+	}
+}
+
+// Backups are there for when nobody better is: where not all may be given, they go first.
+func TestABoundTakesTheBestTiers(t *testing.T) {
+	one := roster.Range
+	ports := []portSet{
+		{port: model.Port{Number: 1}, tier: health.Good, offer: offer{who: one(0, 30), longest: 5, total: 150}},
+		{port: model.Port{Number: 1}, tier: health.Damped, offer: offer{who: one(30, 20), longest: 5, total: 100}},
+		{port: model.Port{Number: 1}, tier: health.Draining, offer: offer{who: one(50, 50), longest: 5, total: 250}},
+	}
+	for _, c := range []struct {
+		most    int
+		from, k int64
+	}{
+		{0, 100, 100}, {100, 100, 100}, {99, 50, 50}, {50, 50, 50}, {49, 30, 30}, {30, 30, 30}, {29, 30, 29}, {1, 30, 1},
+	} {
+		m := match{ports: ports, most: c.most}
+		if of, k := m.bounded(); of.n != c.from || k != c.k {
+			t.Errorf("at most %d: %d of %d, want %d of %d", c.most, k, of.n, c.k, c.from)
+		}
 	}
 }
 
