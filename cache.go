@@ -31,7 +31,7 @@ type cache struct {
 	// What queries read.
 	sets       *index.Map[string, *records.Set]
 	owners     index.Owners
-	namespaces *index.Map[string, int]
+	namespaces *index.Map[string, namespace]
 	*progress
 	// modified is the serial of the zone: when an answer changed last, in seconds since
 	// 1970, or one more than before where that was in the same second.
@@ -75,7 +75,7 @@ func newCache(s corefile.Settings, byNamespace bool) *cache {
 		byNamespace: byNamespace,
 		sets:        index.New[string, *records.Set](),
 		owners:      index.NewOwners(),
-		namespaces:  index.New[string, int](),
+		namespaces:  index.New[string, namespace](),
 		progress:    newProgress(),
 		services:    make(map[model.ServiceKey]*service),
 		exposed:     make(map[string]bool),
@@ -409,8 +409,11 @@ func (c *cache) served() (objects []model.Change) {
 	return objects
 }
 
-// modify takes note that an answer has changed. Serials never repeat.
-func (c *cache) modify() { c.modified.Store(max(time.Now().Unix(), c.modified.Load()+1)) }
+// nextSerial returns the serial of a change that comes now. Serials never repeat.
+func (c *cache) nextSerial() int64 { return max(time.Now().Unix(), c.modified.Load()+1) }
+
+// modify takes note that an answer has changed.
+func (c *cache) modify() { c.modified.Store(c.nextSerial()) }
 
 // batchSize is how many addresses are changed in the indexes at once. It bounds
 // what the first list of a large cluster takes beyond what is kept.
@@ -446,11 +449,13 @@ func (c *cache) swap(b *batch) {
 	if len(b.sets) == 0 {
 		return
 	}
-	c.countNamespaces(b.sets)
+	next := c.nextSerial()
+	c.date(b.sets, uint32(next))
+	c.countNamespaces(b.sets, uint32(next))
 	c.sets.Apply(b.sets)
 	c.owners.Apply(b.addresses)
 	if b.modifies {
-		c.modify()
+		c.modified.Store(next)
 	}
 	*b = batch{}
 }
@@ -544,35 +549,4 @@ func same(a, b *records.Set) bool {
 		return a == b
 	}
 	return a.Equal(b)
-}
-
-// countNamespaces keeps count of the Services that are served in a namespace.
-// It looks at the sets as they are before the changes.
-func (c *cache) countNamespaces(changes []index.Change[string, *records.Set]) {
-	counts := make(map[string]int)
-	count := func(set *records.Set, by int) {
-		if set == nil {
-			return
-		}
-		namespace := set.Service.Namespace
-		if _, known := counts[namespace]; !known {
-			counts[namespace], _ = c.namespaces.Get(namespace)
-		}
-		counts[namespace] += by
-	}
-	for _, change := range changes {
-		count(c.set(change.Key), -1)
-		if change.Value != nil {
-			count(*change.Value, +1)
-		}
-	}
-	entries := make([]index.Change[string, int], 0, len(counts))
-	for namespace, n := range counts {
-		e := index.Change[string, int]{Key: namespace}
-		if n > 0 {
-			e.Value = &n
-		}
-		entries = append(entries, e)
-	}
-	c.namespaces.Apply(entries)
 }

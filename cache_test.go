@@ -173,7 +173,7 @@ func TestABadAnnotationDoesNotTakeItsServiceWithIt(t *testing.T) {
 	c.Apply([]model.Change{service, readySlice("default", "db", "db-1", "10.0.0.1")})
 	c.publish()
 	set := c.set("db.default")
-	if set == nil || set.Len() != 1 || set.Limits.TTL != nil || *set.Limits.MaxAnswers != 1 {
+	if set == nil || set.Len() != 1 || set.Declared().TTL != nil || *set.Declared().MaxAnswers != 1 {
 		t.Errorf("got %+v", set)
 	}
 }

@@ -5,7 +5,8 @@
 // handler.go, becomes a query (query.go), and is answered (reply.go) from the
 // record set that owns its name, from what an ExternalName leads to (alias.go), or as
 // a name server of the zone (zone.go).
-// Record sets stand in cache.go, and feed.go joins a cache to its source and to the
+// Record sets stand in cache.go, with what is known of a namespace in namespaces.go, and
+// feed.go joins a cache to its source and to the
 // snapshot on disk, also across reloads (progress.go, handover.go). Beside them
 // stand ready.go, metadata.go and metrics.go.
 //

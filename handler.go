@@ -95,6 +95,10 @@ func (h *handler) reply(ctx context.Context, q *query) *dns.Msg {
 		if m := q.reverseApex(); m != nil {
 			return m
 		}
+	case name.Namespace:
+		if serial := q.cache.serialIn(q.asked.Name.Namespace); serial > 0 && q.asked.Type == dns.TypeSOA {
+			return q.serial(serial, q.ttl)
+		}
 	case name.Zonal:
 		if q.fallsThrough() {
 			return nil
@@ -151,9 +155,12 @@ func (q *query) isAbove() bool {
 // service answers for a name that the Service of set owns.
 func (h *handler) service(ctx context.Context, q *query, set *records.Set) *dns.Msg {
 	q.asked.TTL = q.ttlOf(set)
+	if q.asked.Type == dns.TypeSOA && q.asked.Name.Kind == name.Service && set.Declared().SOA {
+		return q.serial(set.Serial, q.asked.TTL)
+	}
 	q.asked.Offset = q.offset()
 	q.asked.Room = q.capacity() - q.asked.Offset
-	q.asked.MaxAnswers = or(set.Limits.MaxAnswers, q.maxAnswers)
+	q.asked.MaxAnswers = or(set.Declared().MaxAnswers, q.maxAnswers)
 	q.asked.Explain, q.asked.Share = q.r.IsEdns0() != nil, records.ShareOf(addressOf(q.w.RemoteAddr()))
 	a := set.Answer(&q.asked)
 	rcode := dns.RcodeSuccess
@@ -165,7 +172,7 @@ func (h *handler) service(ctx context.Context, q *query, set *records.Set) *dns.
 	case records.NoName:
 		rcode = dns.RcodeNameError
 	}
-	return q.deny(rcode, or(set.Limits.NegativeTTL, q.negativeTTL), a.Note)
+	return q.deny(rcode, or(set.Declared().NegativeTTL, q.negativeTTL), a.Note)
 }
 
 func (q *query) found(a *records.Answer) *dns.Msg {

@@ -104,7 +104,7 @@ func (q *query) mayBeOwned() bool {
 func (q *query) fallsThrough() bool { return q.fall.Match(q.lower) != "" }
 
 // ttlOf returns the TTL of the records of a Service, in seconds.
-func (q *query) ttlOf(set *records.Set) uint32 { return or(set.Limits.TTL, q.ttl) }
+func (q *query) ttlOf(set *records.Set) uint32 { return or(set.Declared().TTL, q.ttl) }
 
 // or returns what a Service says, or else what the stanza says.
 func or[T any](said *T, otherwise T) T {

@@ -180,6 +180,16 @@ func (q *query) authority(ttl, negativeTTL uint32) dns.SOA {
 	}
 }
 
+// serial answers for the SOA record at a name below the zone, which tells a client by its
+// serial that answers there have changed.
+func (q *query) serial(serial, ttl uint32) *dns.Msg {
+	soa := q.authority(ttl, q.negativeTTL)
+	soa.Hdr.Name, soa.Serial = q.asked.Owner, serial
+	m := newReply(q.r)
+	m.Answer = []dns.RR{&soa}
+	return m
+}
+
 // under returns the name of labels in a zone.
 func under(labels, zone string) string {
 	if zone == "." {

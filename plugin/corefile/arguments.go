@@ -58,7 +58,7 @@ func (p *parser) word(w word) error {
 	if w.set != nil {
 		n, err := p.number(w.most)
 		if err == nil {
-			w.set(&p.options.Limits, n)
+			w.set(&p.options.Declared, n)
 		}
 		return err
 	}

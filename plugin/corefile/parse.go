@@ -49,7 +49,7 @@ func Parse(c *caddy.Controller) (*Stanza, error) {
 		p := &parser{Controller: c, given: make(map[string]bool)}
 		p.stanza.StartupTimeout = defaultStartupTimeout
 		p.stanza.Settings.Annotations = AllAnnotations
-		p.options.Limits = records.Limits{TTL: new(uint32(defaultTTL)), NegativeTTL: new(uint32(defaultNegativeTTL)), MaxAnswers: new(0)}
+		p.options.Declared = records.Declared{TTL: new(uint32(defaultTTL)), NegativeTTL: new(uint32(defaultNegativeTTL)), MaxAnswers: new(0)}
 		if err := p.parse(); err != nil {
 			return nil, err
 		}
@@ -72,7 +72,7 @@ func (p *parser) parse() error {
 	}
 	s, o := &p.stanza, &p.options
 	s.Settings.Naming, s.Settings.Policy, s.Settings.Explain = o.Naming, o.Policy, o.Explain
-	s.TTL, s.NegativeTTL, s.MaxAnswers = *o.Limits.TTL, *o.Limits.NegativeTTL, *o.Limits.MaxAnswers
+	s.TTL, s.NegativeTTL, s.MaxAnswers = *o.Declared.TTL, *o.Declared.NegativeTTL, *o.Declared.MaxAnswers
 	return p.reserveSnapshot()
 }
 

@@ -6,7 +6,6 @@ import (
 	"maps"
 	"slices"
 	"strings"
-	"unicode"
 
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/health"
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/model"
@@ -62,20 +61,22 @@ func (s Settings) Of(service *model.Service) (records.Options, error) {
 	o := s.Options()
 	var wrong []error
 	for _, name := range slices.Sorted(maps.Keys(service.Annotations)) {
-		if err := s.annotate(&o, name, service.Annotations[name]); err != nil {
+		if err := s.annotate(&o, name, service); err != nil {
 			wrong = append(wrong, fmt.Errorf("annotation %s%s: %w", model.AnnotationPrefix, name, err))
 		}
 	}
 	return o, errors.Join(wrong...)
 }
 
-func (s Settings) annotate(o *records.Options, name, value string) error {
+func (s Settings) annotate(o *records.Options, name string, service *model.Service) error {
+	w := words[strings.ReplaceAll(name, "-", "_")]
 	switch one := annotation(name); {
 	case one == 0:
 		return errors.New("unknown")
 	case s.Annotations&one == 0:
 		return errors.New("the Corefile does not allow it")
+	case w.atName && service.Target != "":
+		return errors.New("the name of an ExternalName Service is an alias, and has no other records (RFC 1034, section 3.6.2)")
 	}
-	args := strings.FieldsFunc(strings.ToLower(value), func(r rune) bool { return unicode.IsSpace(r) || r == ',' })
-	return words[strings.ReplaceAll(name, "-", "_")].annotate(o, args)
+	return w.annotate(o, service.Annotations[name])
 }

@@ -2,6 +2,7 @@ package corefile
 
 import (
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -27,11 +28,21 @@ func TestAnnotationsOverrideTheStanza(t *testing.T) {
 			o.Policy.Damping = health.Damping{Mode: health.DampingOn, HalfLife: time.Minute}
 		}},
 		{"srv-tiers", "all", func(o *records.Options) { o.Policy.SRVTiers = health.SRVAll }},
-		{"ttl", "30", func(o *records.Options) { o.Limits.TTL = number(30) }},
-		{"negative-ttl", "0", func(o *records.Options) { o.Limits.NegativeTTL = number(0) }},
-		{"max-answers", "8", func(o *records.Options) { o.Limits.MaxAnswers = &most }},
-		{"ttl", "30\n", func(o *records.Options) { o.Limits.TTL = number(30) }},
+		{"ttl", "30", func(o *records.Options) { o.Declared.TTL = number(30) }},
+		{"negative-ttl", "0", func(o *records.Options) { o.Declared.NegativeTTL = number(0) }},
+		{"max-answers", "8", func(o *records.Options) { o.Declared.MaxAnswers = &most }},
+		{"ttl", "30\n", func(o *records.Options) { o.Declared.TTL = number(30) }},
 		{"drain", "db-1\n\tdb-2\n", func(o *records.Options) { o.Drain = []string{"db-1", "db-2"} }},
+		{"txt", "authSource=admin&replicaSet=Rs0", func(o *records.Options) { o.Declared.TXT = []string{"authSource=admin&replicaSet=Rs0"} }},
+		{"txt", "\n one, two\n\nb\\n \"c\"\r\n", func(o *records.Options) { o.Declared.TXT = []string{"one, two", `b\\n "c"`} }},
+		{"txt", strings.Repeat("x", 300), func(o *records.Options) {
+			o.Declared.TXT = []string{strings.Repeat("x", 255), strings.Repeat("x", 45)}
+		}},
+		{"txt-grpc-config", `[ {"serviceConfig": {"loadBalancingConfig": [{"round_robin": {}}]}} ]`, func(o *records.Options) {
+			o.Declared.ServiceConfig = []string{`grpc_config=[{"serviceConfig":{"loadBalancingConfig":[{"round_robin":{}}]}}]`}
+		}},
+		{"soa", "true", func(o *records.Options) { o.Declared.SOA = true }},
+		{"soa", "false\n", func(o *records.Options) {}},
 		{"drain", "db-1, DB-2", func(o *records.Options) { o.Drain = []string{"db-1", "db-2"} }},
 	} {
 		t.Run(c.name+" "+c.value, func(t *testing.T) {
@@ -60,6 +71,11 @@ func TestABadAnnotationIsLeftOutAndTheOthersStay(t *testing.T) {
 		{"fail-open", "101", "fail-open: want a percentage from 1 to 100, or off"},
 		{"damping", "on 1s", "damping: the half-life must be a duration of 10s or more"},
 		{"drain", many, "drain: 1001 names are more than 1000"},
+		{"txt", "", "txt: want one or more strings, each in a line of its own"},
+		{"txt", strings.Repeat("x", 4097), "txt: 4097 bytes are more than 4096"},
+		{"txt-grpc-config", `{"serviceConfig": {}}`, "txt-grpc-config: want a list of service configs in JSON: json: cannot unmarshal object"},
+		{"txt-grpc-config", "[" + strings.Repeat("{},", 2000) + "{}]", "txt-grpc-config: 6004 bytes are more than 4096"},
+		{"soa", "yes", `soa: want true or false, not "yes"`},
 		{"tll", "5", "annotation k8s-endpoints.coredns.io/tll: unknown"},
 		{"pod-names", "all", "annotation k8s-endpoints.coredns.io/pod-names: the Corefile does not allow it"},
 	} {
@@ -73,11 +89,27 @@ func TestABadAnnotationIsLeftOutAndTheOthersStay(t *testing.T) {
 	}
 }
 
+// A name that is an alias has no other records.
+func TestAnAliasDeclaresNoRecordsAtItsName(t *testing.T) {
+	s := Settings{Annotations: AllAnnotations}
+	alias := &model.Service{Kind: model.ExternalName, Target: "example.org."}
+	for name, value := range map[string]string{"txt": "a", "soa": "true"} {
+		alias.Annotations = map[string]string{name: value}
+		if o, err := s.Of(alias); err == nil || !strings.Contains(err.Error(), "is an alias") || !reflect.DeepEqual(o, s.Options()) {
+			t.Errorf("%s: got %+v and the error %v", name, o, err)
+		}
+	}
+	alias.Annotations = map[string]string{"txt-grpc-config": "[]"}
+	if o, err := s.Of(alias); err != nil || o.Declared.ServiceConfig == nil {
+		t.Errorf("below the name: got %+v and the error %v", o, err)
+	}
+}
+
 // FuzzAnnotation checks that whatever a Service says leaves good options.
 func FuzzAnnotation(f *testing.F) {
 	for at, values := range [][]string{
 		{"on 60s", "observe", "off", "on 1h", "on 10s 10s"}, {"db-1, db-2", ""}, {"30%", "off", "101"}, {"0", "65535", "-1"}, {"1", "3601"},
-		{"all", "ready"}, {"serving", "Ready"}, {"all", "published", ""}, {"30", "soon"},
+		{"all", "ready"}, {"serving", "Ready"}, {"true", "1"}, {"all", "published", ""}, {"30", "soon"}, {"a\nb", ""}, {`[{"a":1}]`, "{"},
 	} {
 		for _, value := range values {
 			f.Add(uint8(at), value)
@@ -99,13 +131,18 @@ func FuzzAnnotation(f *testing.F) {
 
 func checkOptions(t *testing.T, o records.Options) {
 	t.Helper()
-	for _, ttl := range []*uint32{o.Limits.TTL, o.Limits.NegativeTTL} {
+	for _, ttl := range []*uint32{o.Declared.TTL, o.Declared.NegativeTTL} {
 		if ttl != nil && *ttl > maxTTL {
 			t.Errorf("a TTL of %d", *ttl)
 		}
 	}
-	if most := o.Limits.MaxAnswers; most != nil && (*most < 0 || *most > maxAnswers) {
+	if most := o.Declared.MaxAnswers; most != nil && (*most < 0 || *most > maxAnswers) {
 		t.Errorf("max_answers is %d", *most)
+	}
+	for _, text := range append(slices.Clone(o.Declared.TXT), o.Declared.ServiceConfig...) {
+		if n := len(strings.ReplaceAll(text, `\\`, `\`)); n == 0 || n > 255 {
+			t.Errorf("a string of %d bytes: %q", n, text)
+		}
 	}
 	if o.Policy.FailOpen < 0 || o.Policy.FailOpen > 100 || len(o.Drain) > maxDrain {
 		t.Errorf("got %+v", o)

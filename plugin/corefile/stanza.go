@@ -4,8 +4,9 @@
 // To read it, begin with stanza.go, which has all that a stanza can say. Then
 // parse.go, which reads one: its options stand in sources.go (which objects are
 // read) and answers.go (how they are answered for), with the help of arguments.go.
-// What a Service may say as well stands in words.go, once for both, and settings.go
-// puts the two together.
+// What a Service may say as well stands in words.go, once for both, with the records that
+// it declares in declared.go, and settings.go puts the two together. block.go is about
+// what stands beside the stanza.
 package corefile
 
 import (

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode"
 
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/health"
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/records"
@@ -24,8 +25,12 @@ type word struct {
 	// read reads the arguments, unless the word is a number.
 	read func(*records.Options, []string) error
 	// set takes a number from 0 to most.
-	set  func(*records.Limits, int)
+	set  func(*records.Declared, int)
 	most int
+	// declare reads an annotation as it stands: what it says is a record.
+	declare func(*records.Options, string) error
+	// atName is true where that record is at the Service name.
+	atName bool
 }
 
 // A speaker is who may say a word.
@@ -40,16 +45,20 @@ const (
 // words are all of them by their names in the Corefile. An annotation has hyphens
 // in place of underscores.
 var words = map[string]word{
-	"publish":      policy(both, health.ParsePublish, func(p *health.Policy) *health.Publish { return &p.Publish }),
-	"pod_names":    policy(both, health.ParsePodNames, func(p *health.Policy) *health.PodNames { return &p.PodNames }),
-	"fallback":     policy(stanzaOnly, health.ParseFallback, func(p *health.Policy) *health.Fallback { return &p.Fallback }),
-	"fail_open":    policy(both, health.ParseFailOpen, func(p *health.Policy) *int { return &p.FailOpen }),
-	"damping":      policy(both, health.ParseDamping, func(p *health.Policy) *health.Damping { return &p.Damping }),
-	"srv_tiers":    policy(both, health.ParseSRVTiers, func(p *health.Policy) *health.SRVTiers { return &p.SRVTiers }),
-	"drain":        {speaker: serviceOnly, read: drain},
-	"ttl":          {speaker: both, most: maxTTL, set: func(l *records.Limits, n int) { l.TTL = new(uint32(n)) }},
-	"negative_ttl": {speaker: both, most: maxTTL, set: func(l *records.Limits, n int) { l.NegativeTTL = new(uint32(n)) }},
-	"max_answers":  {speaker: both, most: maxAnswers, set: func(l *records.Limits, n int) { l.MaxAnswers = new(n) }},
+	"publish":   policy(both, health.ParsePublish, func(p *health.Policy) *health.Publish { return &p.Publish }),
+	"pod_names": policy(both, health.ParsePodNames, func(p *health.Policy) *health.PodNames { return &p.PodNames }),
+	"fallback":  policy(stanzaOnly, health.ParseFallback, func(p *health.Policy) *health.Fallback { return &p.Fallback }),
+	"fail_open": policy(both, health.ParseFailOpen, func(p *health.Policy) *int { return &p.FailOpen }),
+	"damping":   policy(both, health.ParseDamping, func(p *health.Policy) *health.Damping { return &p.Damping }),
+	"srv_tiers": policy(both, health.ParseSRVTiers, func(p *health.Policy) *health.SRVTiers { return &p.SRVTiers }),
+	"drain":     {speaker: serviceOnly, read: drain},
+	"txt":       {speaker: serviceOnly, declare: text, atName: true},
+	"soa":       {speaker: serviceOnly, declare: soa, atName: true},
+	// gRPC has the name _grpc_config for it.
+	"txt_grpc_config": {speaker: serviceOnly, declare: serviceConfig},
+	"ttl":             {speaker: both, most: maxTTL, set: func(l *records.Declared, n int) { l.TTL = new(uint32(n)) }},
+	"negative_ttl":    {speaker: both, most: maxTTL, set: func(l *records.Declared, n int) { l.NegativeTTL = new(uint32(n)) }},
+	"max_answers":     {speaker: both, most: maxAnswers, set: func(l *records.Declared, n int) { l.MaxAnswers = new(n) }},
 }
 
 // policy is a word for a field of the policy.
@@ -72,8 +81,12 @@ func drain(o *records.Options, args []string) error {
 	return nil
 }
 
-// annotate reads the arguments of an annotation.
-func (w word) annotate(o *records.Options, args []string) error {
+// annotate reads an annotation.
+func (w word) annotate(o *records.Options, value string) error {
+	if w.declare != nil {
+		return w.declare(o, value)
+	}
+	args := strings.FieldsFunc(strings.ToLower(value), func(r rune) bool { return unicode.IsSpace(r) || r == ',' })
 	if w.set == nil {
 		return w.read(o, args)
 	}
@@ -82,7 +95,7 @@ func (w word) annotate(o *records.Options, args []string) error {
 	if !ok {
 		return fmt.Errorf("want a whole number in range [0, %d], not %q", w.most, text)
 	}
-	w.set(&o.Limits, n)
+	w.set(&o.Declared, n)
 	return nil
 }
 

@@ -20,6 +20,8 @@ func (s *Set) Answer(q *Question) (a Answer) {
 	}
 	var m match
 	switch {
+	case s.declares(q):
+		s.declaredAnswer(&a, q, room)
 	case s.Service.Kind == model.ExternalName:
 		s.external(&a, q)
 	case s.explains(q):

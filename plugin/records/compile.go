@@ -27,7 +27,11 @@ var compilers = sync.Pool{New: func() any { return new(compiler) }}
 // For an ExternalName Service it looks at no slices. What is to be remembered
 // goes into memory.
 func Compile(service *model.Service, all []*model.Slice, o Options, memory *Memory, now time.Time) *Set {
-	s := &Set{Service: service, Limits: o.Limits, roster: &nobody}
+	s := &Set{Service: service, roster: &nobody}
+	if !o.Declared.saysNothing() {
+		declared := o.Declared
+		s.declared = &declared
+	}
 	if service.Kind != model.Headless {
 		// What it remembers of slices would outlive them.
 		*memory = Memory{}

@@ -12,9 +12,15 @@ import (
 
 // Equal reports whether two Sets give the same answers, but for EqualReasons.
 func (s *Set) Equal(o *Set) bool {
-	return reflect.DeepEqual(s.Service, o.Service) && reflect.DeepEqual(s.Limits, o.Limits) &&
+	return reflect.DeepEqual(s.Service, o.Service) &&
 		s.noteFamily(roster.IPv4) == o.noteFamily(roster.IPv4) && s.noteFamily(roster.IPv6) == o.noteFamily(roster.IPv6) &&
-		slices.Equal(s.explained, o.explained) &&
+		slices.Equal(s.explained, o.explained) && s.EqualRecords(o)
+}
+
+// EqualRecords reports whether two Sets of a Service that has no alias give the same
+// records.
+func (s *Set) EqualRecords(o *Set) bool {
+	return s.Service.Kind == o.Service.Kind && reflect.DeepEqual(s.declared, o.declared) &&
 		s.equalNames(o) &&
 		s.equalEndpoints(o, s.name[roster.IPv4], o.name[roster.IPv4]) && s.equalEndpoints(o, s.name[roster.IPv6], o.name[roster.IPv6]) &&
 		s.equalPorts(o, s.ports, o.ports) && s.equalPorts(o, s.numbers, o.numbers)

@@ -38,10 +38,11 @@ func (s *Set) match(m *match, q *Question) {
 }
 
 // matchService is for the name of the Service. It does not exist where nothing
-// is published (Kubernetes DNS specification 1.1.0, section 2.4.1), unless an
-// endpoint below it has a name: NXDOMAIN would deny that too (RFC 8020).
+// is published (Kubernetes DNS specification 1.1.0, section 2.4.1), unless it has
+// another record, or an endpoint below it has a name: NXDOMAIN would deny those too
+// (RFC 8020).
 func (s *Set) matchService(m *match, q *Question) {
-	if s.Len() == 0 {
+	if s.Len() == 0 && !s.Declared().declaresAtName() {
 		return
 	}
 	m.outcome, m.most = NoData, q.MaxAnswers
@@ -163,7 +164,7 @@ func (s *Set) hasRecords(q *Question) bool {
 	case name.Endpoint, name.Port:
 		return true
 	case name.Service:
-		return s.name[roster.IPv4].Len()+s.name[roster.IPv6].Len()+len(s.numbers) > 0
+		return s.name[roster.IPv4].Len()+s.name[roster.IPv6].Len()+len(s.numbers) > 0 || s.Declared().declaresAtName()
 	}
 	return false
 }

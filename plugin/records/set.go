@@ -4,8 +4,8 @@
 // Reading order: set.go has the Set. compile.go makes one: roster says who is in the
 // Service, health who is published, ports.go who offers which port, and memory.go
 // remembers for the next time. question.go has what is asked and answered, match.go finds
-// where a question leads; addresses.go, srv.go and external.go make the records, with
-// draw.go for their choice and order. note.go and explain.go say why there is less than a
+// where a question leads; addresses.go, srv.go, external.go and declared.go make the
+// records, with draw.go for their choice and order. note.go and explain.go say why there is less than a
 // client could expect, and answer.go puts all together. equal.go compares two Sets.
 package records
 
@@ -23,10 +23,10 @@ import (
 // It knows no zone and no TTL: names are put together when an answer is, so
 // that all zones share one Set, and a name in an answer ends like the question.
 type Set struct {
-	// Service is what the Set was compiled from, and Limits what it says of its
-	// answers.
+	// Service is what the Set was compiled from.
 	Service *model.Service
-	Limits  Limits
+	// declared is what it says of its answers, nil where that is nothing.
+	declared *Declared
 
 	// salt sets the shares of clients in this Service apart from those in others.
 	salt uint64
@@ -53,6 +53,9 @@ type Set struct {
 	observed int32
 	best     health.Tier
 	any      bool
+	// Serial is for the SOA record of a Service that declares one. It is not of the
+	// Service, but of when it changed: who publishes a Set sets it before.
+	Serial uint32
 	// explained has a line for each endpoint and one for the policy, or nothing.
 	explained []string
 }
@@ -66,16 +69,39 @@ type Options struct {
 	Drain []string
 	// Explain makes the Set answer for _explain.
 	Explain bool
-	// Limits are kept in the Set.
-	Limits Limits
+	// Declared is kept in the Set.
+	Declared Declared
 }
 
-// Limits are what a Service says of its answers; nil is nothing.
-type Limits struct {
+// Declared is what a Service says of its answers, and the records that it has besides
+// those of its endpoints. The zero value says nothing.
+type Declared struct {
 	// TTL and NegativeTTL are in seconds.
 	TTL, NegativeTTL *uint32
 	// MaxAnswers is a count, 0 for all.
 	MaxAnswers *int
+	// TXT are the strings of the TXT record at the Service name, and ServiceConfig
+	// those at _grpc_config below it, each as it is written in a zone file, without
+	// quotes.
+	TXT, ServiceConfig []string
+	// SOA makes the Service name, and the one of its namespace, have an SOA record.
+	SOA bool
+}
+
+// saysNothing reports whether d is the zero value.
+func (d *Declared) saysNothing() bool {
+	return d.TTL == nil && d.NegativeTTL == nil && d.MaxAnswers == nil && d.TXT == nil && d.ServiceConfig == nil && !d.SOA
+}
+
+// nothing is declared by a Service without annotations.
+var nothing Declared
+
+// Declared returns what the Service says of its answers. Nobody may write to it.
+func (s *Set) Declared() *Declared {
+	if s.declared == nil {
+		return &nothing
+	}
+	return s.declared
 }
 
 // nobody is the Roster of a Service that has no endpoints of its own.
