@@ -38,7 +38,7 @@ func TestNamesOfSearchPathsPassOnWhereSomebodyMayHaveThem(t *testing.T) {
 		}
 		h.beside = c.beside
 		var denied []string
-		for _, name := range []string{below, searched, endpoint, "no.default.svc.cluster.local.", "10-0-0-1.default.pod.cluster.local."} {
+		for _, name := range []string{below, searched, endpoint, "no.default.svc.cluster.local.", "http.tcp.no.default.svc.cluster.local.", "10-0-0-1.default.pod.cluster.local."} {
 			m := serve(t, h, new(dns.Msg).SetQuestion(name, dns.TypeA))
 			if m == nil {
 				continue

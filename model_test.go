@@ -130,7 +130,7 @@ func (q *naiveQuestion) forward() naiveAnswer {
 			}
 		}
 		// Nobody has such a name.
-		if len(below) > 1 && (len(below) > 2 || !strings.HasPrefix(below[0], "_") || !strings.HasPrefix(below[1], "_")) {
+		if len(below) > 2 || len(below) == 2 && !naiveIsPort(below[0], below[1]) {
 			return q.nxdomain()
 		}
 	}
@@ -138,6 +138,13 @@ func (q *naiveQuestion) forward() naiveAnswer {
 		return q.nxdomain()
 	}
 	return q.notOwned()
+}
+
+// naiveIsPort reports whether two labels may be those of a port of the stock plugin, which
+// does not ask for underscores.
+func naiveIsPort(port, protocol string) bool {
+	hasBoth := strings.HasPrefix(port, "_") && strings.HasPrefix(protocol, "_")
+	return hasBoth || slices.Contains([]string{"", "tcp", "udp", "sctp"}, strings.TrimPrefix(protocol, "_"))
 }
 
 // notOwned answers for a name that this plugin has no Service for.

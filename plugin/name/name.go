@@ -37,6 +37,9 @@ const (
 	Protocol
 	// Port is _P._T.S.N.svc.Z.
 	Port
+	// Bare is P.T.S.N.svc.Z, where T is a protocol and an underscore is missing. Only the
+	// stock plugin takes it for a port.
+	Bare
 	// Zonal is _zone.S.N.svc.Z, or a name below it.
 	Zonal
 	// Below is any other name below S.N.svc.Z. No record stands there.
@@ -140,10 +143,18 @@ func parseService(text string) Name {
 		n.Kind, n.Endpoint = Endpoint, first
 	case ok && len(rest) == len(second)+1 && strings.HasPrefix(second, "_"):
 		n.Kind, n.Protocol, n.Port = Port, protocol, second[1:]
+	case len(rest) == len(second)+1 && isProtocol(protocol):
+		n.Kind = Bare
 	default:
 		n.Kind = Below
 	}
 	return n
+}
+
+// isProtocol reports whether the stock plugin takes a label, without its underscore, for a
+// protocol. An empty one stands for each.
+func isProtocol(label string) bool {
+	return label == "" || label == "tcp" || label == "udp" || label == "sctp"
 }
 
 // cutLast cuts the last label off a relative name that ends in a dot. A dot
