@@ -306,6 +306,21 @@ func TestNamesOfPodsBehindAClusterIPNeedADecision(t *testing.T) {
 	}
 }
 
+func TestUsersOfZonalNeedADecision(t *testing.T) {
+	s := newSpace(t)
+	s.headless("empty", sql)
+	s.headless("late", sql, "fd00:9::1")
+	admin, err := world.cluster.Kubeconfig(cluster.AdminUser)
+	must(t, err)
+	zonal := server.New(t, strings.Replace(fmt.Sprintf(kubeDNS, admin), "pods insecure", "zonal", 1)).Address()
+	question := "AAAA no-such-zone.prefer._zone." + s.full("late")
+	got := ask(t, zonal)
+	got.want(t, report.Decide)
+	got.shows(t, "The names of a topology zone do not exist.", question, true)
+	ask(t, zonal, "-endpoints-kept").want(t, report.Safe)
+	ask(t, startKubeDNS(t)).want(t, report.Safe)
+}
+
 func TestWhatNobodyCanAskForIsListed(t *testing.T) {
 	kubeDNS := startKubeDNS(t)
 	for _, tc := range []struct {

@@ -27,6 +27,7 @@ func (o *options) askAll(c *differences.Cluster) ([]differences.Question, error)
 			all = append(all, o.Question(s.FullName(o.Zone), dns.TypeA))
 		}
 	}
+	all = append(all, o.askZonal(c)...)
 	given, err := o.readQuestions()
 	all = append(all, given...)
 	known := make(map[differences.Question]bool)
@@ -72,6 +73,17 @@ func (o *options) askHostnames(s *differences.Service) []differences.Question {
 		asked = append(asked, o.askEndpoint(e.Hostname+"."+s.FullName(o.Zone), e)...)
 	}
 	return asked
+}
+
+// askZonal finds out whether kubernetes has the option zonal: it then answers so for any headless Service.
+func (o *options) askZonal(c *differences.Cluster) []differences.Question {
+	for _, s := range c.Services {
+		at := slices.IndexFunc(s.Endpoints, func(e differences.Endpoint) bool { return e.Standing == differences.Ready })
+		if s.Kind == differences.Headless && at >= 0 {
+			return []differences.Question{o.Question(differences.ZonalLabels+s.FullName(o.Zone), typeOf(s.Endpoints[at].Address))}
+		}
+	}
+	return nil
 }
 
 func (o *options) askExternalName(s *differences.Service) []differences.Question {

@@ -125,6 +125,7 @@ func nearMisses(s *differences.Service) []string {
 	labels := []string{
 		"*", "_", "_nope", "_tcp", "_udp", "_sctp", "sctp", "a.b", "a.b.c", "_._", "_._udp", "_._nope", `a\.b`, "10-99-0-1", "fd00--99",
 		"_a.b", "a._b", "a._tcp", "x._sql._tcp",
+		"_zone", "prefer._zone", "no-such-zone.nope._zone", "no-such-zone.pin._zone", "no-such-zone.prefer._zone", "a.b.prefer._zone",
 	}
 	for _, pair := range portNames(s) {
 		name, protocol, two := strings.Cut(pair, ".")
@@ -153,6 +154,7 @@ func besideNames(s *differences.Service) []string {
 	return []string{
 		strings.ToUpper(full), "_SQL._tcp." + strings.ToUpper(full), strings.ToUpper(s.Name) + "." + s.Namespace + ".svc." + zone, beside + "Svc.Cluster.Local.",
 		beside + zone, beside + "pod." + zone, beside + "svc.svc." + zone, beside + "svc.nope." + zone,
+		full + zone, full + s.Namespace + ".svc." + zone, full + "svc." + zone, "www.example." + full,
 		s.Name + ".nope.svc." + zone, s.Name + "x." + s.Namespace + ".svc." + zone, `a\.` + full,
 	}
 }
@@ -180,7 +182,7 @@ func zoneNames() []string {
 // names of endpoints.
 func reverseNames() []string {
 	return []string{
-		"in-addr.arpa.", "10.in-addr.arpa.", "1.10.in-addr.arpa.", "0.1.10.in-addr.arpa.", "99.0.1.10.in-addr.arpa.", "1.1.0.1.10.in-addr.arpa.",
+		"in-addr.arpa.", "9.in-addr.arpa.", "10.in-addr.arpa.", "1.10.in-addr.arpa.", "0.1.10.in-addr.arpa.", "99.0.1.10.in-addr.arpa.", "1.1.0.1.10.in-addr.arpa.",
 		"01.0.1.10.in-addr.arpa.", "256.0.1.10.in-addr.arpa.", "x.in-addr.arpa.", "dns-version.in-addr.arpa.", "1.0.1.10.IN-ADDR.arpa.", "ns.dns.in-addr.arpa.",
 		"ip6.arpa.", "d.f.ip6.arpa.", "1.0.0.0.0.d.f.ip6.arpa.", "g.ip6.arpa.", "dns-version.ip6.arpa.", "10.ip6.arpa.",
 		differences.ReverseName("fd00:1::99"), "1." + differences.ReverseName("fd00:1::1"), strings.ToUpper(differences.ReverseName("fd00:1::1")),

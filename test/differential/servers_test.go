@@ -53,17 +53,20 @@ const (
     }
     kubernetes cluster.local in-addr.arpa ip6.arpa {
         kubeconfig %[1]s
+        zonal
         ttl 5
     }`
 	stock = `
     kubernetes cluster.local in-addr.arpa ip6.arpa {
         kubeconfig %[1]s
+        zonal
         ttl 5
     }`
 	stockWithPodNames = `
     kubernetes cluster.local in-addr.arpa ip6.arpa {
         kubeconfig %[1]s
         endpoint_pod_names
+        zonal
         ttl 5
     }`
 )

@@ -60,19 +60,18 @@ var alone = []Difference{
 		}),
 	},
 	{
-		Name:    "The zone, `svc` and namespaces exist for questions of type TXT.",
-		Reason:  "They exist for all other types too.",
-		Example: "TXT test.svc.cluster.local.",
+		Name:    "A zone exists for questions of type TXT.",
+		Reason:  "It exists for all other types too.",
+		Example: "TXT cluster.local.",
 		Only:    Alone,
 		change: nodata(func(x *Comparison, m *dns.Msg) bool {
-			isZone := x.prefix() == "" && x.zone() != ""
-			return x.Type == dns.TypeTXT && (x.isNamespace() || isZone) && m.Rcode == dns.RcodeNameError
+			return x.Type == dns.TypeTXT && x.prefix() == "" && x.zone() != "" && m.Rcode == dns.RcodeNameError
 		}),
 	},
 	{
-		Name:    "A name on the way to reverse names exists.",
-		Reason:  "Reverse names may be below, so NXDOMAIN would deny those too (RFC 8020).",
-		Example: "PTR 1.10.in-addr.arpa.",
+		Name:    "Any name on the way to reverse names exists.",
+		Reason:  "Reverse names may come below, and NXDOMAIN would deny those too (RFC 8020).",
+		Example: "PTR 9.in-addr.arpa.",
 		Only:    Alone,
 		change: nodata(func(x *Comparison, m *dns.Msg) bool {
 			return x.isOnTheWay() && m.Rcode == dns.RcodeNameError

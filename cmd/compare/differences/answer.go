@@ -18,7 +18,7 @@ const (
 func (x *Comparison) negative(m *dns.Msg, rcode int) {
 	x.touched = true
 	seconds := uint32(ttl)
-	if x.answersHere() {
+	if x.answersHere() || x.mayBeOwned() {
 		seconds = negativeTTL
 	}
 	m.Rcode = rcode

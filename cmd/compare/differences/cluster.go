@@ -21,6 +21,8 @@ type Cluster struct {
 	// publishers has by reverse name the headless Services that publish the
 	// address, and clusterIPs the Services whose cluster IP it is.
 	publishers, clusterIPs map[string][]*Service
+	// held are the reverse names of the endpoints of headless Services, published or not.
+	held []string
 	// served are the namespaces of headless and ExternalName Services.
 	served map[string]bool
 	// mistaken are the Services with endpoints that are outdated or replaced, and
@@ -60,6 +62,7 @@ func (c *Cluster) add(s *Service) {
 	}
 	for _, e := range s.Endpoints {
 		name := ReverseName(e.Address)
+		c.held = append(c.held, name)
 		if e.Published() && !slices.Contains(c.publishers[name], s) {
 			c.publishers[name] = append(c.publishers[name], s)
 		}

@@ -125,14 +125,77 @@ func (x *Comparison) answersHere() bool {
 		return false
 	case x.Setup == Alone:
 		return true
+	case x.isZonal():
+		return false
 	}
-	return x.service.served() || len(x.publishers) > 0 || x.isVersion()
+	return x.service.served() || len(x.publishers) > 0 || x.isVersion() || x.isNobodys() || x.isAbove()
 }
 
 // PassesOn reports whether k8s_endpoints leaves the question to the plugins behind it.
 func (x *Comparison) PassesOn() bool {
 	x.understand()
 	return !x.answersHere()
+}
+
+// front returns the labels in front of S.N.svc of the zone, whether there is a Service
+// S in N or not, in lower case.
+func (x *Comparison) front() (labels []string, ok bool) {
+	if !x.forward() {
+		return nil, false
+	}
+	labels = dns.SplitDomainName(x.prefix())
+	at := len(labels) - 3
+	if at < 0 || labels[len(labels)-1] != "svc" {
+		return nil, false
+	}
+	return labels[:at], true
+}
+
+// isZonal reports whether the question is for a name that the option zonal of
+// kubernetes gives to a headless Service, or may give.
+func (x *Comparison) isZonal() bool {
+	front, _ := x.front()
+	return len(front) > 0 && front[len(front)-1] == "_zone"
+}
+
+// isNobodys reports whether the question is for a name that neither a Service of
+// k8s_endpoints nor one of kubernetes has, whatever they are called: search paths
+// make such names of others.
+func (x *Comparison) isNobodys() bool {
+	front, ok := x.front()
+	switch {
+	case !ok:
+		return x.forward() && strings.HasSuffix("."+x.prefix(), ".svc."+x.Cluster.Zone)
+	case len(front) < 2 || x.isZonal():
+		return false
+	case len(front) > 2:
+		return true
+	}
+	isPort := front[0][0] == '_' && front[1][0] == '_' || slices.Contains([]string{"", "tcp", "udp", "sctp"}, strings.TrimPrefix(front[1], "_"))
+	return !isPort
+}
+
+// isAbove reports whether names that k8s_endpoints answers for lie below that of the
+// question, and the question is for none of the zone's own records.
+func (x *Comparison) isAbove() bool {
+	if x.forward() {
+		return x.prefix() != "" && x.isNamespace() && len(x.Cluster.served) > 0
+	}
+	return x.isAboveReverse() && (x.prefix() != "" || x.Type != dns.TypeSOA && x.Type != dns.TypeNS)
+}
+
+// isAboveReverse reports whether an endpoint of a headless Service has a reverse name
+// below that of the question.
+func (x *Comparison) isAboveReverse() bool {
+	below := "." + strings.ToLower(x.Name)
+	return (x.isOnTheWay() || x.prefix() == "") && slices.ContainsFunc(x.Cluster.held, func(name string) bool { return strings.HasSuffix(name, below) })
+}
+
+// mayBeOwned reports whether a Service of k8s_endpoints could have the name, by its
+// form alone: what others deny there is kept no longer than what k8s_endpoints denies.
+func (x *Comparison) mayBeOwned() bool {
+	_, ok := x.front()
+	return ok || x.isOnTheWay() || x.isReverse()
 }
 
 // isNamespace reports whether the question is for the forward zone, for svc in it,
@@ -147,22 +210,36 @@ func (x *Comparison) isNamespace() bool {
 
 // isOnTheWay reports whether the question is for the beginning of a reverse name.
 func (x *Comparison) isOnTheWay() bool {
+	labels, most := x.reverseLabels()
+	return labels > 0 && labels < most
+}
+
+// isReverse reports whether the question is for the reverse name of an address.
+func (x *Comparison) isReverse() bool {
+	labels, most := x.reverseLabels()
+	return labels > 0 && labels == most
+}
+
+// reverseLabels counts the labels of a reverse name in front of its zone, where they
+// are those of an address. An address has most of them.
+func (x *Comparison) reverseLabels() (count, most int) {
 	labels := dns.SplitDomainName(x.prefix())
-	bits, base, most := 8, 10, 3
-	switch zone := strings.ToLower(x.zone()); zone {
+	bits, base, most := 8, 10, 4
+	switch strings.ToLower(x.zone()) {
 	case "in-addr.arpa.":
 	case "ip6.arpa.":
-		bits, base, most = 4, 16, 31
+		bits, base, most = 4, 16, 32
 	default:
-		return false
+		return 0, 0
 	}
-	if len(labels) == 0 || len(labels) > most {
-		return false
-	}
-	return !slices.ContainsFunc(labels, func(label string) bool {
+	isWrong := func(label string) bool {
 		n, err := strconv.ParseUint(label, base, bits)
 		return err != nil || strconv.FormatUint(n, base) != label
-	})
+	}
+	if slices.ContainsFunc(labels, isWrong) {
+		return 0, most
+	}
+	return len(labels), most
 }
 
 // exists reports whether a name that a Service owns exists.

@@ -23,6 +23,9 @@ type Difference struct {
 	// has: somebody has to decide on an answer that loses all its records so.
 	Relied bool
 
+	// passing is set where the difference also holds for what a kubernetes with all
+	// endpoints answers behind k8s_endpoints.
+	passing bool
 	// change turns the answer of the stock plugin into ours, and leaves an answer
 	// alone that the reason does not hold for. The result has to equal our answer,
 	// so a difference excuses nothing but itself.

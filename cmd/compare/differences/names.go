@@ -32,7 +32,21 @@ var endpointNames = []Difference{
 		Only:    WithPodNames,
 		change:  callDottedPodsByAddress,
 	},
+	{
+		Name:    "The names of a topology zone do not exist.",
+		Reason:  "The option `zonal` of *kubernetes* does not start beside `noendpoints`. A *kubernetes* that keeps its endpoints answers them, since names below `_zone` pass on.",
+		Example: "A " + ZonalLabels + "sts.test.svc.cluster.local.",
+		Relied:  true,
+		change: nxdomain(func(x *Comparison, m *dns.Msg) bool {
+			return x.isZonal() && m.Rcode == dns.RcodeSuccess && (x.Type != dns.TypeSOA || x.answersHere())
+		}),
+	},
 }
+
+// ZonalLabels stand in front of the name of a headless Service in a name that the
+// option zonal of kubernetes gives to it, for a topology zone that no cluster has:
+// the name has all addresses of the Service.
+const ZonalLabels = "no-such-zone.prefer._zone."
 
 // addEndpointName answers for an endpoint name in a form that the stock plugin does
 // not know.

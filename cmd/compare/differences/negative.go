@@ -9,11 +9,12 @@ import (
 // negativeTTLs is how long a negative answer may be cached.
 var negativeTTLs = Difference{
 	Name:    "A negative answer may be cached for 1 second, not for `ttl`.",
-	Reason:  "A Pod that has just become ready must not hide behind a cached answer from before.",
+	Reason:  "A Pod that has just become ready must not hide behind a cached answer from before. This also holds for what *kubernetes* denies, where the name may be one of a Service that comes.",
 	Example: "A nope.sts.test.svc.cluster.local.",
+	passing: true,
 	change: func(x *Comparison, m *dns.Msg) {
 		for _, rr := range m.Ns {
-			if soa, ok := rr.(*dns.SOA); ok && x.answersHere() && strings.EqualFold(soa.Hdr.Name, x.zone()) && soa.Minttl == ttl {
+			if soa, ok := rr.(*dns.SOA); ok && (x.answersHere() || x.mayBeOwned()) && strings.EqualFold(soa.Hdr.Name, x.zone()) && soa.Minttl == ttl {
 				soa.Hdr.Ttl, soa.Minttl = negativeTTL, negativeTTL
 				x.touched = true
 			}
@@ -36,7 +37,24 @@ var existence = []Difference{
 		Reason:  "The name does not exist, whatever the type (RFC 2308, section 2.1).",
 		Example: "SOA nope.sts.test.svc.cluster.local.",
 		change: nxdomain(func(x *Comparison, m *dns.Msg) bool {
-			return x.Type == dns.TypeSOA && x.service.served() && !x.exists() && m.Rcode == dns.RcodeSuccess
+			isMissing := x.service.served() && x.answersHere() && !x.exists() || x.isNobodys()
+			return x.Type == dns.TypeSOA && isMissing && m.Rcode == dns.RcodeSuccess
+		}),
+	},
+	{
+		Name:    "`svc` and namespaces exist for questions of type TXT.",
+		Reason:  "They exist for all other types too.",
+		Example: "TXT test.svc.cluster.local.",
+		change: nodata(func(x *Comparison, m *dns.Msg) bool {
+			return x.Type == dns.TypeTXT && x.forward() && x.isAbove() && m.Rcode == dns.RcodeNameError
+		}),
+	},
+	{
+		Name:    "A name above reverse names of endpoints exists.",
+		Reason:  "NXDOMAIN would deny those too (RFC 8020).",
+		Example: "PTR 1.10.in-addr.arpa.",
+		change: nodata(func(x *Comparison, m *dns.Msg) bool {
+			return x.isAboveReverse() && x.answersHere() && m.Rcode == dns.RcodeNameError
 		}),
 	},
 }

@@ -34,7 +34,7 @@ var published = []Difference{
 		Reason:  "No address record can be made of it, and the type is deprecated.",
 		Example: "A fqdn.test.svc.cluster.local.",
 		change: nxdomain(func(x *Comparison, m *dns.Msg) bool {
-			return x.service != nil && x.service.FQDN != "" && m.Rcode == dns.RcodeSuccess && len(x.service.endpointsThat(Endpoint.Published)) == 0
+			return x.answersHere() && x.service != nil && x.service.FQDN != "" && m.Rcode == dns.RcodeSuccess && len(x.service.endpointsThat(Endpoint.Published)) == 0
 		}),
 	},
 }
