@@ -26,23 +26,11 @@ const pointable = 1 << 14
 // srv draws SRV records for the ports, and the addresses of their targets as far as
 // there is room. Where not all may be given, or fit, backups go first.
 func (s *Set) srv(a *Answer, q *Question, m *match, room int) {
-	fixed := sizeSRV + sizeTarget(0, q)
-	of, k := m.bounded()
-	if of.sizeOf(k, fixed) > int64(room) {
-		a.Truncated = true
-		of = fitting(m.ports, func(c choice) bool { return m.allows(c) && c.sizeOf(c.n, fixed) <= int64(room) })
-		k = min(k, of.n)
-	}
-	if of.sizeOf(k, fixed) > int64(room) {
-		// Each record takes as much as the largest one could, or else short
-		// names would be drawn more often than long ones.
-		k = min(k, int64(max(room/(fixed+of.longest), 0)))
-	}
 	d := drawers.Get().(*drawer)
 	defer d.release()
-	d.drawTargets(s.roster, m.ports, of, k, q.Share.of(s.salt))
+	a.Truncated = s.drawPart(d, q, m, room)
 	all, used := s.nameTargets(q, d.drawn)
-	if k > 0 && len(all) == 0 {
+	if len(d.drawn) > 0 && len(all) == 0 {
 		// No target can be named.
 		a.Truncated = false
 		return
@@ -52,6 +40,38 @@ func (s *Set) srv(a *Answer, q *Question, m *match, room int) {
 		// Who is to ask again has no use for a part more (RFC 2181, section 9).
 		a.Extra = s.glue(d, q, all, room-used)
 	}
+}
+
+// drawPart draws as many targets as may be in the answer and fit into the room, and
+// reports whether more of them may be there.
+func (s *Set) drawPart(d *drawer, q *Question, m *match, room int) (cut bool) {
+	fixed, share := sizeSRV+sizeTarget(0, q), q.Share.of(s.salt)
+	of, k := m.bounded()
+	size := of.sizeOf(k, fixed)
+	if size > int64(room) && k < of.n && k*int64(fixed) <= int64(room) {
+		// The largest ones may not be among them.
+		d.drawTargets(s.roster, m.ports, of, k, share)
+		size = s.sizeOf(d.drawn, fixed)
+	}
+	if cut = size > int64(room); cut {
+		of = fitting(m.ports, func(c choice) bool { return m.allows(c) && c.sizeOf(c.n, fixed) <= int64(room) })
+		k = min(k, of.n)
+		if of.sizeOf(k, fixed) > int64(room) {
+			// Each record takes as much as the largest one could, or else short
+			// names would be drawn more often than long ones.
+			k = min(k, int64(max(room/(fixed+of.longest), 0)))
+		}
+	}
+	d.drawTargets(s.roster, m.ports, of, k, share)
+	return cut
+}
+
+// sizeOf is what records take, in bytes, where each takes fixed bytes and its label.
+func (s *Set) sizeOf(all []drawn, fixed int) (size int64) {
+	for _, each := range all {
+		size += int64(fixed + s.roster.LabelLen(each.target))
+	}
+	return size
 }
 
 // allows reports whether all of a choice may be in an answer.
