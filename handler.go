@@ -227,7 +227,7 @@ func (q *query) notOwned() *dns.Msg {
 	case name.Reverse:
 		return q.negative(dns.RcodeNameError, q.noteNoAddress())
 	case name.Other, name.Searched:
-		if m := q.nameServer(); m != nil {
+		if m := q.nameServerReply(); m != nil {
 			return m
 		}
 		return q.negative(dns.RcodeNameError, "no name of a Service")
@@ -243,7 +243,7 @@ func (q *query) apex() *dns.Msg {
 		soa := q.authority(q.ttl, q.negativeTTL)
 		m.Answer = []dns.RR{&soa}
 	case dns.TypeNS:
-		m.Answer = []dns.RR{&dns.NS{Hdr: records.Header(q.asked.Owner, dns.TypeNS, q.ttl), Ns: under(nameServer, q.zone)}}
+		m.Answer = []dns.RR{&dns.NS{Hdr: records.Header(q.asked.Owner, dns.TypeNS, q.ttl), Ns: under(nameServerLabels, q.zone)}}
 	case dns.TypeANY:
 		return q.any(q.ttl)
 	default:

@@ -368,6 +368,21 @@ func TestServicesThatShareAnAddressShareTheLeastTTL(t *testing.T) {
 	}
 }
 
+func TestTheNameServerHasTheAddressesOfTheStanza(t *testing.T) {
+	s := testStanza()
+	s.NameServer = []netip.Addr{netip.MustParseAddr("192.0.2.53"), netip.MustParseAddr("2001:db8::53"), netip.MustParseAddr("192.0.2.54")}
+	h := testHandler(s, testChanges())
+	for qtype, want := range map[uint16]string{
+		dns.TypeA:    lines("NOERROR aa", "ns.dns.cluster.local. 5 IN A 192.0.2.53", "ns.dns.cluster.local. 5 IN A 192.0.2.54"),
+		dns.TypeAAAA: lines("NOERROR aa", "ns.dns.cluster.local. 5 IN AAAA 2001:db8::53"),
+		dns.TypeMX:   lines("NOERROR aa", "authority: "+soa),
+	} {
+		if got := text(serve(t, h, new(dns.Msg).SetQuestion("ns.dns.cluster.local.", qtype))); got != want {
+			t.Errorf("%s: got\n%s\nwant\n%s", dns.TypeToString[qtype], got, want)
+		}
+	}
+}
+
 func TestMaxAnswersBoundsTheServiceName(t *testing.T) {
 	s := testStanza()
 	s.MaxAnswers = 1

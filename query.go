@@ -1,6 +1,7 @@
 package endpoints
 
 import (
+	"net/netip"
 	"strings"
 
 	"github.com/coredns/coredns/plugin/pkg/edns"
@@ -24,6 +25,8 @@ type terms struct {
 	maxAnswers       int
 	// namespaces are the only ones that can be exposed; none means all.
 	namespaces map[string]struct{}
+	// nameServer has the addresses of the zones' name server, if the stanza says any.
+	nameServer []netip.Addr
 	// beside is what stands in the server block.
 	beside beside
 }
@@ -36,6 +39,7 @@ func newTerms(s *corefile.Stanza) terms {
 		ttl:         s.TTL,
 		negativeTTL: s.NegativeTTL,
 		maxAnswers:  s.MaxAnswers,
+		nameServer:  s.NameServer,
 		namespaces:  make(map[string]struct{}),
 	}
 	for _, namespace := range s.Namespaces {

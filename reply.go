@@ -162,15 +162,16 @@ const (
 	soaExpire  = 86400
 )
 
-// nameServer is the name of the zone's name server, in the zone, as kubernetes has it.
-const nameServer = "ns.dns"
+// nameServerLabels are the name of the zone's name server, in the zone, as kubernetes has
+// it.
+const nameServerLabels = "ns.dns"
 
 // authority returns the SOA record of the zone, with its TTL and the one of negative
 // answers, in seconds.
 func (q *query) authority(ttl, negativeTTL uint32) dns.SOA {
 	return dns.SOA{
 		Hdr:     records.Header(q.zone, dns.TypeSOA, ttl),
-		Ns:      under(nameServer, q.zone),
+		Ns:      under(nameServerLabels, q.zone),
 		Mbox:    under("hostmaster", q.zone),
 		Serial:  uint32(q.cache.modified.Load()),
 		Refresh: soaRefresh,

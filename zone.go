@@ -10,21 +10,25 @@ import (
 	"github.com/miekg/dns"
 )
 
-// nameServer answers for the name server that the zone names, and for the name above
+// nameServerReply answers for the name server that the zone names, and for the name above
 // it: a resolver that believes the zone has to find it. It returns nil for other names.
-func (q *query) nameServer() *dns.Msg {
+func (q *query) nameServerReply() *dns.Msg {
 	label := strings.TrimSuffix(strings.TrimSuffix(q.lower, strings.ToLower(q.zone)), ".")
 	switch {
 	case label == "dns":
 		return q.negative(dns.RcodeSuccess, noteAbove)
-	case label != nameServer:
+	case label != nameServerLabels:
 		return nil
 	}
 	m := newReply(q.r)
 	if q.asked.Type == dns.TypeANY {
 		return q.any(q.ttl)
 	}
-	for _, addr := range localAddresses(q.w.LocalAddr()) {
+	addresses := q.nameServer
+	if len(addresses) == 0 {
+		addresses = localAddresses(q.w.LocalAddr())
+	}
+	for _, addr := range addresses {
 		switch {
 		case addr.Is4() && q.asked.Type == dns.TypeA:
 			m.Answer = append(m.Answer, &dns.A{Hdr: records.Header(q.asked.Owner, dns.TypeA, q.ttl), A: addr.AsSlice()})

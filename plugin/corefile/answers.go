@@ -1,6 +1,7 @@
 package corefile
 
 import (
+	"net/netip"
 	"strings"
 	"time"
 
@@ -39,6 +40,24 @@ func fallThrough(p *parser) error {
 		}
 	}
 	p.stanza.Fall.SetZonesFromArgs(args)
+	return nil
+}
+
+// mostNameServers bounds the addresses of a zone's name server.
+const mostNameServers = 16
+
+func nameServer(p *parser) error {
+	args := p.RemainingArgs()
+	if len(args) == 0 || len(args) > mostNameServers {
+		return p.Errf("nameserver: want 1 to %d addresses, not %d", mostNameServers, len(args))
+	}
+	for _, arg := range args {
+		addr, err := netip.ParseAddr(arg)
+		if err != nil || addr.Zone() != "" {
+			return p.Errf("nameserver: %q is not an IP address", arg)
+		}
+		p.stanza.NameServer = append(p.stanza.NameServer, addr.Unmap())
+	}
 	return nil
 }
 

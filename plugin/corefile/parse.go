@@ -33,6 +33,7 @@ var options = map[string]func(*parser) error{
 	"snapshot":               snapshotFile,
 	"startup_timeout":        startupTimeout,
 	"fallthrough":            fallThrough,
+	"nameserver":             nameServer,
 	"endpoint_pod_names":     endpointPodNames,
 	"explain":                explain,
 	"annotations":            annotations,

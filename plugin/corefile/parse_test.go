@@ -1,6 +1,7 @@
 package corefile
 
 import (
+	"net/netip"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -91,6 +92,9 @@ func TestParseReadsEveryOption(t *testing.T) {
 		{"ttl 0", "ttl 0", func(s *Stanza) { s.TTL = 0 }},
 		{"negative_ttl", "negative_ttl 0", func(s *Stanza) { s.NegativeTTL = 0 }},
 		{"max_answers", "max_answers 8", func(s *Stanza) { s.MaxAnswers = 8 }},
+		{"nameserver", "nameserver 192.0.2.53 ::ffff:192.0.2.54 2001:db8::53", func(s *Stanza) {
+			s.NameServer = []netip.Addr{netip.MustParseAddr("192.0.2.53"), netip.MustParseAddr("192.0.2.54"), netip.MustParseAddr("2001:db8::53")}
+		}},
 		{"startup_timeout", "startup_timeout 1m", func(s *Stanza) { s.StartupTimeout = time.Minute }},
 		{"snapshot", "snapshot DIR/snapshot", func(s *Stanza) { s.Snapshot = snapshot.Option{File: dir + "/snapshot", MaxAge: 24 * time.Hour} }},
 		{"snapshot with an age", "snapshot DIR/ca max_age 36h", func(s *Stanza) { s.Snapshot = snapshot.Option{File: dir + "/ca", MaxAge: 36 * time.Hour} }},
@@ -148,6 +152,10 @@ func TestParseRefusesMistakesAndNamesTheLine(t *testing.T) {
 		{"two ttls", "ttl 5 6", "Wrong argument count"},
 		{"a negative_ttl too large", "negative_ttl 3601", "negative_ttl must be a whole number in range [0, 3600]: 3601"},
 		{"max_answers below zero", "max_answers -1", "max_answers must be a whole number in range [0, 65535]: -1"},
+		{"a nameserver by name", "nameserver ns1.example.org", `Testfile:2 - Error during parsing: nameserver: "ns1.example.org" is not an IP address`},
+		{"a nameserver of an interface", "nameserver fe80::1%eth0", `nameserver: "fe80::1%eth0" is not an IP address`},
+		{"no nameserver", "nameserver", "nameserver: want 1 to 16 addresses, not 0"},
+		{"too many nameservers", "nameserver" + strings.Repeat(" 192.0.2.1", 17), "nameserver: want 1 to 16 addresses, not 17"},
 		{"a startup_timeout without unit", "startup_timeout 5", "startup_timeout must be a duration such as 5s: 5"},
 		{"a startup_timeout below zero", "startup_timeout -5s", "startup_timeout must be a duration such as 5s: -5s"},
 		{"no startup_timeout", "startup_timeout", "Wrong argument count"},
@@ -229,7 +237,7 @@ func TestStanzasThatReadAndCompileTheSameHaveOneKey(t *testing.T) {
 		same          bool
 	}{
 		{"written another way", "annotations drain ttl\nlabels b, a\nfail_open 50\nkubeconfig DIR/kubeconfig", true},
-		{"other answers of the same records", base + "\nttl 30\nnegative_ttl 0\nmax_answers 5\nfallthrough\nstartup_timeout 1s\nsnapshot DIR/s", true},
+		{"other answers of the same records", base + "\nttl 30\nnegative_ttl 0\nmax_answers 5\nnameserver 192.0.2.1\nfallthrough\nstartup_timeout 1s\nsnapshot DIR/s", true},
 		{"another policy", strings.Replace(base, "50", "51", 1), false},
 		{"another naming", base + "\nendpoint_pod_names", false},
 		{"explanations", base + "\nexplain", false},

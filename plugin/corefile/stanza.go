@@ -10,6 +10,7 @@
 package corefile
 
 import (
+	"net/netip"
 	"time"
 
 	"github.com/coredns/coredns/plugin/pkg/fall"
@@ -33,6 +34,9 @@ type Stanza struct {
 	// MaxAnswers bounds the addresses of a Service name, and the SRV records of a name;
 	// 0 is no bound.
 	MaxAnswers int
+	// NameServer has the addresses of the zones' name server; none are those at which
+	// questions arrive.
+	NameServer []netip.Addr
 	// StartupTimeout is how long the start waits for the first list.
 	StartupTimeout time.Duration
 	Settings       Settings
