@@ -1,0 +1,62 @@
+package deploy
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/k8s-endpoints/k8s_endpoints/test/cluster"
+	"github.com/k8s-endpoints/k8s_endpoints/test/cluster/gate"
+	"github.com/k8s-endpoints/k8s_endpoints/test/server"
+)
+
+// kubernetesWaits is how long the stock plugin lets a start wait for its first list, if
+// nobody says otherwise.
+const kubernetesWaits = 5 * time.Second
+
+// A snapshot is of use only as far as the whole server starts: nobody in its block may
+// wait for the API server, and none of the names that a search path makes may fail.
+func TestAStartWithoutTheAPIServer(t *testing.T) {
+	all := kustomize(t, "kube-dns")
+	g, err := gate.New(shared.Get(t))
+	must(t, err)
+	t.Cleanup(g.Close)
+	kubeconfig := filepath.Join(t.TempDir(), "kubeconfig")
+	must(t, g.WriteKubeconfig(kubeconfig, shared.Get(t).Config(cluster.AdminUser).BearerToken))
+	namespace := runServices(t)
+	corefile := onLoopback(t, corefileOf(t, all), kubeconfig)
+	_, after, _ := strings.Cut(corefile, "snapshot ")
+	snapshot, _, _ := strings.Cut(after, "\n")
+	first := server.New(t, corefile)
+	name := "db." + namespace + ".svc.cluster.local."
+	until(t, func(ctx context.Context) error { return asked(ctx, first, name, "A", "10.244.1.1") })
+	until(t, func(context.Context) error { _, err := os.Stat(snapshot); return err })
+	must(t, first.Stop())
+	g.Close()
+
+	began := time.Now()
+	// kubernetes is not ready without the API server.
+	s := server.New(t, strings.Replace(corefile, "ready 127.0.0.1:{{.Ready}}\n", "", 1))
+	must(t, asked(within(t), s, name, "A", "10.244.1.1"))
+	if took := time.Since(began); took >= kubernetesWaits {
+		t.Errorf("the first answer came after %v: somebody has waited for the API server", took)
+	} else {
+		t.Logf("the first answer came after %v", took)
+	}
+	for _, search := range []string{namespace + ".svc.cluster.local.", "svc.cluster.local.", "cluster.local."} {
+		for _, short := range []string{name, "db." + namespace + ".svc."} {
+			if search == "cluster.local." && short != name {
+				continue
+			}
+			if got := s.MustDig(t, short+search, "A"); got.Status != "NXDOMAIN" {
+				t.Errorf("%s: got %s, want NXDOMAIN", short+search, got)
+			}
+		}
+	}
+	if got := s.MustDig(t, "db."+namespace+"."+namespace+".svc.cluster.local.", "A"); got.Status != "NXDOMAIN" {
+		t.Errorf("got %s, want NXDOMAIN", got)
+	}
+}
