@@ -54,7 +54,7 @@ func TestParseRefusesWhatItCannotReadWhole(t *testing.T) {
 
 func TestDigThatIsMissingIsAnErrorThatSaysWhatInstallsIt(t *testing.T) {
 	t.Setenv("PATH", t.TempDir())
-	_, err := dig(t.Context(), 1, "example.org", "A")
+	_, err := Dig(t.Context(), "127.0.0.1:1", "example.org", "A")
 	if err == nil || !strings.Contains(err.Error(), "`make test` installs it") || !strings.Contains(err.Error(), "bind9-dnsutils") {
 		t.Errorf("got %v, want the way to install it", err)
 	}

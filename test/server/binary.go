@@ -19,9 +19,9 @@ var built struct {
 	path string
 }
 
-// binary returns the path of CoreDNS, built from the sources as they are at the
+// Binary returns the path of CoreDNS, built from the sources as they are at the
 // first call.
-func binary(ctx context.Context) (string, error) {
+func Binary(ctx context.Context) (string, error) {
 	built.Lock()
 	defer built.Unlock()
 	if built.path != "" {

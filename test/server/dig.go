@@ -4,21 +4,19 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"os/exec"
-	"strconv"
 	"testing"
-
-	"github.com/k8s-endpoints/k8s_endpoints/test/cluster/loopback"
 )
 
 // digFlags make dig ask once, and say how; `-r` keeps a .digrc out.
-var digFlags = []string{"-r", "@" + loopback.Address, "+nocmd", "+tries=1", "+time=10"}
+var digFlags = []string{"-r", "+nocmd", "+tries=1", "+time=10"}
 
 // Dig asks the server with dig and returns the whole answer. The args go to
 // dig, such as "+tcp", "+ignore" or "+bufsize=512". No answer within 10 seconds
 // is an error.
 func (s *Server) Dig(ctx context.Context, name, qtype string, args ...string) (*Answer, error) {
-	return dig(ctx, s.ports.dns, name, qtype, args...)
+	return Dig(ctx, s.Address(), name, qtype, args...)
 }
 
 // MustDig does as Dig does, and ends the test where Dig returns an error.
@@ -31,13 +29,18 @@ func (s *Server) MustDig(t testing.TB, name, qtype string, args ...string) *Answ
 	return a
 }
 
-func dig(ctx context.Context, port int, name, qtype string, args ...string) (*Answer, error) {
+// Dig asks whatever answers at the address, a host:port, as the method does.
+func Dig(ctx context.Context, address, name, qtype string, args ...string) (*Answer, error) {
+	host, port, err := net.SplitHostPort(address)
+	if err != nil {
+		return nil, err
+	}
 	program, err := exec.LookPath("dig")
 	if err != nil {
 		return nil, errors.New("the program dig is missing: `make test` installs it (Debian's bind9-dnsutils)")
 	}
 	all := append([]string{}, digFlags...)
-	all = append(all, "-p", strconv.Itoa(port), "-q", name, "-t", qtype)
+	all = append(all, "@"+host, "-p", port, "-q", name, "-t", qtype)
 	all = append(all, args...)
 	out, err := exec.CommandContext(ctx, program, all...).CombinedOutput()
 	if err != nil {

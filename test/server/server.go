@@ -68,7 +68,7 @@ func Start(ctx context.Context, corefile string) (*Server, error) {
 	if !strings.Contains(corefile, "bind 127.0.0.1") {
 		return nil, errors.New("the Corefile has no `bind 127.0.0.1`; a test must not listen on other interfaces")
 	}
-	program, err := binary(ctx)
+	program, err := Binary(ctx)
 	if err != nil {
 		return nil, err
 	}

@@ -142,7 +142,7 @@ func TestStartTellsWhatIsWrong(t *testing.T) {
 }
 
 func TestAPortThatWasTakenMeanwhileIsToldApart(t *testing.T) {
-	program, err := binary(t.Context())
+	program, err := Binary(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
