@@ -23,19 +23,61 @@ const (
 // Fenced returns the first fenced block with the info string, such as yaml, that
 // follows the words in a document. An error says that there is none.
 func Fenced(ctx context.Context, document, words, info string) (string, error) {
+	text, err := contents(ctx, document)
+	if err != nil {
+		return "", err
+	}
+	block, err := fenced(text, words, info)
+	if err != nil {
+		return "", fmt.Errorf("%s: %w", document, err)
+	}
+	return block, nil
+}
+
+// Table returns the cells of the first table that follows the words in a document, a
+// slice for each row, without its head. An error says that there is none.
+func Table(ctx context.Context, document, words string) ([][]string, error) {
+	text, err := contents(ctx, document)
+	if err != nil {
+		return nil, err
+	}
+	rows, err := table(text, words)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", document, err)
+	}
+	return rows, nil
+}
+
+func contents(ctx context.Context, document string) (string, error) {
 	root, err := gobuild.ModuleRoot(ctx)
 	if err != nil {
 		return "", err
 	}
 	text, err := os.ReadFile(filepath.Join(root, filepath.FromSlash(document)))
-	if err != nil {
-		return "", err
+	return string(text), err
+}
+
+func table(text, words string) (rows [][]string, err error) {
+	_, rest, found := strings.Cut(text, words)
+	if !found {
+		return nil, fmt.Errorf("there is no %q", words)
 	}
-	block, err := fenced(string(text), words, info)
-	if err != nil {
-		return "", fmt.Errorf("%s: %w", document, err)
+	_, rest, _ = strings.Cut(rest, "\n|")
+	for line := range strings.Lines("|" + rest) {
+		line, isRow := strings.CutPrefix(strings.TrimSpace(line), "|")
+		if !isRow {
+			break
+		}
+		cells := strings.Split(strings.TrimSuffix(line, "|"), "|")
+		for i, cell := range cells {
+			cells[i] = strings.TrimSpace(cell)
+		}
+		rows = append(rows, cells)
 	}
-	return block, nil
+	if len(rows) < 3 {
+		return nil, fmt.Errorf("there is no table after %q", words)
+	}
+	return rows[2:], nil
 }
 
 func fenced(text, words, info string) (string, error) {

@@ -1,6 +1,9 @@
 package documents
 
-import "testing"
+import (
+	"reflect"
+	"testing"
+)
 
 const text = "# A\n\n~~~ sh\nfirst\n~~~\n\n## B\n\n~~~ yaml\na: b\n~~~\n\n~~~ sh\nsecond\nthird\n~~~\n"
 
@@ -17,6 +20,27 @@ func TestFenced(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			got, err := fenced(text, test.words, test.info)
 			if got != test.want || (err == nil) != (test.want != "") {
+				t.Errorf("got %q, %v, want %q", got, err, test.want)
+			}
+		})
+	}
+}
+
+func TestTable(t *testing.T) {
+	const text = "# A\n\n| x | y |\n|---|---|\n| 1 | two words |\n| | 3 |\n\n| z |\n|---|\n| 4 |\n"
+	tests := []struct {
+		name, words string
+		want        [][]string
+	}{
+		{"the first of two", "# A", [][]string{{"1", "two words"}, {"", "3"}}},
+		{"the words are within one", "| 3 |", [][]string{{"4"}}},
+		{"the words are missing", "# B", nil},
+		{"there is none", "| 4", nil},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			got, err := table(text, test.words)
+			if !reflect.DeepEqual(got, test.want) || (err == nil) != (test.want != nil) {
 				t.Errorf("got %q, %v, want %q", got, err, test.want)
 			}
 		})
