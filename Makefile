@@ -44,7 +44,7 @@ BUILDER = $(or $(shell for each in docker podman buildah; do \
 
 .DELETE_ON_ERROR:
 .PRECIOUS: build/image/linux-%/coredns
-.PHONY: all build run compare image test controlplane test-race test-allocs test-fuzz test-matrix soak bench man lint clean builder buildah dig dnsperf prometheus picture
+.PHONY: all build run compare image test controlplane test-race test-allocs test-fuzz test-matrix soak bench man lint clean builder buildah dig dnsperf prometheus resolvers picture
 all: build
 
 build:
@@ -106,7 +106,7 @@ image: builder $(ARCHS:%=build/image/linux-%.tar)
 			--build-arg TARGETOS=linux --build-arg TARGETARCH=$$arch --tag $(IMAGE):$(VERSION)-$$arch . ; \
 	done
 
-test: dig buildah prometheus controlplane test-race test-allocs test-fuzz
+test: dig buildah prometheus resolvers controlplane test-race test-allocs test-fuzz
 
 # The end-to-end tests under test/ need a real etcd, kube-apiserver and
 # kube-controller-manager. Building them takes some minutes the first time; they
@@ -201,6 +201,31 @@ prometheus:
 			[ "$$(id -u)" = 0 ] || { echo 'that needs root once: run "apt-get update" first'; exit 1; }; \
 			apt-get update -qq && apt-get download -qq prometheus; }; } && \
 		dpkg-deb -x prometheus_*.deb . && rm prometheus_*.deb; }
+
+# What test/resolvers runs in front of the plugin, with the libraries that each needs
+# and that are not installed. They too are only unpacked.
+RESOLVERS := unbound dnsmasq-base pdns-recursor knot-resolver bind9 systemd-resolved haproxy
+
+ifeq ($(shell id -u),0)
+resolvers: dig
+	$(call installed,ip,iproute2)
+	@[ "$$(cat build/resolvers/packages 2> /dev/null)" = '$(RESOLVERS)' ] || { set -e; \
+		echo 'resolvers are missing: unpacking the Debian packages $(RESOLVERS), and what they need, into build/'; \
+		rm -rf build/resolvers; mkdir -p build/resolvers/usr/bin build/resolvers/usr/sbin build/resolvers/usr/lib; cd build/resolvers; \
+		ln -s usr/bin usr/sbin usr/lib .; \
+		apt-get update -qq; \
+		simulated=$$(apt-get install -s -qq --no-install-recommends $(RESOLVERS)); \
+		packages=$$(echo "$$simulated" | sed -n 's/^Inst \([^ ]*\) .*/\1/p'); \
+		[ -z "$$packages" ] || apt-get download -qq -o APT::Sandbox::User=root $$packages; \
+		for each in *.deb; do \
+			[ ! -e "$$each" ] || dpkg-deb --fsys-tarfile "$$each" | tar -x --keep-directory-symlink; \
+		done; \
+		rm -f *.deb; \
+		echo '$(RESOLVERS)' > packages; }
+else
+resolvers:
+	@echo 'not root: the resolvers are not tested, which takes networks of their own, mounts and port 53'
+endif
 
 picture: prometheus controlplane
 	@mkdir -p build

@@ -1,0 +1,170 @@
+package resolvers
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/k8s-endpoints/k8s_endpoints/test/cluster"
+	"github.com/k8s-endpoints/k8s_endpoints/test/cluster/polltest"
+	"github.com/k8s-endpoints/k8s_endpoints/test/server"
+
+	"golang.org/x/sys/unix"
+)
+
+var (
+	must   = polltest.Must
+	within = polltest.Within
+	until  = polltest.Until
+)
+
+// insideVariable is 1 for the test binary that runs in the network of its own.
+const insideVariable = "RESOLVERS_TEST_INSIDE"
+
+// shared is the control plane of the tests that need one.
+var shared cluster.Shared
+
+// outside says why the tests are not in a network of their own, and is nil where
+// they are.
+var outside error
+
+func TestMain(m *testing.M) {
+	flag.Parse()
+	if os.Getenv(insideVariable) == "1" {
+		// They wait most of the time.
+		if err := errors.Join(flag.Set("test.parallel", "8"), furnish()); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		os.Exit(shared.Main(m))
+	}
+	var code int
+	if code, outside = enter(); outside != nil {
+		code = m.Run()
+	}
+	os.Exit(code)
+}
+
+// inside skips a test that is not in a network of its own.
+func inside(t *testing.T) {
+	t.Helper()
+	if outside != nil {
+		t.Skip(outside)
+	}
+}
+
+// enter runs this program again in new namespaces, and returns its exit status. An
+// error says why it cannot.
+func enter() (code int, err error) {
+	if os.Getuid() != 0 {
+		return 0, errors.New("only root can make a network, and mounts, for these tests alone")
+	}
+	// Inside, no module could be fetched for a build.
+	if _, err := server.Binary(context.Background()); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1, nil
+	}
+	if _, err := cluster.Binaries(context.Background()); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1, nil
+	}
+	self, err := os.Executable()
+	if err != nil {
+		return 0, err
+	}
+	cmd := exec.Command(self, os.Args[1:]...)
+	cmd.Env = append(os.Environ(), insideVariable+"=1")
+	cmd.Stdout, cmd.Stderr = os.Stdout, os.Stderr
+	cmd.SysProcAttr = &syscall.SysProcAttr{
+		Cloneflags: unix.CLONE_NEWNET | unix.CLONE_NEWNS,
+		Pdeathsig:  syscall.SIGKILL,
+	}
+	if err := cmd.Start(); err != nil {
+		return 0, fmt.Errorf("a network and mounts for these tests alone: %w", err)
+	}
+	err = cmd.Wait()
+	if status := cmd.ProcessState.ExitCode(); status >= 0 {
+		return status, nil
+	}
+	fmt.Fprintln(os.Stderr, err)
+	return 1, nil
+}
+
+// unpacked is where `make resolvers` puts the packages.
+const unpacked = "../../build/resolvers"
+
+// furnish makes of new namespaces a place for resolvers: a network in which each
+// address of 10.0.0.0/8 is this machine, and what is unpacked where it would be
+// installed.
+func furnish() error {
+	if err := unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""); err != nil {
+		return os.NewSyscallError("mount private", err)
+	}
+	// Servers keep their sockets there.
+	if err := unix.Mount("tmpfs", "/run", "tmpfs", 0, "mode=755"); err != nil {
+		return &os.PathError{Op: "mount tmpfs", Path: "/run", Err: err}
+	}
+	// Knot Resolver has the paths of its modules, and of the root's keys, built in.
+	for _, pattern := range []string{"usr/lib/*-linux-gnu*", "usr/share"} {
+		folders, err := filepath.Glob(filepath.Join(unpacked, pattern))
+		if err != nil {
+			return err
+		}
+		for _, each := range folders {
+			if err := overlay(each); err != nil {
+				return err
+			}
+		}
+	}
+	return network()
+}
+
+// overlay shows what is in an unpacked folder among what is installed.
+func overlay(folder string) error {
+	name, err := filepath.Rel(unpacked, folder)
+	if err != nil {
+		return err
+	}
+	over, err := filepath.Abs(folder)
+	if err != nil {
+		return err
+	}
+	under := filepath.Join("/", name)
+	if err := unix.Mount("overlay", under, "overlay", unix.MS_RDONLY, "lowerdir="+over+":"+under); err != nil {
+		return &os.PathError{Op: "mount overlay " + over, Path: under, Err: err}
+	}
+	return nil
+}
+
+// folder makes a folder that goes with the namespaces. Its path is short: that of a
+// socket has at most 107 bytes. Programs that give up the rights of root may read it.
+func folder(t *testing.T) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("/run", "test-")
+	must(t, err, os.Chmod(dir, 0o755))
+	return dir
+}
+
+// network brings the loopback interface up. An address there is the machine's with all
+// of its network.
+func network() error {
+	return errors.Join(
+		ip("link", "set", "lo", "up"),
+		ip("address", "add", "10.0.0.1/8", "dev", "lo"),
+	)
+}
+
+// ip runs Debian's iproute2, which `make resolvers` installs.
+func ip(args ...string) error {
+	if out, err := exec.Command("ip", args...).CombinedOutput(); err != nil {
+		return fmt.Errorf("ip %s: %w\n%s", strings.Join(args, " "), err, out)
+	}
+	return nil
+}
