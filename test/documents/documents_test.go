@@ -2,6 +2,7 @@ package documents
 
 import (
 	"reflect"
+	"strings"
 	"testing"
 )
 
@@ -61,5 +62,18 @@ func TestTheRightsAreReadOnly(t *testing.T) {
 				t.Errorf("%v lets it %s", rule.Resources, verb)
 			}
 		}
+	}
+}
+
+// The lines for NodeLocal DNSCache stand where a cluster's own server is replaced, too.
+func TestTheLinesForTheCacheOfTheNodeAreTheSameInDeploy(t *testing.T) {
+	lines, err := Fenced(t.Context(), Operations, "NodeLocal DNSCache keeps negative answers", "txt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	const overlay = "deploy/kubernetes/overlays/kube-dns/kustomization.yaml"
+	commented := "#     " + strings.ReplaceAll(strings.TrimSuffix(lines, "\n"), "\n", "\n#     ") + "\n"
+	if !strings.Contains(read(t, overlay), commented) {
+		t.Errorf("%s has not these lines:\n%s", overlay, commented)
 	}
 }
