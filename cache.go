@@ -32,6 +32,8 @@ type cache struct {
 	sets       *index.Map[string, *records.Set]
 	owners     index.Owners
 	namespaces *index.Map[string, namespace]
+	// leftOut has why Services are left out, by the keys of sets.
+	leftOut *index.Map[string, string]
 	*progress
 	// modified is the serial of the zone: when an answer changed last, in seconds since
 	// 1970, or one more than before where that was in the same second.
@@ -76,6 +78,7 @@ func newCache(s corefile.Settings, byNamespace bool) *cache {
 		sets:        index.New[string, *records.Set](),
 		owners:      index.NewOwners(),
 		namespaces:  index.New[string, namespace](),
+		leftOut:     index.New[string, string](),
 		progress:    newProgress(),
 		services:    make(map[model.ServiceKey]*service),
 		exposed:     make(map[string]bool),
@@ -108,6 +111,12 @@ func (c *cache) servesAny() bool {
 		return true
 	}
 	return false
+}
+
+// whyLeftOut returns why the Service that "S.N" names is left out; empty where it is not.
+func (c *cache) whyLeftOut(key string) string {
+	why, _ := c.leftOut.Get(key)
+	return why
 }
 
 // serves reports whether a Service of the namespace is exposed.
@@ -340,7 +349,8 @@ func (c *cache) nextDue() (next time.Time, ok bool) {
 	return next, ok
 }
 
-// job is a Service to be compiled. Without an object it is not served.
+// job is a Service to be compiled. Without an object, or with one that is left out, it
+// is not served.
 type job struct {
 	key       model.ServiceKey
 	object    *model.Service
@@ -348,6 +358,14 @@ type job struct {
 	slices    []*model.Slice
 	changes   []health.Transition
 	triggered time.Time
+}
+
+// whyLeftOut is empty where the Service is not left out, or not to be seen.
+func (j *job) whyLeftOut() string {
+	if j.object == nil {
+		return ""
+	}
+	return j.object.Refused
 }
 
 // publish compiles and swaps in all that changed. Only run calls it, so the
@@ -361,6 +379,7 @@ func (c *cache) publish() {
 		after := c.compile(j)
 		countChange(before, after)
 		b.add(key, before, after)
+		b.leaveOut(key, c.whyLeftOut(key), j.whyLeftOut())
 		if len(b.addresses) >= batchSize {
 			c.swap(&b)
 		}
@@ -423,6 +442,7 @@ const batchSize = 1 << 14
 type batch struct {
 	sets      []index.Change[string, *records.Set]
 	addresses index.AddressChanges
+	leftOut   []index.Change[string, string]
 	// modifies is true where an answer changes.
 	modifies bool
 }
@@ -444,8 +464,24 @@ func (b *batch) add(key string, before, after *records.Set) {
 	b.sets = append(b.sets, change)
 }
 
+// leaveOut takes note of why a Service was and is left out.
+func (b *batch) leaveOut(key, before, after string) {
+	if before == after {
+		return
+	}
+	change := index.Change[string, string]{Key: key}
+	if after != "" {
+		change.Value = &after
+	}
+	b.leftOut = append(b.leftOut, change)
+}
+
 // swap makes a batch visible, and empties it.
 func (c *cache) swap(b *batch) {
+	if len(b.leftOut) > 0 {
+		c.leftOut.Apply(b.leftOut)
+		b.leftOut = nil
+	}
 	if len(b.sets) == 0 {
 		return
 	}
@@ -465,7 +501,7 @@ func (c *cache) compile(j job) *records.Set {
 	delete(c.due, j.key)
 	memory := c.memories[j.key]
 	delete(c.memories, j.key)
-	if j.object == nil {
+	if j.object == nil || j.object.Refused != "" {
 		return nil
 	}
 	if memory == nil {

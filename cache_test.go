@@ -31,6 +31,62 @@ func readySlice(namespace, service, name string, addresses ...string) model.Chan
 	return model.SliceChange(s)
 }
 
+func leftOutService(namespace, name, why string) model.Change {
+	return model.ServiceChange(&model.Service{ServiceKey: model.ServiceKey{Namespace: namespace, Name: name}, Refused: why})
+}
+
+func leftOutSlice(namespace, service, name, why string) model.Change {
+	return model.SliceChange(&model.Slice{SliceKey: model.SliceKey{Namespace: namespace, Name: name}, Service: service, Refused: why})
+}
+
+// What is left out is known, and counts as nothing that is held.
+func TestWhatIsLeftOutIsKnown(t *testing.T) {
+	held := func() (n float64) {
+		for _, label := range []string{"headless", "external_name", "unknown", "endpointslice"} {
+			n += testutil.ToFloat64(objects.WithLabelValues(label))
+		}
+		return n
+	}
+	before := held()
+	c := newCache(corefile.Settings{}, true)
+	c.Synced()
+	for _, step := range []struct {
+		name    string
+		changes []model.Change
+		held    float64
+		served  string
+		why     string
+	}{
+		{"of a Namespace that is not selected", []model.Change{leftOutService("default", "db", "bad"), leftOutSlice("default", "db", "db-1", "type FQDN")}, 0, "not served", ""},
+		{"left out", []model.Change{model.NamespaceChange("default")}, 0, "not served", "bad"},
+		{"for another reason", []model.Change{leftOutService("default", "db", "worse")}, 0, "not served", "worse"},
+		{"good", []model.Change{headlessService("default", "db"), readySlice("default", "db", "db-1", "10.0.0.1")}, 2, "[10.0.0.1]", ""},
+		{"its slice is left out", []model.Change{leftOutSlice("default", "db", "db-1", "type FQDN")}, 1, "[]", ""},
+		{"left out again", []model.Change{leftOutService("default", "db", "bad")}, 0, "not served", "bad"},
+		{"gone", []model.Change{leftOutService("default", "db", "").Removal(), leftOutSlice("default", "db", "db-1", "").Removal()}, 0, "not served", ""},
+	} {
+		c.Apply(step.changes)
+		c.publish()
+		if got := held() - before; got != step.held {
+			t.Errorf("%s: %v objects are held, want %v", step.name, got, step.held)
+		}
+		if got := published(c, "db.default"); got != step.served {
+			t.Errorf("%s: got %s, want %s", step.name, got, step.served)
+		}
+		if got := c.whyLeftOut("db.default"); got != step.why {
+			t.Errorf("%s: it is left out for %q, want %q", step.name, got, step.why)
+		}
+	}
+	if len(c.services) != 0 {
+		t.Errorf("%v is left", c.services)
+	}
+	c.Apply([]model.Change{leftOutService("default", "db", "bad"), leftOutSlice("default", "db", "db-1", "type FQDN")})
+	c.close()
+	if got := held() - before; got != 0 {
+		t.Errorf("%v objects are held after the end", got)
+	}
+}
+
 func TestTheCacheTakesEachKindForItself(t *testing.T) {
 	counts := map[model.Kind]string{model.KindService: "headless", model.KindSlice: "endpointslice", model.KindNamespace: "namespace"}
 	changes := map[model.Kind]model.Change{

@@ -65,7 +65,7 @@ func drawCluster(t *rapid.T, poolVersions []string) drawnCluster {
 
 func drawService(t *rapid.T, namespace, name string) *corev1.Service {
 	service := &corev1.Service{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name}}
-	switch rapid.SampledFrom([]string{"headless", "headless", "headless", "ExternalName", "ExternalName", "ClusterIP", "none"}).Draw(t, "kind") {
+	switch rapid.SampledFrom([]string{"headless", "headless", "headless", "ExternalName", "ExternalName", "ClusterIP", "left out", "none"}).Draw(t, "kind") {
 	case "headless":
 		service.Spec.ClusterIP = corev1.ClusterIPNone
 	case "ExternalName":
@@ -79,6 +79,8 @@ func drawService(t *rapid.T, namespace, name string) *corev1.Service {
 		}), 0, 2, func(p corev1.ServicePort) string { return p.Name }).Draw(t, "ports")
 	case "ClusterIP":
 		service.Spec.ClusterIP = "10.96.0.1"
+	case "left out":
+		service.Spec.Type, service.Spec.ExternalName = corev1.ServiceTypeExternalName, "not a name"
 	default:
 		return nil
 	}
@@ -164,17 +166,17 @@ func isDecided(others []discoveryv1.Endpoint, endpoint discoveryv1.Endpoint) boo
 }
 
 // change is what a source reports of the object of that key, which is nil where
-// it is gone. Of an object that is not served, it is a removal.
+// it is gone. Of a Service with a cluster IP, it is a removal.
 func change(key string, object any) model.Change {
 	kind, name, _ := strings.Cut(key, " ")
 	namespace, name, _ := strings.Cut(name, "/")
 	switch object := object.(type) {
 	case *corev1.Service:
-		if made, err := model.NewService(object); err == nil && made != nil {
+		if made, _ := model.NewService(object); made != nil {
 			return model.ServiceChange(made)
 		}
 	case *discoveryv1.EndpointSlice:
-		if made, err := model.NewSlice(object); err == nil {
+		if made, _ := model.NewSlice(object); made != nil {
 			return model.SliceChange(made)
 		}
 	}

@@ -91,9 +91,10 @@ func held(t reporter, c *cache) string {
 			line += fmt.Sprintf(" %+v", slice)
 		}
 		set := c.set(key.Name + "." + key.Namespace)
-		if (set != nil) != (s.object != nil) {
+		if (set != nil) != (s.object != nil && s.object.Refused == "") {
 			t.Fatalf("%v: the record set is there: %t", key, set != nil)
 		}
+		line += c.whyLeftOut(key.Name + "." + key.Namespace)
 		if set != nil {
 			line += fmt.Sprint(withNames(set))
 		}
@@ -137,8 +138,9 @@ func TestWhatIsServedGoesIntoASnapshot(t *testing.T) {
 	defer c.close()
 	web := model.ServiceChange(&model.Service{ServiceKey: model.ServiceKey{Namespace: "default", Name: "web"}, Kind: model.ExternalName, Target: "example.org."})
 	db, one := headlessService("default", "db"), readySlice("default", "db", "db-1", "10.0.0.1")
+	bad, names := leftOutService("default", "bad", "no name"), leftOutSlice("default", "db", "db-2", "type FQDN")
 	c.Apply([]model.Change{
-		model.NamespaceChange("default"), db, one,
+		model.NamespaceChange("default"), db, one, bad, names,
 		web, readySlice("default", "web", "web-1", "10.0.0.2"), // of no use: the Service was of another type
 		readySlice("default", "none", "none-1", "10.0.0.3"), // of no Service
 		headlessService("hidden", "db"), readySlice("hidden", "db", "db-1", "10.0.0.4"),
@@ -148,7 +150,7 @@ func TestWhatIsServedGoesIntoASnapshot(t *testing.T) {
 		got.Apply(object)
 	}
 	want := new(model.State)
-	for _, object := range []model.Change{model.NamespaceChange("default"), db, one, web} {
+	for _, object := range []model.Change{model.NamespaceChange("default"), db, one, bad, names, web} {
 		want.Apply(object)
 	}
 	if !reflect.DeepEqual(got, want) {

@@ -95,16 +95,17 @@ var (
 	}, []string{"service_kind"})
 )
 
-// countService adds n to the count of objects of the Service's kind.
+// countService adds n to the count of objects of the Service's kind, unless it is left
+// out.
 func countService(s *model.Service, n float64) {
-	if s != nil {
+	if s != nil && s.Refused == "" {
 		objects.WithLabelValues(s.Kind.String()).Add(n)
 	}
 }
 
-// countSlice adds n to the count of slices.
+// countSlice adds n to the count of slices, unless it is left out.
 func countSlice(s *model.Slice, n float64) {
-	if s != nil {
+	if s != nil && s.Refused == "" {
 		objects.WithLabelValues("endpointslice").Add(n)
 	}
 }

@@ -230,7 +230,10 @@ func (q *naiveQuestion) nameServer() naiveAnswer {
 }
 
 func naiveServes(service *corev1.Service) bool {
-	return service.Spec.Type == corev1.ServiceTypeExternalName || service.Spec.ClusterIP == corev1.ClusterIPNone
+	if service.Spec.Type == corev1.ServiceTypeExternalName {
+		return !strings.Contains(service.Spec.ExternalName, " ")
+	}
+	return service.Spec.ClusterIP == corev1.ClusterIPNone
 }
 
 func (q *naiveQuestion) owned(service *corev1.Service, below []string) naiveAnswer {

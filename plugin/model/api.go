@@ -28,7 +28,8 @@ const maxAnnotations = 256 << 10
 
 // NewService makes a Service from its API object, which it does not keep and
 // does not change. It returns nil for a Service that is neither headless nor
-// of type ExternalName. An error says what an API server would have refused.
+// of type ExternalName. An error says what an API server would have refused. The
+// Service is then one that is left out, or nil where nobody can ask for its name.
 func NewService(obj *corev1.Service) (*Service, error) {
 	kind := kindOf(obj)
 	if kind == 0 {
@@ -38,21 +39,28 @@ func NewService(obj *corev1.Service) (*Service, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := checkAnnotations(obj.Annotations); err != nil {
-		return nil, err
-	}
-	s := &Service{ServiceKey: key, Kind: kind, HasSelector: len(obj.Spec.Selector) > 0, Annotations: annotations(obj.Annotations)}
-	if kind == Headless {
-		s.PublishNotReady = obj.Spec.PublishNotReadyAddresses
-		return s, nil
-	}
-	if s.Target, s.Address, err = target(obj.Spec.ExternalName); err != nil {
-		return nil, err
-	}
-	if s.Ports, err = servicePorts(obj.Spec.Ports); err != nil {
-		return nil, err
+	s := &Service{ServiceKey: key, Kind: kind, HasSelector: len(obj.Spec.Selector) > 0}
+	if err := s.read(obj); err != nil {
+		return &Service{ServiceKey: key, Refused: Refusal(err)}, err
 	}
 	return s, nil
+}
+
+// read reads what an API server would have checked.
+func (s *Service) read(obj *corev1.Service) (err error) {
+	if err := checkAnnotations(obj.Annotations); err != nil {
+		return err
+	}
+	s.Annotations = annotations(obj.Annotations)
+	if s.Kind == Headless {
+		s.PublishNotReady = obj.Spec.PublishNotReadyAddresses
+		return nil
+	}
+	if s.Target, s.Address, err = target(obj.Spec.ExternalName); err != nil {
+		return err
+	}
+	s.Ports, err = servicePorts(obj.Spec.Ports)
+	return err
 }
 
 // kindOf follows the stock kubernetes plugin: the type ExternalName goes
@@ -73,7 +81,7 @@ func checkAnnotations(all map[string]string) error {
 		n += len(name) + len(text)
 	}
 	if n > maxAnnotations {
-		return fmt.Errorf("the annotations have %d bytes; they may have at most %d", n, maxAnnotations)
+		return Refuse(fmt.Sprintf("annotations of %d bytes", n), "the annotations have %d bytes; they may have at most %d", n, maxAnnotations)
 	}
 	return nil
 }
@@ -116,13 +124,18 @@ func target(externalName string) (string, netip.Addr, error) {
 	if addr, err := netip.ParseAddr(externalName); err == nil && addr.Zone() == "" {
 		return "", addr.Unmap(), nil
 	}
+	if why, ok := strings.CutPrefix(externalName, refusedValue); ok {
+		return "", netip.Addr{}, Refuse(why, "it was left out: %s", why)
+	}
 	name := strings.TrimSuffix(externalName, ".")
 	if len(name) > MaxName {
-		return "", netip.Addr{}, fmt.Errorf("spec.externalName has %d bytes; a domain name has at most %d", len(name), MaxName)
+		return "", netip.Addr{}, Refuse(fmt.Sprintf("externalName of %d bytes", len(name)),
+			"spec.externalName has %d bytes; a domain name has at most %d", len(name), MaxName)
 	}
 	for label := range strings.SplitSeq(name, ".") {
 		if !isTargetLabel(label) {
-			return "", netip.Addr{}, fmt.Errorf("spec.externalName %.80q is not a domain name: the label %.80q is not 1 to %d letters, digits, hyphens and underscores",
+			return "", netip.Addr{}, Refuse("externalName "+quoted(externalName),
+				"spec.externalName %.80q is not a domain name: the label %.80q is not 1 to %d letters, digits, hyphens and underscores",
 				externalName, label, maxLabel)
 		}
 	}
@@ -143,7 +156,7 @@ func servicePorts(ports []corev1.ServicePort) ([]Port, error) {
 			return nil, err
 		}
 		if known[port.Name] {
-			return nil, fmt.Errorf("two ports have the name %q", port.Name)
+			return nil, Refuse("two ports "+port.Name, "two ports have the name %q", port.Name)
 		}
 		known[port.Name] = true
 		named = append(named, port)
@@ -153,10 +166,10 @@ func servicePorts(ports []corev1.ServicePort) ([]Port, error) {
 
 func newPort(name string, protocol corev1.Protocol, number int32) (Port, error) {
 	if name != "" && !isLabel(name) {
-		return Port{}, fmt.Errorf("port name %.80q is not a DNS label", name)
+		return Port{}, Refuse("port name "+quoted(name), "port name %.80q is not a DNS label", name)
 	}
 	if number < 1 || number > 65535 {
-		return Port{}, fmt.Errorf("port number %d is not in 1 to 65535", number)
+		return Port{}, Refuse(fmt.Sprintf("port number %d", number), "port number %d is not in 1 to 65535", number)
 	}
 	p := Port{Name: intern(name), Number: uint16(number)}
 	switch protocol {
@@ -167,14 +180,15 @@ func newPort(name string, protocol corev1.Protocol, number int32) (Port, error) 
 	case corev1.ProtocolSCTP:
 		p.Protocol = SCTP
 	default:
-		return Port{}, fmt.Errorf("port protocol %.80q is not TCP, UDP or SCTP", protocol)
+		return Port{}, Refuse("port protocol "+quoted(string(protocol)), "port protocol %.80q is not TCP, UDP or SCTP", protocol)
 	}
 	return p, nil
 }
 
 // NewSlice makes a Slice from its API object, which it does not keep and does
 // not change. An error says what an API server would have refused, or what
-// cannot be served: a slice of no Service, or of the address type FQDN.
+// cannot be served: a slice of no Service, or of the address type FQDN. The Slice is
+// then one that is left out, or nil where it belongs to no Service.
 //
 // Version is the object's resourceVersion, zero where that is not a number.
 func NewSlice(obj *discoveryv1.EndpointSlice) (*Slice, error) {
@@ -189,19 +203,23 @@ func NewSlice(obj *discoveryv1.EndpointSlice) (*Slice, error) {
 	if len(obj.Name) > MaxName {
 		return nil, fmt.Errorf("metadata.name has %d bytes; a name has at most %d", len(obj.Name), MaxName)
 	}
-	s := &Slice{
-		SliceKey:  SliceKey{Namespace: owner.Namespace, Name: obj.Name},
-		Service:   owner.Name,
-		Triggered: triggered(obj.Annotations),
-	}
+	s := &Slice{SliceKey: SliceKey{Namespace: owner.Namespace, Name: obj.Name}, Service: owner.Name}
 	s.Version, _ = strconv.ParseUint(obj.ResourceVersion, 10, 64)
-	if s.Ports, err = slicePorts(obj.Ports); err != nil {
-		return nil, err
+	if err := s.read(obj); err != nil {
+		s.Ports, s.Refused = nil, Refusal(err)
+		return s, err
 	}
-	if s.Endpoints, err = endpoints(obj); err != nil {
-		return nil, err
-	}
+	s.Triggered = triggered(obj.Annotations)
 	return s, nil
+}
+
+// read reads what an API server would have checked.
+func (s *Slice) read(obj *discoveryv1.EndpointSlice) (err error) {
+	if s.Ports, err = slicePorts(obj.Ports); err != nil {
+		return err
+	}
+	s.Endpoints, err = endpoints(obj)
+	return err
 }
 
 func triggered(annotations map[string]string) time.Time {
@@ -233,7 +251,7 @@ func endpoints(obj *discoveryv1.EndpointSlice) ([]Endpoint, error) {
 		is4 = true
 	case discoveryv1.AddressTypeIPv6:
 	default:
-		return nil, fmt.Errorf("address type %.80q is not IPv4 or IPv6", obj.AddressType)
+		return nil, badType(string(obj.AddressType))
 	}
 	made := make([]Endpoint, 0, len(obj.Endpoints))
 	for i := range obj.Endpoints {
@@ -245,11 +263,22 @@ func endpoints(obj *discoveryv1.EndpointSlice) ([]Endpoint, error) {
 	return made, nil
 }
 
+func badType(text string) error {
+	short := "type " + text
+	switch why, ok := strings.CutPrefix(text, refusedValue); {
+	case ok:
+		short = why
+	case text == "":
+		short = "no address type"
+	}
+	return Refuse(short, "address type %.80q is not IPv4 or IPv6", text)
+}
+
 func appendEndpoint(made []Endpoint, obj *discoveryv1.Endpoint, is4 bool) ([]Endpoint, error) {
 	e := Endpoint{Conditions: conditions(&obj.Conditions)}
 	if hostname := value(obj.Hostname); hostname != "" {
 		if !isLabel(hostname) {
-			return nil, fmt.Errorf("hostname %.80q is not a DNS label", hostname)
+			return nil, Refuse("hostname "+quoted(hostname), "hostname %.80q is not a DNS label", hostname)
 		}
 		e.Hostname = strings.ToLower(strings.Clone(hostname))
 	}
@@ -261,7 +290,7 @@ func appendEndpoint(made []Endpoint, obj *discoveryv1.Endpoint, is4 bool) ([]End
 	for _, text := range obj.Addresses {
 		addr, ok := parseAddress(text)
 		if !ok || addr.Is4() != is4 {
-			return nil, fmt.Errorf("%.80q is not an address of the slice's address type", text)
+			return nil, Refuse("address "+quoted(text), "%.80q is not an address of the slice's address type", text)
 		}
 		e.Address = addr
 		e.ID = podID(uid, addr, e.Hostname)

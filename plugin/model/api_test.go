@@ -92,29 +92,40 @@ func TestNewServiceRefusesWhatAnAPIServerWould(t *testing.T) {
 		name string
 		obj  *corev1.Service
 		want string
+		// short is empty where nobody can ask for the Service.
+		short string
 	}{
-		{"no external name", external(""), `spec.externalName "" is not a domain name`},
-		{"an empty label", external("a..b"), `spec.externalName "a..b" is not a domain name: the label ""`},
-		{"a space", external("a b"), "is not a domain name"},
-		{"a backslash", external(`a\.b`), "is not a domain name"},
-		{"a label of 64 bytes", external(strings.Repeat("a", 64)), "is not 1 to 63 letters"},
-		{"a name of 254 bytes", external(strings.Repeat("a.", 127)[:253] + "a"), "has 254 bytes; a domain name has at most 253"},
-		{"a dotted Service name", named("default", "a.b"), `the Service name "a.b" is not a DNS label`},
-		{"a namespace with an underscore", named("a_b", "db"), `namespace "a_b" is not a DNS label`},
-		{"a hyphen at the end", named("default", "db-"), `the Service name "db-" is not a DNS label`},
-		{"a port number beyond 65535", port, "port number 70000 is not in 1 to 65535"},
-		{"a port number of 0", portOf(corev1.ServicePort{Name: "sql"}), "port number 0 is not in 1 to 65535"},
-		{"a port name that is no label", portOf(corev1.ServicePort{Name: "_sql", Port: 1}), `port name "_sql" is not a DNS label`},
-		{"two ports of one name", portOf(corev1.ServicePort{Name: "sql", Port: 1}, corev1.ServicePort{Name: "SQL", Protocol: "UDP", Port: 2}), `two ports have the name "sql"`},
-		{"a label with an escaped byte", named("default", "a\\000b"), `the Service name "a\\000b" is not a DNS label`},
-		{"a name of a megabyte is not repeated whole", named("default", strings.Repeat("a", 1<<20)), `aaaa" is not a DNS label`},
-		{"an external name of a megabyte", external(strings.Repeat("a.", 1<<19)), "has 1048575 bytes; a domain name has at most 253"},
-		{"annotations that no API server stores", annotated, "the annotations have 262145 bytes; they may have at most 262144"},
+		{"no external name", external(""), `spec.externalName "" is not a domain name`, `externalName ""`},
+		{"an empty label", external("a..b"), `spec.externalName "a..b" is not a domain name: the label ""`, `externalName "a..b"`},
+		{"a space", external("a b"), "is not a domain name", `externalName "a b"`},
+		{"a backslash", external(`a\.b`), "is not a domain name", `externalName "a?.b"`},
+		{"a line break", external("a\nb"), "is not a domain name", `externalName "a?b"`},
+		{"no ASCII", external("bücher"), "is not a domain name", `externalName "b?cher"`},
+		{"a label of 64 bytes", external(strings.Repeat("a", 64)), "is not 1 to 63 letters", `externalName "` + strings.Repeat("a", 37) + `..."`},
+		{"a name of 254 bytes", external(strings.Repeat("a.", 127)[:253] + "a"), "has 254 bytes; a domain name has at most 253", "externalName of 254 bytes"},
+		{"a dotted Service name", named("default", "a.b"), `the Service name "a.b" is not a DNS label`, ""},
+		{"a namespace with an underscore", named("a_b", "db"), `namespace "a_b" is not a DNS label`, ""},
+		{"a hyphen at the end", named("default", "db-"), `the Service name "db-" is not a DNS label`, ""},
+		{"a port number beyond 65535", port, "port number 70000 is not in 1 to 65535", "port number 70000"},
+		{"a port number of 0", portOf(corev1.ServicePort{Name: "sql"}), "port number 0 is not in 1 to 65535", "port number 0"},
+		{"a port name that is no label", portOf(corev1.ServicePort{Name: "_sql", Port: 1}), `port name "_sql" is not a DNS label`, `port name "_sql"`},
+		{"two ports of one name", portOf(corev1.ServicePort{Name: "sql", Port: 1}, corev1.ServicePort{Name: "SQL", Protocol: "UDP", Port: 2}), `two ports have the name "sql"`, "two ports sql"},
+		{"a label with an escaped byte", named("default", "a\\000b"), `the Service name "a\\000b" is not a DNS label`, ""},
+		{"a name of a megabyte is not repeated whole", named("default", strings.Repeat("a", 1<<20)), `aaaa" is not a DNS label`, ""},
+		{"an external name of a megabyte", external(strings.Repeat("a.", 1<<19)), "has 1048575 bytes; a domain name has at most 253", "externalName of 1048575 bytes"},
+		{"annotations that no API server stores", annotated, "the annotations have 262145 bytes; they may have at most 262144", "annotations of 262145 bytes"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			got, err := NewService(c.obj)
-			if err == nil || !strings.Contains(err.Error(), c.want) || len(err.Error()) > 500 || got != nil {
-				t.Errorf("got %+v and the error %.1000v, want %q", got, err, c.want)
+			if err == nil || !strings.Contains(err.Error(), c.want) || len(err.Error()) > 500 {
+				t.Errorf("got the error %.1000v, want %q", err, c.want)
+			}
+			var want *Service
+			if c.short != "" {
+				want = &Service{ServiceKey: ServiceKey{Namespace: "default", Name: "db"}, Refused: c.short}
+			}
+			if !reflect.DeepEqual(got, want) {
+				t.Errorf("got %#v, want %#v", got, want)
 			}
 		})
 	}
@@ -262,30 +273,41 @@ func TestNewSliceRefusesWhatCannotBeServed(t *testing.T) {
 		name string
 		obj  *discoveryv1.EndpointSlice
 		want string
+		// short is empty where the slice belongs to no Service.
+		short string
 	}{
-		{"a name of 254 bytes", longName, "metadata.name has 254 bytes; a name has at most 253"},
-		{"a port number below 0", noNumber, "port number -1 is not in 1 to 65535"},
-		{"a hostname of 64 bytes", hostname(strings.Repeat("h", 64)), "is not a DNS label"},
-		{"a hostname of a megabyte is not repeated whole", hostname(strings.Repeat("h", 1<<20)), "is not a DNS label"},
-		{"a hostname that is no ASCII", hostname("bücher"), `hostname "bücher" is not a DNS label`},
-		{"a hostname with a line break", hostname("a\nb"), `hostname "a\nb" is not a DNS label`},
-		{"an address of a megabyte", sliceObject("IPv4", one(strings.Repeat("1", 1<<20))), "is not an address"},
-		{"no address type", sliceObject(""), `address type "" is not IPv4 or IPv6`},
-		{"no Service", noService, "the label kubernetes.io/service-name is missing"},
-		{"a Service whose name is no label", badService, `the Service name "a.b" is not a DNS label`},
-		{"FQDN", sliceObject("FQDN", one("example.org")), `address type "FQDN" is not IPv4 or IPv6`},
-		{"no address", sliceObject("IPv4", one("10.0.0.1"), one("example.org")), `endpoint 1: "example.org" is not an address of the slice's address type`},
-		{"the other family", sliceObject("IPv4", one("fd00::1")), `"fd00::1" is not an address of the slice's address type`},
-		{"an IPv4 address in disguise", sliceObject("IPv6", one("::ffff:10.0.0.1")), "is not an address of the slice's address type"},
-		{"a zone", sliceObject("IPv6", one("fe80::1%eth0")), "is not an address of the slice's address type"},
-		{"a hostname that is no label", sliceObject("IPv4", discoveryv1.Endpoint{Hostname: ptr("a.b")}), `hostname "a.b" is not a DNS label`},
-		{"a port name that is no label", badPort, `port name "a_b" is not a DNS label`},
-		{"an unknown protocol", badProtocol, `port protocol "QUIC" is not TCP, UDP or SCTP`},
+		{"a name of 254 bytes", longName, "metadata.name has 254 bytes; a name has at most 253", ""},
+		{"a port number below 0", noNumber, "port number -1 is not in 1 to 65535", "port number -1"},
+		{"a hostname of 64 bytes", hostname(strings.Repeat("h", 64)), "is not a DNS label", `hostname "` + strings.Repeat("h", 37) + `..."`},
+		{"a hostname of a megabyte is not repeated whole", hostname(strings.Repeat("h", 1<<20)), "is not a DNS label", `hostname "` + strings.Repeat("h", 37) + `..."`},
+		{"a hostname that is no ASCII", hostname("bücher"), `hostname "bücher" is not a DNS label`, `hostname "b?cher"`},
+		{"a hostname with a line break", hostname("a\nb"), `hostname "a\nb" is not a DNS label`, `hostname "a?b"`},
+		{"an address of a megabyte", sliceObject("IPv4", one(strings.Repeat("1", 1<<20))), "is not an address", `address "` + strings.Repeat("1", 37) + `..."`},
+		{"no address type", sliceObject(""), `address type "" is not IPv4 or IPv6`, "no address type"},
+		{"an address type of a megabyte", sliceObject(discoveryv1.AddressType(strings.Repeat("T", 1<<20))), "is not IPv4 or IPv6", "type " + strings.Repeat("T", 92) + "..."},
+		{"no Service", noService, "the label kubernetes.io/service-name is missing", ""},
+		{"a Service whose name is no label", badService, `the Service name "a.b" is not a DNS label`, ""},
+		{"FQDN", sliceObject("FQDN", one("example.org")), `address type "FQDN" is not IPv4 or IPv6`, "type FQDN"},
+		{"no address", sliceObject("IPv4", one("10.0.0.1"), one("example.org")), `endpoint 1: "example.org" is not an address of the slice's address type`, `address "example.org"`},
+		{"the other family", sliceObject("IPv4", one("fd00::1")), `"fd00::1" is not an address of the slice's address type`, `address "fd00::1"`},
+		{"an IPv4 address in disguise", sliceObject("IPv6", one("::ffff:10.0.0.1")), "is not an address of the slice's address type", `address "::ffff:10.0.0.1"`},
+		{"a zone", sliceObject("IPv6", one("fe80::1%eth0")), "is not an address of the slice's address type", `address "fe80::1%eth0"`},
+		{"a hostname that is no label", sliceObject("IPv4", discoveryv1.Endpoint{Hostname: ptr("a.b")}), `hostname "a.b" is not a DNS label`, `hostname "a.b"`},
+		{"a port name that is no label", badPort, `port name "a_b" is not a DNS label`, `port name "a_b"`},
+		{"an unknown protocol", badProtocol, `port protocol "QUIC" is not TCP, UDP or SCTP`, `port protocol "QUIC"`},
 	} {
 		t.Run(c.name, func(t *testing.T) {
+			c.obj.Annotations = map[string]string{corev1.EndpointsLastChangeTriggerTime: "2026-01-02T03:04:05Z"}
 			got, err := NewSlice(c.obj)
-			if err == nil || !strings.Contains(err.Error(), c.want) || len(err.Error()) > 500 || got != nil {
-				t.Errorf("got %+v and the error %.1000v, want %q", got, err, c.want)
+			if err == nil || !strings.Contains(err.Error(), c.want) || len(err.Error()) > 500 {
+				t.Errorf("got the error %.1000v, want %q", err, c.want)
+			}
+			var want *Slice
+			if c.short != "" {
+				want = &Slice{SliceKey: SliceKey{Namespace: "default", Name: "db-x7k2p"}, Service: "db", Refused: c.short, Version: 42}
+			}
+			if !reflect.DeepEqual(got, want) {
+				t.Errorf("got %#v, want %#v", got, want)
 			}
 		})
 	}

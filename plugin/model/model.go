@@ -39,10 +39,14 @@ type ServiceKey struct {
 // String returns the key as people write it, namespace first.
 func (k ServiceKey) String() string { return k.Namespace + "/" + k.Name }
 
-// Service is a headless or an ExternalName Service.
+// Service is a headless or an ExternalName Service, or one that is left out.
 type Service struct {
 	ServiceKey
+	// Kind is zero where the Service is left out.
 	Kind ServiceKind
+	// Refused is why it is left out, in short words of at most MaxRefused bytes; empty
+	// where it is not. Such a Service has a key, and nothing else.
+	Refused string
 	// HasSelector is true where the EndpointSlice controller makes its slices.
 	HasSelector bool
 	// PublishNotReady asks to disregard any indication that endpoints are not ready
@@ -139,6 +143,9 @@ type Slice struct {
 	// Service is the name of the Service that the slice belongs to, in the
 	// slice's own namespace.
 	Service string
+	// Refused is why the slice is left out, in short words of at most MaxRefused
+	// bytes; empty where it is not. Such a slice has neither ports nor endpoints.
+	Refused string
 	// Version orders the slices of one Service, and the states of each: the newer one
 	// is the larger one.
 	Version uint64

@@ -15,6 +15,10 @@ import (
 // known.
 const anySelector = AnnotationPrefix + "selected"
 
+// refusedValue stands in front of why an object is left out, in place of a value
+// that no API server lets through either.
+const refusedValue = AnnotationPrefix + "refused "
+
 // Object returns an API object of which NewService makes the same Service. It
 // holds what this plugin looks at, and nothing else of the original.
 func (s *Service) Object() *corev1.Service {
@@ -24,6 +28,10 @@ func (s *Service) Object() *corev1.Service {
 	}
 	if s.HasSelector {
 		obj.Spec.Selector = map[string]string{anySelector: ""}
+	}
+	if s.Refused != "" {
+		obj.Spec.Type, obj.Spec.ExternalName = corev1.ServiceTypeExternalName, refusedValue+s.Refused
+		return obj
 	}
 	if s.Kind == Headless {
 		obj.Spec.ClusterIP, obj.Spec.PublishNotReadyAddresses = corev1.ClusterIPNone, s.PublishNotReady
@@ -60,6 +68,10 @@ func (s *Slice) Object() *discoveryv1.EndpointSlice {
 			Labels:          map[string]string{discoveryv1.LabelServiceName: s.Service},
 		},
 		AddressType: discoveryv1.AddressTypeIPv4,
+	}
+	if s.Refused != "" {
+		obj.AddressType = discoveryv1.AddressType(refusedValue + s.Refused)
+		return obj
 	}
 	if !s.Triggered.IsZero() {
 		metav1.SetMetaDataAnnotation(&obj.ObjectMeta, corev1.EndpointsLastChangeTriggerTime, s.Triggered.Format(time.RFC3339Nano))

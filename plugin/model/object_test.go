@@ -113,6 +113,38 @@ func TestObjectIsTheWayBack(t *testing.T) {
 			t.Fatalf("got  %+v, %v\nwant %+v", got, err, want)
 		}
 	}))
+	t.Run("of a Service that is left out", rapid.MakeCheck(func(t *rapid.T) {
+		original := drawServiceObject(t)
+		original.Spec.Type, original.Spec.ExternalName = corev1.ServiceTypeExternalName, drawnTexts.Draw(t, "external name")+"?"
+		want, err := NewService(original)
+		if err == nil || want == nil {
+			t.Fatalf("got %+v, %v", want, err)
+		}
+		if got, err := NewService(want.Object()); err == nil || !reflect.DeepEqual(got, want) {
+			t.Fatalf("got  %#v, %v\nwant %#v", got, err, want)
+		}
+	}))
+	t.Run("of a Slice that is left out", rapid.MakeCheck(func(t *rapid.T) {
+		original := drawSliceObject(t)
+		switch rapid.IntRange(0, 2).Draw(t, "fault") {
+		case 0:
+			original.AddressType = discoveryv1.AddressType(drawnTexts.Draw(t, "address type"))
+		case 1:
+			original.Endpoints = append(original.Endpoints, discoveryv1.Endpoint{Addresses: []string{drawnTexts.Draw(t, "address")}})
+		default:
+			original.Ports = append(original.Ports, discoveryv1.EndpointPort{Port: ptr(int32(0))})
+		}
+		want, err := NewSlice(original)
+		if err == nil || want == nil {
+			t.Fatalf("got %+v, %v", want, err)
+		}
+		if want.Refused == "" || len(want.Refused) > MaxRefused || len(want.Ports)+len(want.Endpoints) > 0 {
+			t.Fatalf("got %#v", want)
+		}
+		if got, err := NewSlice(want.Object()); err == nil || !reflect.DeepEqual(got, want) {
+			t.Fatalf("got  %#v, %v\nwant %#v", got, err, want)
+		}
+	}))
 	t.Run("of a Slice", rapid.MakeCheck(func(t *rapid.T) {
 		original := drawSliceObject(t)
 		want, err := NewSlice(original)

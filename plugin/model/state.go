@@ -146,7 +146,7 @@ func (s *Service) Equal(other *Service) bool {
 // Equal reports whether nothing tells s and other apart but the time zone in
 // which Triggered is written. Neither is nil.
 func (s *Slice) Equal(other *Slice) bool {
-	return s == other || s.SliceKey == other.SliceKey && s.Service == other.Service &&
+	return s == other || s.SliceKey == other.SliceKey && s.Service == other.Service && s.Refused == other.Refused &&
 		s.Version == other.Version && s.Triggered.Equal(other.Triggered) &&
 		slices.Equal(s.Ports, other.Ports) && slices.Equal(s.Endpoints, other.Endpoints)
 }

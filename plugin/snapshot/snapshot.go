@@ -9,6 +9,7 @@
 package snapshot
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/binary"
 	"errors"
@@ -45,7 +46,8 @@ var (
 	ErrVersion  = errors.New("the file is of another version of this plugin")
 	ErrTooLarge = errors.New("too large for a snapshot")
 
-	errKind = errors.New("snapshots hold no objects of this kind")
+	errKind      = errors.New("snapshots hold no objects of this kind")
+	errNotServed = errors.New("a Service that is not served")
 )
 
 // Header tells where the objects of a file are from.
@@ -90,18 +92,22 @@ func object(c model.Change) (runtime.Object, error) {
 	return nil, errKind
 }
 
-// change takes an API object in at the door of the model.
+// change takes an API object in at the door of the model. One that was left out is
+// left out there again.
 func change(obj runtime.Object) (model.Change, error) {
 	switch obj := obj.(type) {
 	case *corev1.Service:
 		s, err := model.NewService(obj)
-		if err == nil && s == nil {
-			err = errors.New("a Service that is not served")
+		if s != nil {
+			return model.ServiceChange(s), nil
 		}
-		return model.ServiceChange(s), err
+		return model.Change{}, cmp.Or(err, errNotServed)
 	case *discoveryv1.EndpointSlice:
 		s, err := model.NewSlice(obj)
-		return model.SliceChange(s), err
+		if s != nil {
+			return model.SliceChange(s), nil
+		}
+		return model.Change{}, err
 	case *corev1.Namespace:
 		return model.NamespaceChange(obj.Name), model.CheckNamespace(obj.Name)
 	}

@@ -39,6 +39,8 @@ func someObjects() []model.Change {
 		sliceOf("default", "db", netip.MustParseAddr("10.0.0.1"), netip.MustParseAddr("10.0.0.2")),
 		model.NamespaceChange("default"),
 		model.ServiceChange(&model.Service{ServiceKey: model.ServiceKey{Namespace: "a", Name: "web"}, Kind: model.ExternalName, Target: "example.org."}),
+		model.ServiceChange(&model.Service{ServiceKey: model.ServiceKey{Namespace: "a", Name: "bad"}, Refused: `externalName "a b"`}),
+		model.SliceChange(&model.Slice{SliceKey: model.SliceKey{Namespace: "a", Name: "names"}, Service: "db", Version: 8, Refused: "type FQDN"}),
 	}
 }
 

@@ -38,6 +38,13 @@ func externalName(name string, version int) *corev1.Service {
 	}
 }
 
+// badName is a Service with an external name that is none.
+func badName(name string, version int) *corev1.Service {
+	s := externalName(name, version)
+	s.Spec.ExternalName = "a b"
+	return s
+}
+
 func clusterIP(name string, version int) *corev1.Service {
 	s := headless(name, version)
 	s.Spec.ClusterIP = "10.96.0.10"

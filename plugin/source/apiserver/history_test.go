@@ -37,6 +37,7 @@ var serviceForms = map[string]func(name string, version int) runtime.Object{
 	"headless":      func(n string, v int) runtime.Object { return headless(n, v) },
 	"by hand":       func(n string, v int) runtime.Object { return byHand(n, v) },
 	"external name": func(n string, v int) runtime.Object { return externalName(n, v) },
+	"left out":      func(n string, v int) runtime.Object { return badName(n, v) },
 	"cluster ip":    func(n string, v int) runtime.Object { return clusterIP(n, v) },
 }
 
@@ -203,7 +204,7 @@ func class(obj runtime.Object) int {
 }
 
 // served is how an object is reported if a stream has it that always runs, empty if
-// none has or it is bad.
+// none has.
 func served(sc *scene, obj runtime.Object) string {
 	for _, s := range sc.all() {
 		if in(s, obj) {
@@ -219,14 +220,14 @@ func shown(obj runtime.Object) string {
 	case nil:
 		return ""
 	case *corev1.Service:
-		s, err := model.NewService(obj)
-		if err != nil || s == nil {
+		s, _ := model.NewService(obj)
+		if s == nil {
 			return ""
 		}
 		alone.apply(model.ServiceChange(s))
 	case *discoveryv1.EndpointSlice:
-		s, err := model.NewSlice(obj)
-		if err != nil {
+		s, _ := model.NewSlice(obj)
+		if s == nil {
 			return ""
 		}
 		alone.apply(model.SliceChange(s))

@@ -39,7 +39,8 @@ type join struct {
 	slices     *table
 	namespaces *table
 	changes    []model.Change
-	// count is how many served slices each Service has.
+	// count is how many served slices each Service has, without those that are left
+	// out.
 	count map[model.ServiceKey]int
 	// lacking has the Services that should have a slice and have none, and when
 	// they count as in need.

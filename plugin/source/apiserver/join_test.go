@@ -206,9 +206,33 @@ func TestJoin(t *testing.T) {
 			sc.add(sc.main, slice("s", "a", 2))
 			sc.update(sc.main, slice("s", "b", 3))
 		}, "slice n/s of b at 3"},
-		{"a slice that becomes unusable is removed at once", func(sc *scene) {
+		{"a slice that becomes unusable is left out at once", func(sc *scene) {
 			sc.add(sc.main, slice("s", "a", 2))
 			sc.update(sc.main, unusable("s", "a", 3))
+		}, "slice n/s of a at 3 left out (type FQDN)"},
+		{"a slice that is left out and goes to another Service", func(sc *scene) {
+			sc.add(sc.main, unusable("s", "a", 2))
+			sc.update(sc.main, unusable("s", "b", 3))
+		}, "slice n/s of b at 3 left out (type FQDN)"},
+		{"a slice that is left out and deleted is gone at once", func(sc *scene) {
+			sc.add(sc.main, unusable("s", "a", 2))
+			sc.delete(sc.main, unusable("s", "a", 3))
+		}, ""},
+		{"a slice that becomes unusable and nobody's is removed at once", func(sc *scene) {
+			sc.add(sc.main, slice("s", "a", 2))
+			sc.update(sc.main, unusable("s", "", 3))
+		}, ""},
+		{"a Service that becomes unusable is left out at once", func(sc *scene) {
+			sc.add(sc.services, headless("a", 2))
+			sc.update(sc.services, badName("a", 3))
+		}, `n/a left out (externalName "a b")`},
+		{"a Service that becomes usable is reported", func(sc *scene) {
+			sc.add(sc.services, badName("a", 2))
+			sc.update(sc.services, externalName("a", 3))
+		}, "n/a -> example.org."},
+		{"a Service that is left out and gets a ClusterIP is gone at once", func(sc *scene) {
+			sc.add(sc.services, badName("a", 2))
+			sc.update(sc.services, clusterIP("a", 3))
 		}, ""},
 		{"an unusable slice that becomes usable is reported", func(sc *scene) {
 			sc.add(sc.main, unusable("s", "a", 2))
@@ -216,7 +240,7 @@ func TestJoin(t *testing.T) {
 		}, "slice n/s of a at 3"},
 		{"an unusable slice does not take a usable one with it", func(sc *scene) {
 			sc.list(sc.main, 3, unusable("s", "a", 2), slice("t", "a", 3))
-		}, "slice n/t of a at 3"},
+		}, "slice n/s of a at 2 left out (type FQDN), slice n/t of a at 3"},
 		{"a delete of what never was changes nothing", func(sc *scene) {
 			sc.delete(sc.main, slice("s", "a", 2))
 		}, ""},

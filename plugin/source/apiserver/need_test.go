@@ -211,7 +211,7 @@ func TestWhatEndsANeed(t *testing.T) {
 		}, false, "n/a headless, slice n/s of a at 1, slice n/t of a at 5"},
 		{"not a slice with the label that is unusable", func(sc *scene, fallback *stream) {
 			sc.update(fallback, unusable("s", "a", 5))
-		}, false, "n/a headless"},
+		}, false, "n/a headless, slice n/s of a at 5 left out (type FQDN)"},
 		{"the end of the last slice without the label", func(sc *scene, fallback *stream) {
 			sc.add(sc.main, slice("t", "a", 5))
 			sc.delete(fallback, trapped("s", "a", 6))

@@ -33,10 +33,12 @@ type object struct {
 	labelled bool
 	// owner is the name of the Service that a slice is of.
 	owner string
-	// One of these is set where matches is true, save for a Namespace, and for
+	// service or slice is set where matches is true, save for a Namespace, and for
 	// what is unchanged.
 	service *model.Service
 	slice   *model.Slice
+	// refused is why the object is left out. Where it is nobody's, neither of the two
+	// is set.
 	refused error
 }
 
@@ -87,8 +89,6 @@ func readSlices(matches func(*discoveryv1.EndpointSlice) bool) reader {
 		_, o.labelled = api.Labels[corev1.IsHeadlessService]
 		if o.slice, o.refused = model.NewSlice(api); o.slice != nil {
 			o.owner = o.slice.Service
-		} else {
-			o.owner = ownerOf(api).Name
 		}
 		return o
 	}

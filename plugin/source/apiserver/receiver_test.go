@@ -102,7 +102,7 @@ func (r *receiver) tell() {
 }
 
 // state is everything in one line: Services with their kind or target, slices
-// with their Service and version, Namespaces.
+// with their Service and version, Namespaces, and why an object is left out.
 func (r *receiver) state() string {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -112,14 +112,21 @@ func (r *receiver) state() string {
 func (r *receiver) stateLocked() string {
 	var parts []string
 	for name, s := range r.services {
-		if s.Kind == model.ExternalName {
+		switch {
+		case s.Refused != "":
+			parts = append(parts, name+" left out ("+s.Refused+")")
+		case s.Kind == model.ExternalName:
 			parts = append(parts, name+" -> "+s.Target)
-			continue
+		default:
+			parts = append(parts, name+" headless")
 		}
-		parts = append(parts, name+" headless")
 	}
 	for name, s := range r.slices {
-		parts = append(parts, fmt.Sprintf("slice %s of %s at %d", name, s.Service, s.Version))
+		part := fmt.Sprintf("slice %s of %s at %d", name, s.Service, s.Version)
+		if s.Refused != "" {
+			part += " left out (" + s.Refused + ")"
+		}
+		parts = append(parts, part)
 	}
 	for name := range maps.Keys(r.namespaces) {
 		parts = append(parts, "namespace "+name)

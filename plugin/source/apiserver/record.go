@@ -13,6 +13,8 @@ type record struct {
 	served, refused bool
 	// selecting marks a served headless Service with a selector: it has slices.
 	selecting bool
+	// counted marks a slice that counts as one of its Service.
+	counted bool
 	// owner is the name of the Service that a slice is of, in its own namespace; of
 	// a Service it is that one's.
 	owner string

@@ -2,24 +2,24 @@ package apiserver
 
 import "github.com/k8s-endpoints/k8s_endpoints/plugin/model"
 
-// report hands the state of an object on.
+// report hands the state of an object on. One that is left out is handed on as such, so
+// that answers can say so; it is withdrawn where it is nobody's.
 func (j *join) report(t *table, o *object, rec *record) {
 	if o.refused != nil {
-		j.withdraw(t, o.key, rec)
-		rec.refused, rec.owner = true, o.owner
 		j.refusals.Refuse(log, t.kind.String(), o.namespace, o.name, o.refused)
-		return
-	}
-	if rec.refused {
+	} else if rec.refused {
 		j.refusals.Forget(t.kind.String(), o.namespace, o.name)
-		rec.refused = false
 	}
-	switch t.kind {
-	case model.KindService:
+	rec.refused = o.refused != nil
+	switch {
+	case o.service != nil:
 		j.reportService(o, rec)
-	case model.KindSlice:
+	case o.slice != nil:
 		j.reportSlice(o.slice, rec)
-	case model.KindNamespace:
+	case rec.refused:
+		j.withdraw(t, o.key, rec)
+		rec.owner = o.owner
+	default:
 		j.reportNamespace(o.name, rec)
 	}
 }
@@ -48,11 +48,29 @@ func (j *join) reportSlice(s *model.Slice, rec *record) {
 		j.withdraw(j.slices, key{s.Namespace, s.Name}, rec)
 	}
 	j.changes = append(j.changes, model.SliceChange(s))
-	if !rec.served {
-		j.count[s.Owner()]++
-		delete(j.lacking, s.Owner())
-	}
 	rec.served, rec.owner = true, s.Service
+	j.countSlice(s.Owner(), rec, s.Refused == "")
+}
+
+// countSlice takes note of whether a slice of a Service has endpoints to offer. One
+// that is left out is no sign that its controller has seen the Service.
+func (j *join) countSlice(owner model.ServiceKey, rec *record, counts bool) {
+	before := rec.counted
+	rec.counted = counts
+	switch {
+	case before == counts:
+	case counts:
+		j.count[owner]++
+		delete(j.lacking, owner)
+	default:
+		if j.count[owner]--; j.count[owner] > 0 {
+			return
+		}
+		delete(j.count, owner)
+		if j.selects(owner) {
+			j.expectSlice(owner)
+		}
+	}
 }
 
 func (j *join) reportNamespace(name string, rec *record) {
@@ -72,7 +90,7 @@ func (j *join) withdraw(t *table, k key, rec *record) {
 	case model.KindService:
 		j.withdrawService(k)
 	case model.KindSlice:
-		j.withdrawSlice(k, rec.ownerOf(k))
+		j.withdrawSlice(k, rec)
 	case model.KindNamespace:
 		j.changes = append(j.changes, model.NamespaceChange(k.name).Removal())
 	}
@@ -86,16 +104,11 @@ func (j *join) withdrawService(k key) {
 	delete(j.lacking, service)
 }
 
-func (j *join) withdrawSlice(k key, owner model.ServiceKey) {
+func (j *join) withdrawSlice(k key, rec *record) {
+	owner := rec.ownerOf(k)
 	s := &model.Slice{SliceKey: model.SliceKey{Namespace: k.namespace, Name: k.name}, Service: owner.Name}
 	j.changes = append(j.changes, model.SliceChange(s).Removal())
-	if j.count[owner]--; j.count[owner] > 0 {
-		return
-	}
-	delete(j.count, owner)
-	if j.selects(owner) {
-		j.expectSlice(owner)
-	}
+	j.countSlice(owner, rec, false)
 }
 
 // selects reports whether a headless Service with a selector is served.

@@ -37,16 +37,19 @@ func remarkOn(d definition, format string, args ...any) remark {
 // definitions holds the definition that counts of each object.
 type definitions struct {
 	counting map[identity]definition
+	// nameless are those of objects without a name.
+	nameless []definition
 	remarks  []remark
 }
 
 // add takes the next definition. Of two of one object the later one counts, as
 // it does where kubectl applies one file after the other.
 func (d *definitions) add(path string, o *object) {
+	later := definition{path, len(d.counting) + len(d.remarks), o}
 	if o.name == "" {
+		d.nameless = append(d.nameless, later)
 		return
 	}
-	later := definition{path, len(d.counting) + len(d.remarks), o}
 	if former, ok := d.counting[o.identity]; ok {
 		d.remarks = append(d.remarks, remarkOn(former, "it is defined again at %s, and the later definition counts", later.place()))
 	}
@@ -85,6 +88,7 @@ func (d *definitions) state() (model.State, []remark) {
 			}
 		}
 	}
+	d.addLeftOut(&s, sliced)
 	for _, of := range claims {
 		rank(of)
 		for _, c := range of {
@@ -93,6 +97,30 @@ func (d *definitions) state() (model.State, []remark) {
 		}
 	}
 	return s, remarks
+}
+
+// addLeftOut adds what is left out of the Services that the other definitions are of.
+func (d *definitions) addLeftOut(s *model.State, sliced map[model.ServiceKey]bool) {
+	for _, def := range d.counting {
+		switch c := def.leftOut; c.Kind {
+		case model.KindService:
+			s.Apply(c)
+		case model.KindSlice:
+			if reported, _ := d.concerns(def.kind, c.Slice.Owner(), sliced); reported {
+				s.Apply(c)
+			}
+		}
+	}
+	for _, def := range d.nameless {
+		if def.leftOut.Kind != model.KindSlice {
+			continue
+		}
+		named := *def.leftOut.Slice
+		named.Name = def.nameIn(def.path)
+		if reported, _ := d.concerns(def.kind, named.Owner(), sliced); reported {
+			s.Apply(model.SliceChange(&named))
+		}
+	}
 }
 
 // sliced returns the Services of which there are EndpointSlices.
@@ -107,22 +135,27 @@ func (d *definitions) sliced() map[model.ServiceKey]bool {
 }
 
 // isReported reports whether the slices of a definition are, and why it is passed
-// over where they are not. Those of a Service that is not served stay away in
-// silence, like the Service. Those made of Endpoints are reported where nobody has
-// written slices: no controller makes any here, neither for a selector nor of
-// Endpoints.
+// over where they are not.
 func (d *definitions) isReported(def definition, sliced map[model.ServiceKey]bool) (reported bool, why error) {
 	if def.skipped != nil || len(def.slices) == 0 {
 		return false, def.skipped
 	}
-	owner := def.slices[0].Owner()
+	return d.concerns(def.kind, def.slices[0].Owner(), sliced)
+}
+
+// concerns reports whether slices of a Service are reported that come of an object of a
+// kind, and why it is passed over where they are not. Those of a Service that is not
+// served stay away in silence, like the Service. Those made of Endpoints are reported
+// where nobody has written slices: no controller makes any here, neither for a selector
+// nor of Endpoints.
+func (d *definitions) concerns(kind string, owner model.ServiceKey, sliced map[model.ServiceKey]bool) (reported bool, why error) {
 	service, ok := d.counting[identity{"Service", owner.Namespace, owner.Name}]
 	isKnown := ok && service.refused == nil
 	if isKnown && !service.served {
 		return false, nil
 	}
 	switch {
-	case def.kind == "EndpointSlice":
+	case kind == "EndpointSlice":
 		return true, nil
 	case !isKnown:
 		return false, errors.New("there is no Service of its name")

@@ -123,6 +123,10 @@ func (r *receiver) check(t *testing.T) {
 func lines(s model.State) string {
 	var text []string
 	for _, service := range s.Services {
+		if service.Refused != "" {
+			text = append(text, fmt.Sprintf("Service %s is left out: %s", service.ServiceKey, service.Refused))
+			continue
+		}
 		line := fmt.Sprintf("Service %s %s", service.ServiceKey, service.Kind)
 		if service.HasSelector {
 			line += " selects"
@@ -136,6 +140,10 @@ func lines(s model.State) string {
 		text = append(text, line+ports(service.Ports))
 	}
 	for _, slice := range s.Slices {
+		if slice.Refused != "" {
+			text = append(text, fmt.Sprintf("Slice %s of %s is left out: %s", leftOutName(slice), slice.Service, slice.Refused))
+			continue
+		}
 		line := fmt.Sprintf("Slice %s of %s%s:", slice.SliceKey, slice.Service, ports(slice.Ports))
 		for _, e := range slice.Endpoints {
 			line += " " + endpoint(e)
@@ -147,6 +155,15 @@ func lines(s model.State) string {
 	}
 	slices.Sort(text)
 	return strings.Join(text, "\n")
+}
+
+// leftOutName shows of the place of a slice without a name the file and the line.
+func leftOutName(slice *model.Slice) string {
+	name, at := slice.Namespace+"/"+slice.Name, strings.LastIndexByte(slice.Name, filepath.Separator)
+	if strings.HasPrefix(slice.Name, "(") && at >= 0 {
+		name = slice.Namespace + "/(" + slice.Name[at+1:]
+	}
+	return name
 }
 
 func endpoint(e model.Endpoint) string {

@@ -112,21 +112,25 @@ func TestHostileObjectsAreLeftOut(t *testing.T) {
 		return text
 	}
 	const longName = "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
-	for _, row := range []struct{ name, object, want string }{
+	for _, row := range []struct{ name, object, want, reported string }{
 		{"a name with a line break", headless(`"a\nb"`),
-			`Service default/(a.yaml:6): a.yaml:6: metadata.name "a\nb" is not 1 to 253 letters, digits, hyphens and dots`},
+			`Service default/(a.yaml:6): a.yaml:6: metadata.name "a\nb" is not 1 to 253 letters, digits, hyphens and dots`, ""},
 		{"a name with an escaped byte", headless(`'a\000b'`),
-			`Service default/(a.yaml:6): a.yaml:6: metadata.name "a\\000b" is not 1 to 253 letters, digits, hyphens and dots`},
+			`Service default/(a.yaml:6): a.yaml:6: metadata.name "a\\000b" is not 1 to 253 letters, digits, hyphens and dots`, ""},
 		{"a name of 254 bytes", headless(strings.Repeat("a", 254)),
-			`Service default/(a.yaml:6): a.yaml:6: metadata.name "` + longName + `" is not 1 to 253 letters, digits, hyphens and dots`},
+			`Service default/(a.yaml:6): a.yaml:6: metadata.name "` + longName + `" is not 1 to 253 letters, digits, hyphens and dots`, ""},
 		{"a namespace with a line break", strings.Replace(headless("b"), "{name: b", `{namespace: "x\ny", name: b`, 1),
-			`Service "x\ny"/(a.yaml:6): a.yaml:6: metadata.namespace "x\ny" is not letters, digits, hyphens and dots`},
+			`Service "x\ny"/(a.yaml:6): a.yaml:6: metadata.namespace "x\ny" is not letters, digits, hyphens and dots`, ""},
 		{"a name of 64 bytes", headless(longName[:64]),
-			`Service default/` + longName[:64] + `: a.yaml:6: the Service name "` + longName[:64] + `" is not a DNS label`},
+			`Service default/` + longName[:64] + `: a.yaml:6: the Service name "` + longName[:64] + `" is not a DNS label`, ""},
 		{"a slice of names", strings.Replace(slice("s", "a", "example.org"), "IPv4", "FQDN", 1),
-			`EndpointSlice default/s: a.yaml:6: address type "FQDN" is not IPv4 or IPv6`},
+			`EndpointSlice default/s: a.yaml:6: address type "FQDN" is not IPv4 or IPv6`,
+			"\nSlice default/s of a is left out: type FQDN"},
 		{"a million ports of addresses", endpoints(1001, 1000),
-			"Endpoints default/a: a.yaml:6: its subsets have 1001000 pairs of an address and a port; they may have at most 1000000"},
+			"Endpoints default/a: a.yaml:6: its subsets have 1001000 pairs of an address and a port; they may have at most 1000000", ""},
+		{"the same of a Service", headless("a") + "---\n" + endpoints(1001, 1000),
+			"Endpoints default/a: a.yaml:11: its subsets have 1001000 pairs of an address and a port; they may have at most 1000000",
+			"\nSlice default/endpoints/a/left-out of a is left out: mirrored Endpoints, 1001000 pairs of an address and a port"},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			log := captureLog(t)
@@ -138,7 +142,11 @@ func TestHostileObjectsAreLeftOut(t *testing.T) {
 				write(t, ".", map[string]string{"a.yaml": content + strings.Repeat("#\n", i)})
 				s.settle(t)
 			}
-			s.want(t, "Service default/good headless")
+			want := "Service default/good headless" + row.reported
+			if strings.HasPrefix(row.object, headless("a")) {
+				want = "Service default/a headless\n" + want
+			}
+			s.want(t, want)
 			if n := log.count("Left out the "); n != 1 || log.count("Left out the "+row.want) != 1 {
 				t.Errorf("logged\n%swant once\n%s", log.text(), row.want)
 			}

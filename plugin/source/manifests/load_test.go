@@ -168,7 +168,34 @@ items:
 			"---\n" + external("b", `""`) + "---\n" + slice("c", "a", "nowhere") + "---\n" + slice("d", "a", "10.244.0.1") +
 			"---\n" + strings.Replace(headless("e"), "name: e", "generateName: e-", 1) + "---\n" + slice("f/g", "a")}, `
 			Service default/a headless
+			Service default/b is left out: externalName ""
+			Slice default/(a.yaml:34) of a is left out: name "f/g"
+			Slice default/c of a is left out: address "nowhere"
 			Slice default/d of a: 10.244.0.1`},
+		{"what is left out of a Service that is not served stays away in silence", map[string]string{
+			"a.yaml": strings.Replace(headless("a"), "None", "10.96.0.1", 1) + "---\n" + slice("c", "a", "nowhere")}, ""},
+		{"a slice that is left out and belongs to no Service is nobody's", map[string]string{
+			"a.yaml": headless("a") + "---\n" + strings.Replace(slice("c", "a", "nowhere"), "service-name: a", "other: a", 1)}, "Service default/a headless"},
+		{"of two definitions of a slice the later one counts, also where it is left out", map[string]string{
+			"a.yaml": headless("a") + "---\n" + slice("c", "a", "10.244.0.1") + "---\n" + slice("c", "a", "nowhere")}, `
+			Service default/a headless
+			Slice default/c of a is left out: address "nowhere"`},
+		{"also where it is not left out", map[string]string{
+			"a.yaml": headless("a") + "---\n" + slice("c", "a", "nowhere") + "---\n" + slice("c", "a", "10.244.0.1")}, `
+			Service default/a headless
+			Slice default/c of a: 10.244.0.1`},
+		{"a Service whose cluster IP is none", map[string]string{"a.yaml": strings.Replace(headless("a"), "None", "none", 1)},
+			`Service default/a is left out: clusterIP "none"`},
+		{"a Service whose name is no label, which nobody can ask for", map[string]string{"a.yaml": headless("a.b")}, ""},
+		{"a slice of an API that is gone", map[string]string{
+			"a.yaml": headless("a") + "---\n" + strings.Replace(slice("c", "a", "10.244.0.1"), "k8s.io/v1", "k8s.io/v1beta1", 1)}, `
+			Service default/a headless
+			Slice default/v1beta1/c of a is left out: discovery.k8s.io/v1beta1`},
+		{"a slice of an API that is gone, beside the same of today", map[string]string{
+			"a.yaml": headless("a") + "---\n" + strings.Replace(slice("c", "a", "10.244.0.1"), "k8s.io/v1", "k8s.io/v1beta1", 1) +
+				"---\n" + slice("c", "a", "10.244.0.1")}, `
+			Service default/a headless
+			Slice default/c of a: 10.244.0.1`},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			dir := t.TempDir()

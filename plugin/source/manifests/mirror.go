@@ -6,6 +6,8 @@ import (
 	"sort"
 	"strings"
 
+	"github.com/k8s-endpoints/k8s_endpoints/plugin/model"
+
 	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -58,11 +60,10 @@ func written(obj *legacyEndpoints) (all []string) {
 // mirror returns the slices that the mirroring controller makes: for each set
 // of ports that the same addresses offer, one slice for each address family.
 // It also returns how many addresses are too many, and left out.
-//
-// The names of the slices hold slashes, which those of real ones cannot.
 func mirror(obj *legacyEndpoints) (made []discoveryv1.EndpointSlice, tooMany int, err error) {
 	if n := offered(obj); n > maxOffered {
-		return nil, 0, fmt.Errorf("its subsets have %d pairs of an address and a port; they may have at most %d", n, maxOffered)
+		return nil, 0, model.Refuse(fmt.Sprintf("%d pairs of an address and a port", n),
+			"its subsets have %d pairs of an address and a port; they may have at most %d", n, maxOffered)
 	}
 	var r repacking
 	for i := range obj.Subsets {
@@ -104,11 +105,17 @@ func offered(obj *legacyEndpoints) (n int64) {
 	return n
 }
 
+// mirrorName returns the name of a slice that is made of an object. It holds slashes, which
+// that of a real one cannot.
+func mirrorName(obj *legacyEndpoints, part string) string {
+	return "endpoints/" + obj.Name + "/" + part
+}
+
 func newMirror(obj *legacyEndpoints, family discoveryv1.AddressType, n int, ports []corev1.EndpointPort) discoveryv1.EndpointSlice {
 	slice := discoveryv1.EndpointSlice{
 		ObjectMeta: metav1.ObjectMeta{
 			Namespace: obj.Namespace,
-			Name:      fmt.Sprintf("endpoints/%s/%s/%d", obj.Name, strings.ToLower(string(family)), n),
+			Name:      mirrorName(obj, fmt.Sprintf("%s/%d", strings.ToLower(string(family)), n)),
 			Labels:    map[string]string{discoveryv1.LabelServiceName: obj.Name},
 		},
 		AddressType: family,
@@ -126,7 +133,7 @@ func newMirror(obj *legacyEndpoints, family discoveryv1.AddressType, n int, port
 func mirrorAddress(address *corev1.EndpointAddress, ready bool) (endpoint discoveryv1.Endpoint, is4 bool, err error) {
 	ip := netutils.ParseIPSloppy(address.IP)
 	if ip == nil {
-		return endpoint, false, fmt.Errorf("%q is not an address", address.IP)
+		return endpoint, false, model.Refuse(fmt.Sprintf("address %.40q", address.IP), "%q is not an address", address.IP)
 	}
 	endpoint = discoveryv1.Endpoint{
 		Addresses:  []string{ip.String()},

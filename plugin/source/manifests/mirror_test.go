@@ -27,8 +27,9 @@ func TestMirroring(t *testing.T) {
 		{"a ClusterIP Service is not served, so neither is its mirror", strings.Replace(service, "None", "10.96.0.1", 1) + endpoints + address, ""},
 		{"beside a slice of the Service it has not", service + endpoints + address + "---\n" + slice("a-1", "a", "192.0.2.2"),
 			"Slice default/a-1 of a: 192.0.2.2"},
-		{"beside a slice that cannot be served it has", service + endpoints + address + "---\n" + slice("a-1", "a", "nowhere"),
-			"Slice default/endpoints/a/ipv4/0 of a: 192.0.2.1"},
+		{"beside a slice that cannot be served it has", service + endpoints + address + "---\n" + slice("a-1", "a", "nowhere"), `
+			Slice default/a-1 of a is left out: address "nowhere"
+			Slice default/endpoints/a/ipv4/0 of a: 192.0.2.1`},
 		{"beside a slice of another Service it has", service + endpoints + address + "---\n" + slice("b-1", "b", "192.0.2.2"), `
 			Slice default/b-1 of b: 192.0.2.2
 			Slice default/endpoints/a/ipv4/0 of a: 192.0.2.1`},
@@ -60,8 +61,12 @@ func TestMirroring(t *testing.T) {
 			"Slice default/endpoints/a/ipv4/0 of a: 192.0.2.1(one) 192.0.2.1(two)"},
 		{"addresses in odd forms are read as a cluster does", service + endpoints + `- addresses: [{ip: 192.0.002.001}, {ip: "::ffff:192.0.2.2"}]`,
 			"Slice default/endpoints/a/ipv4/0 of a: 192.0.2.1 192.0.2.2"},
-		{"a bad address leaves out the object", service + endpoints + "- addresses: [{ip: 192.0.2.1}, {ip: nowhere}]\n", ""},
-		{"a bad port leaves out the object", service + endpoints + "- addresses: [{ip: 192.0.2.1}]\n  ports: [{name: http, port: 0}]\n", ""},
+		{"a bad address leaves out the object", service + endpoints + "- addresses: [{ip: 192.0.2.1}, {ip: nowhere}]\n",
+			`Slice default/endpoints/a/left-out of a is left out: mirrored Endpoints, address "nowhere"`},
+		{"a bad address beside slices, which count, is not missed", service + endpoints + "- addresses: [{ip: nowhere}]\n---\n" + slice("a-1", "a", "192.0.2.2"),
+			"Slice default/a-1 of a: 192.0.2.2"},
+		{"a bad port leaves out the object", service + endpoints + "- addresses: [{ip: 192.0.2.1}]\n  ports: [{name: http, port: 0}]\n",
+			"Slice default/endpoints/a/left-out of a is left out: mirrored Endpoints, port number 0"},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			dir := t.TempDir()
@@ -90,10 +95,16 @@ func TestASubsetIsMirroredUpToAThousandAddresses(t *testing.T) {
 	must(t, err)
 	r := newReceiver()
 	s.report(r)
+	var leftOut []string
 	for _, slice := range r.state.Slices {
-		if len(slice.Endpoints) != maxMirrored {
+		if slice.Refused != "" {
+			leftOut = append(leftOut, slice.Refused)
+		} else if len(slice.Endpoints) != maxMirrored {
 			t.Errorf("%d endpoints are mirrored, want %d", len(slice.Endpoints), maxMirrored)
 		}
+	}
+	if got := strings.Join(leftOut, "; "); got != "mirrored Endpoints, 6 addresses too many" {
+		t.Errorf("left out: %s", got)
 	}
 	const want = "6 addresses more than the 1000 of a subset that are mirrored; the others are served"
 	if got := s.files[dir+"/a.yaml"].objects[1].refused; got == nil || got.Error() != want {

@@ -36,6 +36,10 @@ type object struct {
 	refused error
 	// skipped is why the object is passed over although nothing is wrong with it.
 	skipped error
+	// leftOut is what is reported of a Service or a slice that is left out, so that
+	// answers can say why; the zero value is nothing. The name of a slice is missing where
+	// the object has none.
+	leftOut model.Change
 	// version and created are the object's resourceVersion, 0 where that is not a
 	// number, and creationTimestamp: the newer of two has the larger ones.
 	version uint64
@@ -88,7 +92,8 @@ func newObject(kind string, meta *metav1.ObjectMeta) object {
 	case meta.Name == "":
 		o.refused = errors.New("metadata.name is missing")
 	case len(meta.Name) > model.MaxName || strings.ContainsFunc(meta.Name, isNoName):
-		o.refused = fmt.Errorf("metadata.name %.80q is not 1 to %d letters, digits, hyphens and dots", meta.Name, model.MaxName)
+		o.refused = model.Refuse(fmt.Sprintf("name %.40q", meta.Name),
+			"metadata.name %.80q is not 1 to %d letters, digits, hyphens and dots", meta.Name, model.MaxName)
 	}
 	if strings.ContainsFunc(meta.Namespace, isNoName) {
 		o.refused = fmt.Errorf("metadata.namespace %.80q is not letters, digits, hyphens and dots", meta.Namespace)
@@ -118,10 +123,37 @@ func (m maker) service(obj *corev1.Service) object {
 	o.refused = err
 	o.served = service != nil
 	o.isBare = obj.Spec.ClusterIP == "" && obj.Spec.Type == "" && len(obj.Spec.Ports) == 0
-	if err == nil && m.includes(o.namespace) && m.labels.Matches(labels.Set(obj.Labels)) {
+	switch {
+	case !m.includes(o.namespace) || !m.labels.Matches(labels.Set(obj.Labels)):
+	case err == nil:
 		o.reported = service
+	default:
+		o.leaveOutService()
 	}
 	return o
+}
+
+// leaveOutService has a Service that is refused reported as one that is left out. Nobody
+// can ask for one whose name is no label.
+func (o *object) leaveOutService() {
+	if key, err := model.NewServiceKey(o.namespace, o.name); err == nil {
+		o.leftOut = model.ServiceChange(&model.Service{ServiceKey: key, Refused: model.Refusal(o.refused)})
+	}
+}
+
+// leaveOutSlice has a slice of a Service reported as one that is left out. One that
+// names no Service is nobody's.
+func (m maker) leaveOutSlice(o *object, name, service string, why error) {
+	owner, err := model.NewServiceKey(o.namespace, service)
+	if err != nil || !m.includes(o.namespace) {
+		return
+	}
+	o.leftOut = model.SliceChange(&model.Slice{
+		SliceKey: model.SliceKey{Namespace: owner.Namespace, Name: name},
+		Service:  owner.Name,
+		Refused:  model.Refusal(why),
+		Version:  1,
+	})
 }
 
 // checkClusterIP refuses what an API server refuses of a Service that is to be
@@ -132,9 +164,11 @@ func checkClusterIP(spec *corev1.ServiceSpec) error {
 	case spec.Type == corev1.ServiceTypeExternalName:
 		return nil
 	case ip != "" && ip != corev1.ClusterIPNone && netutils.ParseIPSloppy(ip) == nil:
-		return fmt.Errorf("spec.clusterIP %.80q is not an address, and not None, which is written with a capital N", ip)
+		return model.Refuse(fmt.Sprintf("clusterIP %.40q", ip),
+			"spec.clusterIP %.80q is not an address, and not None, which is written with a capital N", ip)
 	case len(spec.ClusterIPs) > 0 && spec.ClusterIPs[0] != ip:
-		return fmt.Errorf("spec.clusterIPs begins with %.80q; it must begin with spec.clusterIP, which is %.80q", spec.ClusterIPs[0], ip)
+		return model.Refuse(fmt.Sprintf("clusterIPs %.40q", spec.ClusterIPs[0]),
+			"spec.clusterIPs begins with %.80q; it must begin with spec.clusterIP, which is %.80q", spec.ClusterIPs[0], ip)
 	}
 	return nil
 }
@@ -143,6 +177,9 @@ func (m maker) slice(obj *discoveryv1.EndpointSlice) object {
 	o := newObject("EndpointSlice", &obj.ObjectMeta)
 	if o.refused == nil {
 		o.refused = m.addSlice(&o, obj)
+	}
+	if o.refused != nil {
+		m.leaveOutSlice(&o, o.name, obj.Labels[discoveryv1.LabelServiceName], o.refused)
 	}
 	return o
 }
@@ -158,6 +195,7 @@ type betaSlice struct {
 func (m maker) betaSlice(obj *betaSlice) object {
 	o := newObject(betaKind, &obj.ObjectMeta)
 	o.skipped = errors.New("only discovery.k8s.io/v1 is read; kubectl convert makes that of it")
+	m.leaveOutSlice(&o, "v1beta1/"+o.name, obj.Labels[discoveryv1.LabelServiceName], errors.New("discovery.k8s.io/v1beta1"))
 	return o
 }
 
@@ -178,7 +216,11 @@ func (m maker) endpoints(obj *legacyEndpoints) object {
 	if err != nil {
 		o.refused, o.slices = err, nil
 	} else if tooMany > 0 {
-		o.refused = fmt.Errorf("%d addresses more than the %d of a subset that are mirrored; the others are served", tooMany, maxMirrored)
+		o.refused = model.Refuse(fmt.Sprintf("%d addresses too many", tooMany),
+			"%d addresses more than the %d of a subset that are mirrored; the others are served", tooMany, maxMirrored)
+	}
+	if o.refused != nil {
+		m.leaveOutSlice(&o, mirrorName(obj, "left-out"), obj.Name, errors.New("mirrored Endpoints, "+model.Refusal(o.refused)))
 	}
 	o.addresses = written(obj)
 	return o

@@ -418,7 +418,7 @@ func TestABadObjectIsLoggedOnce(t *testing.T) {
 	write(t, dir, map[string]string{"a.yaml": slice("s", "a", "nowhere")})
 	r := run(t, dir, Options{})
 	write(t, dir, map[string]string{"a.yaml": slice("s", "a", "nowhere") + "---\n" + headless("a")})
-	r.await(t, "Service default/a headless")
+	r.await(t, "Service default/a headless\nSlice default/s of a is left out: address \"nowhere\"")
 	if n := log.count("Left out the EndpointSlice default/s: " + filepath.Join(dir, "a.yaml") + ":1: "); n != 1 {
 		t.Errorf("logged %d times, want once:\n%s", n, log.text())
 	}

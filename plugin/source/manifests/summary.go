@@ -47,9 +47,16 @@ func plainKind(kind string) string {
 
 // count counts what is reported, and what others have taken the place of.
 func (s *summary) count(state *model.State, remarks []remark) {
-	s.services, s.slices = len(state.Services), len(state.Slices)
+	for _, service := range state.Services {
+		if service.Refused == "" {
+			s.services++
+		}
+	}
 	for _, slice := range state.Slices {
-		s.endpoints += len(slice.Endpoints)
+		if slice.Refused == "" {
+			s.slices++
+			s.endpoints += len(slice.Endpoints)
+		}
 	}
 	for _, r := range remarks {
 		s.skipped[r.kind]++
