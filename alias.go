@@ -1,7 +1,9 @@
 package endpoints
 
 import (
+	"cmp"
 	"context"
+	"fmt"
 	"slices"
 	"sort"
 
@@ -34,12 +36,12 @@ func (q *query) alias(ctx context.Context, up upstream, set *records.Set) *dns.M
 	}
 	chain, _ := ctx.Value(chainKey{}).([]string)
 	if len(chain) >= maxChain || slices.Contains(chain, q.lower) {
-		return q.fail(dns.ExtendedErrorCodeOther, "ExternalName Services lead to each other in a loop or too long a chain")
+		return q.fail(dns.ExtendedErrorCodeOther, textChain)
 	}
 	ctx = context.WithValue(ctx, chainKey{}, append(slices.Clip(chain), q.lower))
 	found, err := up.Lookup(ctx, request.Request{W: q.w, Req: q.r}, target, q.asked.Type)
 	if err != nil || found == nil {
-		return q.fail(dns.ExtendedErrorCodeOther, "no answer for the external name "+target)
+		return q.fail(dns.ExtendedErrorCodeOther, fmt.Sprintf(textNoTarget, target))
 	}
 	why, told := extendedError(found)
 	switch found.Rcode {
@@ -55,15 +57,20 @@ func (q *query) alias(ctx context.Context, up upstream, set *records.Set) *dns.M
 		// A resolver goes on by itself. Another client would take the alias alone for a
 		// name without records.
 		if q.r.RecursionDesired {
-			return q.fail(dns.ExtendedErrorCodeOther, "the upstream refuses the external name "+target)
+			return q.fail(dns.ExtendedErrorCodeOther, fmt.Sprintf(textTargetRefused, target))
 		}
 	default:
 		if why.ExtraText != "" {
 			return q.fail(dns.ExtendedErrorCodeOther, why.ExtraText)
 		}
-		return q.fail(dns.ExtendedErrorCodeOther, dns.RcodeToString[found.Rcode]+" for the external name "+target)
+		return q.fail(dns.ExtendedErrorCodeOther, fmt.Sprintf(textTargetFailed, rcodeText(found.Rcode), target))
 	}
 	return m
+}
+
+// rcodeText returns a response code as people know it.
+func rcodeText(rcode int) string {
+	return cmp.Or(dns.RcodeToString[rcode], fmt.Sprintf("RCODE %d", rcode))
 }
 
 // add completes the alias in m with what was found for its target.

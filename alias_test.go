@@ -143,8 +143,8 @@ func TestAnAliasTellsWhyItsTargetHasNothing(t *testing.T) {
 func TestAnAliasOfAStaleAnswerSaysSoOnce(t *testing.T) {
 	alias := model.ServiceChange(&model.Service{ServiceKey: model.ServiceKey{Namespace: "default", Name: "alias"}, Kind: model.ExternalName})
 	for target, want := range map[string][]string{
-		"db.default.svc.cluster.local.":       {"3 " + staleNote},
-		"starting.default.svc.cluster.local.": {"0 no endpoint is ready: 1 starting", "3 " + staleNote},
+		"db.default.svc.cluster.local.":       {"3 " + textStale},
+		"starting.default.svc.cluster.local.": {"0 no endpoint is ready: 1 starting", "3 " + textStale},
 	} {
 		alias.Service.Target = target
 		h := staleHandler(append(testChanges(), alias))

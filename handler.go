@@ -2,6 +2,7 @@ package endpoints
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -116,7 +117,7 @@ func (h *handler) reply(ctx context.Context, q *query) *dns.Msg {
 	case !q.fallsThrough(), q.isNobodys():
 		return q.notOwned()
 	case q.isAbove():
-		return q.negative(dns.RcodeSuccess, noteAbove)
+		return q.negative(dns.RcodeSuccess, textOnlyBelow)
 	}
 	return nil
 }
@@ -195,7 +196,7 @@ func (q *query) version() *dns.Msg {
 	case dns.TypeANY:
 		return q.any(versionTTL)
 	default:
-		return q.negative(dns.RcodeSuccess, "the version has TXT records only")
+		return q.negative(dns.RcodeSuccess, textVersionTypes)
 	}
 	m := newReply(q.r)
 	m.Answer = []dns.RR{&dns.TXT{Hdr: records.Header(q.asked.Owner, dns.TypeTXT, versionTTL), Txt: []string{specification}}}
@@ -215,25 +216,37 @@ func (q *query) notOwned() *dns.Msg {
 	case name.Apex:
 		return q.apex()
 	case name.Services, name.ReverseTree:
-		return q.negative(dns.RcodeSuccess, noteAbove)
+		return q.negative(dns.RcodeSuccess, textOnlyBelow)
 	case name.Namespace:
 		if !q.cache.isSynced() {
 			return q.notReady()
 		}
 		if q.cache.serves(q.asked.Name.Namespace) {
-			return q.negative(dns.RcodeSuccess, noteAbove)
+			return q.negative(dns.RcodeSuccess, textOnlyBelow)
 		}
-		return q.negative(dns.RcodeNameError, "no headless or ExternalName Service in the namespace "+q.asked.Name.Namespace)
+		return q.negative(dns.RcodeNameError, fmt.Sprintf(textNoServices, q.asked.Name.Namespace))
 	case name.Reverse:
 		return q.negative(dns.RcodeNameError, q.noteNoAddress())
 	case name.Other, name.Searched:
 		if m := q.nameServerReply(); m != nil {
 			return m
 		}
-		return q.negative(dns.RcodeNameError, "no name of a Service")
+		return q.negative(dns.RcodeNameError, textNoServiceName)
 	}
-	service, _, _ := strings.Cut(q.asked.Name.Key, ".")
-	return q.negative(dns.RcodeNameError, "no headless or ExternalName Service "+q.asked.Name.Namespace+"/"+service)
+	return q.negative(dns.RcodeNameError, q.noteNoService())
+}
+
+// noteNoService says why nobody owns the name of a Service.
+func (q *query) noteNoService() string {
+	n := &q.asked.Name
+	service := n.Namespace + "/" + strings.TrimSuffix(n.Key, "."+n.Namespace)
+	if why := q.cache.whyLeftOut(n.Key); why != "" {
+		return fmt.Sprintf(textServiceLeftOut, service, why)
+	}
+	if q.selective {
+		return fmt.Sprintf(textNoSelected, service)
+	}
+	return textNoService + service
 }
 
 func (q *query) apex() *dns.Msg {
@@ -247,7 +260,7 @@ func (q *query) apex() *dns.Msg {
 	case dns.TypeANY:
 		return q.any(q.ttl)
 	default:
-		return q.negative(dns.RcodeSuccess, "no records of this type at the zone")
+		return q.negative(dns.RcodeSuccess, textZoneTypes)
 	}
 	return m
 }

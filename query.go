@@ -29,6 +29,8 @@ type terms struct {
 	nameServer []netip.Addr
 	// beside is what stands in the server block.
 	beside beside
+	// selective is true where only some Services are selected.
+	selective bool
 }
 
 func newTerms(s *corefile.Stanza) terms {
@@ -41,6 +43,7 @@ func newTerms(s *corefile.Stanza) terms {
 		maxAnswers:  s.MaxAnswers,
 		nameServer:  s.NameServer,
 		namespaces:  make(map[string]struct{}),
+		selective:   s.Labels != nil || s.NamespaceLabels != nil || len(s.Namespaces) > 0,
 	}
 	for _, namespace := range s.Namespaces {
 		t.namespaces[namespace] = struct{}{}
@@ -152,10 +155,7 @@ func (q *query) capacity() int {
 		}
 	}
 	if q.stale {
-		size -= records.NoteSize(staleNote)
+		size -= records.NoteSize(textStale)
 	}
 	return size
 }
-
-// staleNote is the reason of an answer from a snapshot.
-const staleNote = "as known before the start, until the first list is complete"

@@ -68,7 +68,7 @@ func (q *query) fail(code uint16, why string) *dns.Msg {
 
 // notReady says that it is too early to know (RFC 8914, section 4.15).
 func (q *query) notReady() *dns.Msg {
-	return q.fail(dns.ExtendedErrorCodeNotReady, "the first list of Services and EndpointSlices is not complete")
+	return q.fail(dns.ExtendedErrorCodeNotReady, textNotReady)
 }
 
 // any answers ANY at a name that has records (RFC 8482, section 4.2).
@@ -77,9 +77,6 @@ func (q *query) any(ttl uint32) *dns.Msg {
 	m.Answer = records.AnswerANY(q.asked.Owner, ttl)
 	return m
 }
-
-// noteAbove is the reason at a name that has names below it only.
-const noteAbove = "no records here, only below"
 
 // noteOPT is an OPT record with its one option, in one allocation.
 type noteOPT struct {
@@ -117,7 +114,7 @@ func (q *query) noteStale(m *dns.Msg) {
 			return
 		}
 	}
-	q.note(m, dns.ExtendedErrorCodeStaleAnswer, staleNote)
+	q.note(m, dns.ExtendedErrorCodeStaleAnswer, textStale)
 }
 
 // extendedErrors yields the Extended DNS Errors of a message.
@@ -137,7 +134,7 @@ func extendedErrors(m *dns.Msg) iter.Seq[*dns.EDNS0_EDE] {
 
 // sureNote is the length in bytes of a text that fits into any answer without
 // records: 512 bytes less the longest question, an SOA record, an OPT record and
-// staleNote.
+// textStale.
 const sureNote = 100
 
 // shortened cuts off the end of a text that the client has no room for: the server

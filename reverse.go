@@ -77,7 +77,7 @@ func (q *query) reverseOther(keys []string) *dns.Msg {
 		case q.asked.Type == dns.TypeANY:
 			return q.any(q.ttlOf(p.set))
 		default:
-			return q.negative(dns.RcodeSuccess, "an address has PTR records only")
+			return q.negative(dns.RcodeSuccess, textAddressTypes)
 		}
 	}
 	return nil
@@ -97,11 +97,11 @@ func (q *query) noteNoAddress() string {
 	for _, key := range q.cache.holders(q.asked.Name.Address) {
 		if set := q.cache.set(key); set != nil {
 			if text := set.NoteReverse(q.asked.Name.Address); text != "" {
-				return text + ", in " + set.Service.String()
+				return text
 			}
 		}
 	}
-	return "no endpoint with this address"
+	return textNoAddress
 }
 
 // reverseApex answers for the PTR records that stand beside the SOA record of a

@@ -16,13 +16,17 @@ func (q *query) nameServerReply() *dns.Msg {
 	label := strings.TrimSuffix(strings.TrimSuffix(q.lower, strings.ToLower(q.zone)), ".")
 	switch {
 	case label == "dns":
-		return q.negative(dns.RcodeSuccess, noteAbove)
+		return q.negative(dns.RcodeSuccess, textOnlyBelow)
 	case label != nameServerLabels:
 		return nil
 	}
 	m := newReply(q.r)
-	if q.asked.Type == dns.TypeANY {
+	switch q.asked.Type {
+	case dns.TypeA, dns.TypeAAAA:
+	case dns.TypeANY:
 		return q.any(q.ttl)
+	default:
+		return q.negative(dns.RcodeSuccess, textServerTypes)
 	}
 	addresses := q.nameServer
 	if len(addresses) == 0 {
@@ -37,7 +41,7 @@ func (q *query) nameServerReply() *dns.Msg {
 		}
 	}
 	if len(m.Answer) == 0 {
-		return q.negative(dns.RcodeSuccess, "no address of this family")
+		return q.negative(dns.RcodeSuccess, textNoServerAddress)
 	}
 	return m
 }

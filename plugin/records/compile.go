@@ -44,7 +44,7 @@ func Compile(service *model.Service, all []*model.Slice, o Options, memory *Memo
 	st := &c.standings
 	wishes := health.Wishes{TakenOut: c.takenOut, PublishNotReady: service.PublishNotReady}
 	memory.Next = memory.health.Decide(st, &o.Policy, current, wishes, now)
-	s.roster, s.salt = current.Roster, saltOf(service.ServiceKey)
+	s.roster, s.salt, s.publish = current.Roster, saltOf(service.ServiceKey), o.Policy.Publish
 	s.explain(current, st, c.takenOut, o, memory, now)
 	s.count(st)
 	inName := roster.Select(st.InName, s.roster.Len())
@@ -55,7 +55,8 @@ func Compile(service *model.Service, all []*model.Slice, o Options, memory *Memo
 	if !slices.Equal(st.InName, st.Named) {
 		s.named = roster.Select(st.Named, s.roster.Len())
 	}
-	c.keepNameless(s, o.Policy.PodNames)
+	c.keepMissing(s, all, o.Policy.PodNames)
+	s.explainLeftOut()
 	return s
 }
 
@@ -119,19 +120,19 @@ func (s *Set) count(st *health.Standings) {
 	}
 }
 
-// keepNameless remembers why endpoints have no name of their own, for those who ask
-// for it.
-func (c *compiler) keepNameless(s *Set, names health.PodNames) {
-	s.podNames = names
-	if s.named.Len() == s.roster.Len() {
+// keepMissing remembers why endpoints have no name of their own, and that slices are left
+// out, for those who ask for it.
+func (c *compiler) keepMissing(s *Set, all []*model.Slice, names health.PodNames) {
+	leftOut := noteLeftOut(all)
+	if s.named.Len() == s.roster.Len() && leftOut == "" {
 		return
 	}
-	s.nameless = new([health.Tiers]roster.Selection)
+	s.missing = &missing{podNames: names, leftOut: leftOut}
 	for t, bits := range c.standings.Tiers {
 		c.nameless = append(c.nameless[:0], bits...)
 		for w := range c.nameless {
 			c.nameless[w] &^= c.standings.Named[w]
 		}
-		s.nameless[t] = roster.Select(c.nameless, s.roster.Len())
+		s.missing.nameless[t] = roster.Select(c.nameless, s.roster.Len())
 	}
 }

@@ -32,17 +32,18 @@ func (s *Set) equalPorts(o *Set, ours, theirs []portSet) bool {
 	})
 }
 
-// EqualReasons reports whether two Sets say the same of endpoints that have no names.
+// EqualReasons reports whether two Sets say the same of endpoints that have no names, and
+// of slices that are left out.
 func (s *Set) EqualReasons(o *Set) bool {
-	if s.nameless == nil || o.nameless == nil {
-		return s.nameless == o.nameless
+	if s.missing == nil || o.missing == nil {
+		return s.missing == o.missing
 	}
-	for t := range s.nameless {
-		if !s.equalEndpoints(o, s.nameless[t], o.nameless[t]) {
+	for t := range s.missing.nameless {
+		if !s.equalEndpoints(o, s.missing.nameless[t], o.missing.nameless[t]) {
 			return false
 		}
 	}
-	return s.podNames == o.podNames
+	return s.missing.podNames == o.missing.podNames && s.missing.leftOut == o.missing.leftOut
 }
 
 // equalEndpoints compares endpoints by address and target. Of one Roster, as most

@@ -68,6 +68,22 @@ func TestEqualSeesWhatThePolicyDecides(t *testing.T) {
 	}
 }
 
+func TestASliceThatIsLeftOutIsAnotherReasonOnly(t *testing.T) {
+	of := func(more ...*model.Slice) *Set {
+		return compile(headless, append([]*model.Slice{slice(1, []model.Port{sql}, pod(1, ready), pod(2, down))}, more...), roster.ByHostname)
+	}
+	sets := []*Set{
+		of(), of(leftOut("a", "type FQDN")), of(leftOut("a", "no address type")), of(leftOut("a", "type FQDN"), leftOut("b", "type FQDN")),
+	}
+	for i, a := range sets {
+		for j, b := range sets {
+			if !a.Equal(b) || a.EqualReasons(b) != (i == j) {
+				t.Errorf("of %d and %d: equal %t, with equal reasons %t", i, j, a.Equal(b), a.EqualReasons(b))
+			}
+		}
+	}
+}
+
 func TestWithoutIsTheDifferenceOfTheAddresses(t *testing.T) {
 	set := func(seed int, of ...netip.Addr) *Set {
 		slice := &model.Slice{SliceKey: model.SliceKey{Name: "db-1"}}

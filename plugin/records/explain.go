@@ -49,6 +49,13 @@ func (s *Set) explain(c *roster.Current, st *health.Standings, takenOut roster.B
 	}
 }
 
+// explainLeftOut puts a line about slices that are left out behind that of the policy.
+func (s *Set) explainLeftOut() {
+	if text := s.leftOut(); text != "" && len(s.explained) > 0 {
+		s.explained = slices.Insert(s.explained, 1, text)
+	}
+}
+
 // byAddress returns all endpoints in the order in which people look for them.
 func byAddress(r *roster.Roster) []roster.At {
 	order := make([]roster.At, r.Len())

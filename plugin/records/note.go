@@ -1,6 +1,7 @@
 package records
 
 import (
+	"cmp"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -20,12 +21,58 @@ func (s *Set) note(q *Question, outcome Outcome) string {
 	if s.Service.Kind == model.ExternalName {
 		return noteExternal(s.Service, q, outcome)
 	}
+	text, leftOut := s.noteServed(q, outcome), s.leftOut()
+	switch {
+	case leftOut == "":
+		return text
+	case text != "":
+		return fmt.Sprintf(textApartFrom, leftOut, text)
+	case q.wantsAll():
+		return leftOut
+	}
+	return ""
+}
+
+// leftOut is empty where no slice is left out.
+func (s *Set) leftOut() string {
+	if s.missing == nil {
+		return ""
+	}
+	return s.missing.leftOut
+}
+
+// noteLeftOut says how many slices are left out, and why the first of them is; nothing
+// where none is.
+func noteLeftOut(all []*model.Slice) string {
+	var first *model.Slice
+	n := 0
+	for _, slice := range all {
+		if slice.Refused == "" {
+			continue
+		}
+		if n++; first == nil || slice.Name < first.Name {
+			first = slice
+		}
+	}
+	switch n {
+	case 0:
+		return ""
+	case 1:
+		return fmt.Sprintf(textLeftOut, first.Refused)
+	}
+	return fmt.Sprintf(textSeveralLeftOut, n, first.Refused)
+}
+
+// noteServed looks at the slices that are not left out.
+func (s *Set) noteServed(q *Question, outcome Outcome) string {
 	ofService := q.Name.Kind == name.Service
 	switch {
 	case outcome == NoName && q.Name.Kind == name.Endpoint:
 		return s.noteEndpoint(q.Name.Endpoint)
+	case outcome == NoName && !ofService && !q.ofPort():
+		return textNoName + s.Service.String()
 	case outcome == NoName && !ofService && !s.knows(q):
-		return "no such " + part(q.Name.Kind) + " in " + s.Service.String()
+		return textNoPort + s.Service.String()
 	case ofService && q.Type == dns.TypeA && outcome != NoName:
 		return s.noteAddresses(q, roster.IPv4)
 	case ofService && q.Type == dns.TypeAAAA && outcome != NoName:
@@ -37,21 +84,16 @@ func (s *Set) note(q *Question, outcome Outcome) string {
 	}
 	switch outcome {
 	case Found:
-		return s.noteRecords(q)
+		return cmp.Or(s.notePort(q), s.noteRecords(q))
 	case NoData:
-		return "no records of this type here, in " + s.Service.String()
+		return textNoType + s.Service.String()
 	}
-	return "nobody who is published offers this port, in " + s.Service.String()
+	return textNobodyOffers + s.Service.String()
 }
 
 // knows reports whether somebody offers the port or protocol that was asked for,
 // published or not. Of a Service without endpoints, that is not known.
 func (s *Set) knows(q *Question) bool {
-	switch q.Name.Kind {
-	case name.Port, name.Protocol:
-	default:
-		return false
-	}
 	return s.roster.Len() == 0 || slices.ContainsFunc(s.roster.Groups(), func(g roster.Group) bool {
 		return slices.ContainsFunc(g.Ports, func(p model.Port) bool {
 			return p.Protocol.String() == q.Name.Protocol && p.Name != "" && (q.Name.Kind == name.Protocol || p.Name == q.Name.Port)
@@ -66,34 +108,39 @@ func (s *Set) noteEndpoint(text string) string {
 		if several == nil {
 			several = []roster.At{one}
 		}
-		if tier, ok := s.namelessTier(several); ok {
-			return fmt.Sprintf("endpoint %s is %s, and pod_names %s gives no name to it", text, tier, s.podNames)
+		if reason := s.noteNameless(text, several); reason != "" {
+			return reason
 		}
 	}
-	return "no such endpoint in " + s.Service.String()
+	return textNoEndpoint + s.Service.String()
 }
 
-// namelessTier returns the best tier of endpoints without a name.
-func (s *Set) namelessTier(all []roster.At) (health.Tier, bool) {
-	if s.nameless == nil {
-		return 0, false
+// noteNameless says why endpoints of that name have none, by the best of them. It is
+// empty where all have one.
+func (s *Set) noteNameless(text string, all []roster.At) string {
+	if s.missing == nil {
+		return ""
 	}
-	for t := range s.nameless {
-		if slices.ContainsFunc(all, s.nameless[t].Has) {
-			return health.Tier(t), true
+	for t := range s.missing.nameless {
+		if slices.ContainsFunc(all, s.missing.nameless[t].Has) {
+			return fmt.Sprintf(textNameless, text, health.Tier(t), s.missing.podNames)
 		}
 	}
-	return 0, false
+	return ""
 }
 
 // NoteReverse says why an address of an endpoint has no name. It is empty where it
 // has one, or is nobody's.
 func (s *Set) NoteReverse(addr netip.Addr) string {
 	at, ok := s.roster.Find(addr)
-	if !ok || s.named.Has(at) {
+	if !ok {
 		return ""
 	}
-	return s.noteEndpoint(s.roster.Label(s.roster.Target(at)))
+	text := s.noteNameless(s.roster.Label(s.roster.Target(at)), []roster.At{at})
+	if text == "" {
+		return ""
+	}
+	return fmt.Sprintf(textIn, text, s.Service)
 }
 
 // noteAddresses looks at the bound of the question too.
@@ -102,7 +149,27 @@ func (s *Set) noteAddresses(q *Question, family int) string {
 		return text
 	}
 	if all := s.name[family].Len(); q.MaxAnswers > 0 && q.MaxAnswers < all {
-		return fmt.Sprintf("%d of %d addresses", q.MaxAnswers, all)
+		return fmt.Sprintf(textBounded, q.MaxAnswers, all)
+	}
+	return ""
+}
+
+// notePort says how good those are who offer the port that was asked for, where the
+// Service has better ones.
+func (s *Set) notePort(q *Question) string {
+	if q.Name.Kind != name.Port || q.Type != dns.TypeSRV {
+		return ""
+	}
+	for _, best := range s.portsOf(q.Name.Port, q.Name.Protocol) {
+		switch best.tier {
+		case health.Good:
+			return ""
+		case health.Damped:
+			return textDamped
+		case health.Draining:
+			return textDraining
+		}
+		return textNobodyServesPort
 	}
 	return ""
 }
@@ -119,7 +186,7 @@ func (s *Set) noteRecords(q *Question) string {
 		all += int64(m.ports[i].who.Len())
 	}
 	if _, k := m.bounded(); k < all {
-		return fmt.Sprintf("%d of %d SRV records", k, all)
+		return fmt.Sprintf(textBoundedSRV, k, all)
 	}
 	return ""
 }
@@ -137,9 +204,9 @@ func part(kind name.Kind) string {
 func noteExternal(service *model.Service, q *Question, outcome Outcome) string {
 	switch outcome {
 	case NoData:
-		return "no records of this type here, in " + service.String()
+		return textNoType + service.String()
 	case NoName:
-		return "no such " + part(q.Name.Kind) + " in " + service.String() + ", which is an ExternalName Service"
+		return fmt.Sprintf(textNotOfExternalName, part(q.Name.Kind), service)
 	}
 	return ""
 }
@@ -174,33 +241,34 @@ func (s *Set) noteFamily(family int) string {
 	case s.lastRung[family]:
 		return s.noteLastRung(counts)
 	case s.failOpen[family]:
-		return fmt.Sprintf("fail open: %d of %d serving", healthy, healthy+counts[health.Sick])
+		return fmt.Sprintf(textFailOpen, healthy, healthy+counts[health.Sick])
 	case counts[health.Good] > 0:
 		return ""
 	case counts[health.Damped] > 0:
-		return "damped endpoints only"
+		return textDamped
 	case s.name[family].Len() > 0:
-		return "draining endpoints only"
+		return textDraining
 	case *counts == [health.Tiers]int32{}:
 		if s.counts != [roster.Families][health.Tiers]int32{} {
-			return s.Service.String() + " has no endpoints of this address family"
+			return fmt.Sprintf(textNoFamily, s.Service)
 		}
-		return s.Service.String() + " has no endpoints"
+		return fmt.Sprintf(textNoEndpoints, s.Service)
+	case s.publish == health.ByServing:
+		return fmt.Sprintf(textNobodyUp, countTiers(counts))
 	}
-	return "no endpoint is ready: " + countTiers(counts)
+	return fmt.Sprintf(textNobodyReady, countTiers(counts))
 }
 
 // noteLastRung says why those are published who do not serve.
 func (s *Set) noteLastRung(counts *[health.Tiers]int32) string {
 	who := countTiers(&[health.Tiers]int32{health.Sick: counts[health.Sick], health.Starting: counts[health.Starting]})
-	yet := " yet"
-	if counts[health.Sick] > 0 {
-		yet = ""
+	switch {
+	case !s.Service.PublishNotReady:
+		return textCalledReady
+	case counts[health.Sick] > 0:
+		return fmt.Sprintf(textNobodyServes, who)
 	}
-	if s.Service.PublishNotReady {
-		return "nobody serves" + yet + ": " + who + ", as publishNotReadyAddresses asks"
-	}
-	return "nobody serves: the EndpointSlices call endpoints ready that do not"
+	return fmt.Sprintf(textNobodyServesYet, who)
 }
 
 func countTiers(counts *[health.Tiers]int32) string {

@@ -45,6 +45,8 @@ func TestNotes(t *testing.T) {
 		{"draining", health.Policy{}, nil, []model.Endpoint{pod(1, draining), pod(2, down)}, "web.default.svc.cluster.local.", dns.TypeA, Found, "draining endpoints only"},
 		{"draining, in SRV records", health.Policy{}, nil, pods(1, 1, draining), "web.default.svc.cluster.local.", dns.TypeSRV, Found, "draining endpoints only"},
 		{"draining, in SRV records of a port", health.Policy{}, nil, pods(1, 1, draining), "_sql._tcp.web.default.svc.cluster.local.", dns.TypeSRV, Found, "draining endpoints only"},
+		{"nobody serves, whatever the slices say, and nobody is published", health.Policy{Publish: health.ByServing, Fallback: health.FallbackNone}, nil, []model.Endpoint{pod(1, model.Ready)},
+			"web.default.svc.cluster.local.", dns.TypeA, NoData, "no endpoint is up: 1 starting"},
 		{"fail open", health.Policy{FailOpen: 50}, pods(1, 10, ready), three, "web.default.svc.cluster.local.", dns.TypeA, Found, "fail open: 3 of 10 serving"},
 		{"fail open, in SRV records", health.Policy{FailOpen: 50}, pods(1, 10, ready), three, "_sql._tcp.web.default.svc.cluster.local.", dns.TypeSRV, Found, "fail open: 3 of 10 serving"},
 		{"fail open, with none that serves", health.Policy{FailOpen: 50}, pods(1, 2, ready), pods(1, 2, down), "web.default.svc.cluster.local.", dns.TypeA, Found, "fail open: 0 of 2 serving"},
@@ -53,15 +55,15 @@ func TestNotes(t *testing.T) {
 		{"an endpoint that is not ready has no name", health.Policy{}, nil, pods(1, 3, down), "10-0-0-1.web.default.svc.cluster.local.", dns.TypeA, NoName, "endpoint 10-0-0-1 is starting, and pod_names ready gives no name to it"},
 		{"an endpoint that is sick has no name", health.Policy{}, pods(1, 3, ready), pods(1, 3, down), "10-0-0-1.web.default.svc.cluster.local.", dns.TypeA, NoName, "endpoint 10-0-0-1 is sick, and pod_names ready gives no name to it"},
 		{"a Pod that is dying has no name", health.Policy{PodNames: health.NamesServing}, nil, pods(1, 3, dying), "pod-2.web.default.svc.cluster.local.", dns.TypeA, NoName, "endpoint pod-2 is dying, and pod_names serving gives no name to it"},
-		{"no such port, though nobody is ready", health.Policy{}, nil, pods(1, 3, down), "_http._tcp.web.default.svc.cluster.local.", dns.TypeSRV, NoName, "no such port in default/web"},
-		{"no such protocol, though nobody is ready", health.Policy{}, nil, pods(1, 3, down), "_udp.web.default.svc.cluster.local.", dns.TypeSRV, NoName, "no such port in default/web"},
+		{"no such port, though nobody is ready", health.Policy{}, nil, pods(1, 3, down), "_http._tcp.web.default.svc.cluster.local.", dns.TypeSRV, NoName, "no such port at any endpoint of default/web"},
+		{"no such protocol, though nobody is ready", health.Policy{}, nil, pods(1, 3, down), "_udp.web.default.svc.cluster.local.", dns.TypeSRV, NoName, "no such port at any endpoint of default/web"},
 		{"a port of those who are not ready", health.Policy{}, nil, pods(1, 3, down), "_sql._tcp.web.default.svc.cluster.local.", dns.TypeSRV, NoName, "no endpoint is ready: 3 starting"},
 		{"nobody serves yet, and all are to be published", health.Policy{Publish: health.ByServing}, nil, pods(1, 3, model.Ready), "web.default.svc.cluster.local.", dns.TypeA, Found, "nobody serves yet: 3 starting, as publishNotReadyAddresses asks"},
 		{"nobody serves any more, and all are to be published", health.Policy{Publish: health.ByServing}, pods(1, 2, ready), pods(1, 3, model.Ready), "_sql._tcp.web.default.svc.cluster.local.", dns.TypeSRV, Found, "nobody serves: 1 starting, 2 sick, as publishNotReadyAddresses asks"},
 		{"an endpoint of the other family", health.Policy{}, nil, pods(1, 3, ready), "10-0-0-1.web.default.svc.cluster.local.", dns.TypeAAAA, NoData, "no records of this type here, in default/web"},
 		{"an endpoint", health.Policy{}, nil, pods(1, 3, ready), "10-0-0-1.web.default.svc.cluster.local.", dns.TypeA, Found, ""},
 		{"an endpoint, while all drain", health.Policy{}, nil, pods(1, 1, draining), "10-0-0-1.web.default.svc.cluster.local.", dns.TypeA, Found, ""},
-		{"no such port", health.Policy{}, nil, pods(1, 3, ready), "_http._tcp.web.default.svc.cluster.local.", dns.TypeSRV, NoName, "no such port in default/web"},
+		{"no such port", health.Policy{}, nil, pods(1, 3, ready), "_http._tcp.web.default.svc.cluster.local.", dns.TypeSRV, NoName, "no such port at any endpoint of default/web"},
 		{"no endpoints", health.Policy{}, nil, nil, "web.default.svc.cluster.local.", dns.TypeA, NoName, "default/web has no endpoints"},
 		{"no endpoints of the family", health.Policy{}, nil, pods(1, 3, ready), "web.default.svc.cluster.local.", dns.TypeAAAA, NoData, "default/web has no endpoints of this address family"},
 	} {
@@ -86,6 +88,99 @@ func TestNotes(t *testing.T) {
 				t.Errorf("nobody asked for %q", a.Note)
 			}
 		})
+	}
+}
+
+// leftOut is a slice that is left out.
+func leftOut(name, why string) *model.Slice {
+	return &model.Slice{SliceKey: model.SliceKey{Namespace: "default", Name: name}, Service: "db", Refused: why}
+}
+
+func TestNotesOfSlicesThatAreLeftOut(t *testing.T) {
+	const one = "1 EndpointSlice was left out: type FQDN"
+	names := leftOut("z", "type FQDN")
+	for _, row := range []struct {
+		name     string
+		slices   []*model.Slice
+		question string
+		qtype    uint16
+		outcome  Outcome
+		want     string
+	}{
+		{"nothing else", []*model.Slice{names}, "", dns.TypeA, NoName, one + "; apart from that, default/db has no endpoints"},
+		{"nothing else, at a port", []*model.Slice{names}, "_sql._tcp.", dns.TypeSRV, NoName, one + "; apart from that, default/db has no endpoints"},
+		{"beside a good one", []*model.Slice{slice(1, []model.Port{sql}, pod(1, ready)), names}, "", dns.TypeA, Found, one},
+		{"beside a good one, in SRV records", []*model.Slice{slice(1, []model.Port{sql}, pod(1, ready)), names}, "", dns.TypeSRV, Found, one},
+		{"beside a good one, in SRV records of a port", []*model.Slice{slice(1, []model.Port{sql}, pod(1, ready)), names}, "_sql._tcp.", dns.TypeSRV, Found, one},
+		{"beside a good one, at an endpoint that is there", []*model.Slice{slice(1, nil, pod(1, ready)), names}, "10-0-0-1.", dns.TypeA, Found, ""},
+		{"beside a good one, at an endpoint that is not", []*model.Slice{slice(1, nil, pod(1, ready)), names}, "db-7.", dns.TypeA, NoName, one + "; apart from that, no such endpoint in default/db"},
+		{"beside a good one, at a port that is not", []*model.Slice{slice(1, nil, pod(1, ready)), names}, "_sql._tcp.", dns.TypeSRV, NoName, one + "; apart from that, no such port at any endpoint of default/db"},
+		{"beside a good one, of the other family", []*model.Slice{slice(1, nil, pod(1, ready)), names}, "", dns.TypeAAAA, NoData, one + "; apart from that, default/db has no endpoints of this address family"},
+		{"beside one that drains", []*model.Slice{slice(1, nil, pod(1, draining)), names}, "", dns.TypeA, Found, one + "; apart from that, draining endpoints only"},
+		{"the first of several", []*model.Slice{names, leftOut("a", `hostname "a.b"`), leftOut("b", "no address type")}, "", dns.TypeA, NoName,
+			`3 EndpointSlices were left out, the first: hostname "a.b"; apart from that, default/db has no endpoints`},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			set := Compile(headless, row.slices, Options{Explain: true}, new(Memory), epoch)
+			a, note := noted(set, row.question+"db.default.svc.cluster.local.", row.qtype)
+			if a.Outcome != row.outcome || note != row.want {
+				t.Errorf("got outcome %d, %q; want %d, %q", a.Outcome, note, row.outcome, row.want)
+			}
+			text, _, _ := strings.Cut(row.want, ";")
+			if lines := explained(t, set); row.want != "" && (len(lines) < 2 || lines[1] != text) {
+				t.Errorf("the explanation is %q, want %q in its second line", lines, text)
+			}
+		})
+	}
+}
+
+// A slice that turns from good to bad takes its endpoints away, and a good one clears the
+// reason.
+func TestASliceThatIsLeftOutForAWhile(t *testing.T) {
+	c := newCourse(Options{Explain: true})
+	for _, step := range []struct {
+		name    string
+		state   *model.Slice
+		answers string
+		note    string
+	}{
+		{"good", c.state("one", nil, pod(1, ready)), "10.0.0.1", ""},
+		{"left out", leftOut("one", "type FQDN"), "no name", "1 EndpointSlice was left out: type FQDN; apart from that, default/db has no endpoints"},
+		{"left out for another reason", leftOut("one", "no address type"), "no name", "1 EndpointSlice was left out: no address type; apart from that, default/db has no endpoints"},
+		{"good again", c.state("one", nil, pod(2, ready)), "10.0.0.2", ""},
+	} {
+		set := c.turn(step.state)
+		if got := addresses(set, dns.TypeA); got != step.answers {
+			t.Errorf("%s: got %s, want %s", step.name, got, step.answers)
+		}
+		if _, note := noted(set, "db.default.svc.cluster.local.", dns.TypeA); note != step.note {
+			t.Errorf("%s: got %q, want %q", step.name, note, step.note)
+		}
+	}
+}
+
+// The Roster of a large Service is kept while only conditions change.
+func TestASliceThatIsLeftOutOfALargeService(t *testing.T) {
+	var all []model.Endpoint
+	for i := range fewEndpoints {
+		e := pod(1, ready)
+		e.Address, e.ID = netip.AddrFrom4([4]byte{10, 1, byte(i >> 8), byte(i)}), model.PodID{byte(i >> 8), byte(i)}
+		all = append(all, e)
+	}
+	c := newCourse(Options{})
+	for _, step := range []struct {
+		name  string
+		state *model.Slice
+		want  string
+	}{
+		{"good", c.state("two", nil), ""},
+		{"left out", leftOut("two", "type FQDN"), "1 EndpointSlice was left out: type FQDN"},
+		{"good again", c.state("two", nil), ""},
+	} {
+		set := c.turn(c.state("one", nil, all...), step.state)
+		if _, note := noted(set, "db.default.svc.cluster.local.", dns.TypeA); note != step.want {
+			t.Errorf("%s: got %q, want %q", step.name, note, step.want)
+		}
 	}
 }
 

@@ -60,6 +60,20 @@ type Question struct {
 // service returns the part of the owner from the Service's name on.
 func (q *Question) service() string { return q.Owner[q.Name.At:] }
 
+// ofPort reports whether the name is that of a port, or of its protocol.
+func (q *Question) ofPort() bool { return q.Name.Kind == name.Port || q.Name.Kind == name.Protocol }
+
+// wantsAll reports whether the answer is all that offer something.
+func (q *Question) wantsAll() bool {
+	switch q.Name.Kind {
+	case name.Service:
+		return q.Type == dns.TypeA || q.Type == dns.TypeAAAA || q.Type == dns.TypeSRV
+	case name.Port:
+		return q.Type == dns.TypeSRV
+	}
+	return false
+}
+
 // NoteSize is the size of a note as an Extended DNS Error, in bytes (RFC 8914,
 // section 2).
 func NoteSize(note string) int { return 6 + len(note) }

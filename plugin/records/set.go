@@ -41,10 +41,8 @@ type Set struct {
 	ports, numbers []portSet
 	// protocols are those of the ports, each once.
 	protocols []model.Protocol
-	// nameless are the endpoints without a name, by tier, as podNames has it; nil is
-	// nobody.
-	nameless *[health.Tiers]roster.Selection
-	podNames health.PodNames
+	// missing is nil where every endpoint has a name, and no slice is left out.
+	missing *missing
 	// counts, failOpen and lastRung are the policy's, by family; for the others see
 	// Tally.
 	counts   [roster.Families][health.Tiers]int32
@@ -53,11 +51,22 @@ type Set struct {
 	observed int32
 	best     health.Tier
 	any      bool
+	// publish is by which condition the policy goes.
+	publish health.Publish
 	// Serial is for the SOA record of a Service that declares one. It is not of the
 	// Service, but of when it changed: who publishes a Set sets it before.
 	Serial uint32
 	// explained has a line for each endpoint and one for the policy, or nothing.
 	explained []string
+}
+
+// missing is what a client may look for in a Set in vain, and why.
+type missing struct {
+	// nameless are the endpoints without a name, by tier, as podNames has it.
+	nameless [health.Tiers]roster.Selection
+	podNames health.PodNames
+	// leftOut says how many slices are left out, and why; empty is none.
+	leftOut string
 }
 
 // Options are what a Set is compiled with besides objects.

@@ -70,9 +70,9 @@ func TestAnExternalNameThatCannotBeResolved(t *testing.T) {
 		question{name: fails, qtype: "A", want: failed("SERVFAIL for the external name fails.example.org.")},
 		question{name: closed, qtype: "A", want: failed("SERVFAIL for the external name web.closed.test.")},
 		question{name: closed, qtype: "CNAME", want: found(cname(closed, "web.closed.test."))},
-		question{name: refused, qtype: "A", want: failed("the upstream refuses the external name refuses.example.org.")},
+		question{name: refused, qtype: "A", want: failed("the look-up of the external name refuses.example.org. is refused")},
 		question{name: refused, qtype: "A", args: []string{"+norecurse"}, want: want{flags: "qr aa", answer: []string{cname(refused, "refuses.example.org.")}}},
-		question{name: nowhere, qtype: "A", want: failed("the upstream refuses the external name nobody.serves.this.test.")},
+		question{name: nowhere, qtype: "A", want: failed("the look-up of the external name nobody.serves.this.test. is refused")},
 		question{name: fails, qtype: "A", args: []string{"+noedns"}, want: want{status: "SERVFAIL", flags: notOwned}},
 	)
 }

@@ -60,7 +60,7 @@ func TestNamesThatNoServiceOwnsAreDeniedWithoutFallthrough(t *testing.T) {
 	no := func(status, why string) want {
 		return want{status: status, authority: []string{soa("alone.test.", 10)}}.because(why)
 	}
-	const below = "no records here, only below"
+	const below = "no records here, at most below"
 	apex := soa("alone.test.", 10)
 	wantSoon(t, s, question{name: db, qtype: "A", want: found(atFor(30, db, p.v4(1))...)})
 	wantNow(t, s,
@@ -68,7 +68,7 @@ func TestNamesThatNoServiceOwnsAreDeniedWithoutFallthrough(t *testing.T) {
 		question{name: "db-9." + db, qtype: "A", want: no("NXDOMAIN", "no such endpoint in "+p.in("db"))},
 		question{name: "web." + zone, qtype: "A", want: no("NXDOMAIN", "no headless or ExternalName Service "+p.in("web"))},
 		question{name: zone, qtype: "A", want: no("NOERROR", below)},
-		question{name: "nowhere.svc.alone.test.", qtype: "A", want: no("NXDOMAIN", "no headless or ExternalName Service in the namespace nowhere")},
+		question{name: "nowhere.svc.alone.test.", qtype: "A", want: no("NXDOMAIN", "no headless or ExternalName Service in the namespace nowhere is served")},
 		question{name: "svc.alone.test.", qtype: "A", want: no("NOERROR", below)},
 		question{name: "pod.alone.test.", qtype: "A", want: no("NXDOMAIN", "no name of a Service")},
 		question{name: "alone.test.", qtype: "A", want: no("NOERROR", "no records of this type at the zone")},

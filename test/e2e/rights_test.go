@@ -233,12 +233,12 @@ func TestLabelsSelectServices(t *testing.T) {
 	must(t, p.CreateService(ctx, web))
 	there := question{name: p.name("web"), qtype: "A", want: found(at(p.name("web"), p.v4(1))...)}
 	wantSoon(t, s, there)
-	wantNow(t, s, question{name: hidden, qtype: "A", want: p.noService("db")})
+	wantNow(t, s, question{name: hidden, qtype: "A", want: p.notSelected("db")})
 
 	must(t, p.PatchService(ctx, p.namespace, "db", `{"metadata":{"labels":{"exposed":"yes"}}}`))
 	wantSoon(t, s, question{name: hidden, qtype: "A", want: found(at(hidden, p.v4(1))...)})
 	must(t, p.PatchService(ctx, p.namespace, "db", `{"metadata":{"labels":{"exposed":"no"}}}`))
-	wantSoon(t, s, question{name: hidden, qtype: "A", want: p.noService("db")})
+	wantSoon(t, s, question{name: hidden, qtype: "A", want: p.notSelected("db")})
 	wantNow(t, s, there)
 }
 
@@ -263,7 +263,7 @@ func TestARoleInEachNamespaceIsEnough(t *testing.T) {
 		)
 	}
 	wantNow(t, s,
-		question{name: hidden.name("db"), qtype: "A", want: hidden.noService("db")},
+		question{name: hidden.name("db"), qtype: "A", want: hidden.notSelected("db")},
 		question{name: reverse(hidden.v4(1)), qtype: "PTR", want: noAddress("in-addr.arpa.")},
 	)
 	wantRequests(t, g, append(requests(p.namespace), requests(other.namespace)...)...)
@@ -285,7 +285,7 @@ func TestNamespaceLabelsNeedTheRightToWatchNamespaces(t *testing.T) {
 	other.runDB(t)
 	db, far := p.name("db"), other.name("db")
 	wantSoon(t, s, question{name: db, qtype: "A", want: found(at(db, p.v4(1))...)})
-	wantNow(t, s, question{name: far, qtype: "A", want: other.noService("db")})
+	wantNow(t, s, question{name: far, qtype: "A", want: other.notSelected("db")})
 
 	p.label(t, other.namespace)
 	wantSoon(t, s, question{name: far, qtype: "A", want: found(at(far, other.v4(1))...)})

@@ -170,5 +170,13 @@ func TestSlicesThatCannotBeUsedTakeNoGoodOneWithThem(t *testing.T) {
 		p.CreateSlice(ctx, cluster.HandmadeSlice(p.namespace, "good", "hand", nil, p.v4(1))),
 	)
 	hand := p.name("hand")
-	wantSoon(t, s, question{name: hand, qtype: "A", want: found(at(hand, p.v4(1))...)})
+	const left = "1 EndpointSlice was left out: type FQDN"
+	wantSoon(t, s,
+		question{name: hand, qtype: "A", want: found(at(hand, p.v4(1))...).because(left)},
+		question{name: p.name("web.hand"), qtype: "A", want: denied("NXDOMAIN", left+"; apart from that, no such endpoint in "+p.in("hand"))},
+	)
+	must(t, p.CreateService(ctx, cluster.HeadlessService(p.namespace, "names", nil)))
+	fqdn.Name, fqdn.Labels[discoveryv1.LabelServiceName] = "names", "names"
+	must(t, p.CreateSlice(ctx, fqdn))
+	wantSoon(t, s, question{name: p.name("names"), qtype: "A", want: denied("NXDOMAIN", left+"; apart from that, "+p.in("names")+" has no endpoints")})
 }

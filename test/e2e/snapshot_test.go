@@ -19,7 +19,7 @@ import (
 
 // stale is the same answer from a snapshot.
 func (w want) stale() want {
-	w.ede = append(slices.Clone(w.ede), "3 (Stale Answer): (as known before the start, until the first list is complete)")
+	w.ede = append(slices.Clone(w.ede), "3 (Stale Answer): (as known before, until the first list is complete)")
 	return w
 }
 

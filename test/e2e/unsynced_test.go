@@ -176,7 +176,7 @@ func beforeTheFirstList(t *testing.T, s *server.Server, p *place, ready string) 
 		question{name: "db.kept.svc.alone.test.", qtype: "A", want: notReady},
 		question{name: "kept.svc.alone.test.", qtype: "A", want: notReady},
 		question{name: "nowhere.alone.test.", qtype: "A", want: alone("NXDOMAIN", "no name of a Service")},
-		question{name: "svc.alone.test.", qtype: "A", want: alone("NOERROR", "no records here, only below")},
+		question{name: "svc.alone.test.", qtype: "A", want: alone("NOERROR", "no records here, at most below")},
 		question{name: "alone.test.", qtype: "SOA", want: found(apex)},
 	)
 	must(t, wantReady(t.Context(), ready, http.StatusServiceUnavailable, "k8s_endpoints"))

@@ -186,6 +186,11 @@ func (p *place) noService(service string) want {
 	return denied("NXDOMAIN", "no headless or ExternalName Service "+p.in(service))
 }
 
+// notSelected is for a stanza that selects Services.
+func (p *place) notSelected(service string) want {
+	return denied("NXDOMAIN", "no headless or ExternalName Service "+p.in(service)+" that the Corefile selects")
+}
+
 func (p *place) noEndpoints(service string) want {
 	return denied("NXDOMAIN", p.in(service)+" has no endpoints")
 }
@@ -205,7 +210,7 @@ func nameless(endpoint, tier string) want {
 }
 
 func (p *place) noPort(service string) want {
-	return denied("NXDOMAIN", "no such port in "+p.in(service))
+	return denied("NXDOMAIN", "no such port at any endpoint of "+p.in(service))
 }
 
 func (p *place) noType(service string) want {
@@ -218,7 +223,7 @@ func (p *place) noFamily(service string) want {
 
 // noAddress is the plugin's answer for a reverse name.
 func noAddress(zone string) want {
-	return want{status: "NXDOMAIN", authority: []string{soa(zone, negativeTTL)}}.because("no endpoint with this address")
+	return want{status: "NXDOMAIN", authority: []string{soa(zone, negativeTTL)}}.because("no endpoint with this address is known")
 }
 
 // unpublished is the answer of kubernetes for the reverse name of an address

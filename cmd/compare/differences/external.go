@@ -35,7 +35,7 @@ var externalNames = []Difference{
 			switch {
 			case found == nil || !failed(found):
 			case found.Rcode == dns.RcodeRefused:
-				x.fail(m, "the upstream refuses the external name "+x.service.Target)
+				x.fail(m, "the look-up of the external name "+x.service.Target+" is refused")
 			default:
 				x.fail(m, "SERVFAIL for the external name "+x.service.Target)
 			}

@@ -1,0 +1,33 @@
+package endpoints
+
+// The texts of Extended DNS Errors that are not those of a record set (see
+// plugin/records). docs/health.md has a row for each of them, and
+// TestEveryReasonIsDocumented holds it to that. The name of a Service follows where a
+// text ends in a space.
+const (
+	// Of the server. A stale answer is from a snapshot, or from before a reload.
+	textNotReady = "the first list of Services and EndpointSlices is not complete"
+	textStale    = "as known before, until the first list is complete"
+
+	// Of names that no Service owns.
+	textNoService      = "no headless or ExternalName Service "
+	textNoSelected     = "no headless or ExternalName Service %s that the Corefile selects"
+	textServiceLeftOut = "the Service %s was left out: %s"
+	textNoServices     = "no headless or ExternalName Service in the namespace %s is served"
+	textNoServiceName  = "no name of a Service"
+	textNoAddress      = "no endpoint with this address is known"
+
+	// Of names that have no records of the type.
+	textOnlyBelow       = "no records here, at most below"
+	textAddressTypes    = "an address has PTR records only"
+	textVersionTypes    = "the version has TXT records only"
+	textZoneTypes       = "no records of this type at the zone"
+	textServerTypes     = "the name server has address records only"
+	textNoServerAddress = "the name server has no address of this family"
+
+	// Of the target of an ExternalName Service.
+	textNoTarget      = "no answer for the external name %s"
+	textTargetRefused = "the look-up of the external name %s is refused"
+	textTargetFailed  = "%s for the external name %s"
+	textChain         = "ExternalName Services lead to each other in a loop or too long a chain"
+)
