@@ -10,6 +10,7 @@ import (
 	"github.com/coredns/coredns/plugin"
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/name"
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/records"
+	"github.com/k8s-endpoints/k8s_endpoints/plugin/wire"
 
 	"github.com/miekg/dns"
 )
@@ -44,41 +45,66 @@ func (h *handler) CacheBypassZones() []string {
 // and packing on top of these frames grows it, which costs as much as the answer
 // (BenchmarkServeDNS).
 func (h *handler) ServeDNS(ctx context.Context, w dns.ResponseWriter, r *dns.Msg) (int, error) {
-	m, mayBeOwned := h.answer(ctx, w, r)
+	a := h.answer(ctx, w, r)
+	if a.bytes != nil {
+		return h.sendBytes(ctx, w, r, a.bytes)
+	}
+	m := a.message
 	if m == nil {
 		m = h.refuse(r)
 	}
 	if m == nil {
-		if mayBeOwned {
+		if a.mayBeOwned {
 			w = &passedOn{ResponseWriter: w, negativeTTL: h.negativeTTL}
 		}
 		return plugin.NextOrFailure(pluginName, h.next, ctx, w, r)
 	}
 	counters, qtype := h.counters.of(ctx), typeIndex(r.Question[0].Qtype)
-	counters.count(qtype, m)
+	counters.count(qtype, resultIndex(m))
 	err := w.WriteMsg(m)
 	// The server sets TC, too, where it leaves records out.
 	if m.Truncated {
 		counters.countTruncated(qtype)
 	}
+	return sent(err)
+}
+
+// sendBytes sends an answer with records.
+func (h *handler) sendBytes(ctx context.Context, w dns.ResponseWriter, r *dns.Msg, m *wire.Message) (int, error) {
+	counters, qtype := h.counters.of(ctx), typeIndex(r.Question[0].Qtype)
+	counters.count(qtype, resultSuccess)
+	counters.countWire()
+	if m.Truncated() {
+		counters.countTruncated(qtype)
+	}
+	return sent(m.Send(w))
+}
+
+func sent(err error) (int, error) {
 	if err != nil {
 		return dns.RcodeServerFailure, err
 	}
 	return dns.RcodeSuccess, nil
 }
 
-// answer returns nil for a question that passes on, and whether it is one for a name that
-// a Service may have.
-func (h *handler) answer(ctx context.Context, w dns.ResponseWriter, r *dns.Msg) (m *dns.Msg, mayBeOwned bool) {
+// answer is what a question gets: a message, or bytes, or neither where it passes on.
+type answer struct {
+	message *dns.Msg
+	bytes   *wire.Message
+	// mayBeOwned is true for a name that a Service may have.
+	mayBeOwned bool
+}
+
+func (h *handler) answer(ctx context.Context, w dns.ResponseWriter, r *dns.Msg) answer {
 	q := query{terms: &h.terms, cache: h.cache.Load()}
 	if !q.read(w, r) {
-		return nil, false
+		return answer{}
 	}
-	m = h.reply(ctx, &q)
+	m := h.reply(ctx, &q)
 	if m != nil && q.stale {
 		q.noteStale(m)
 	}
-	return m, q.mayBeOwned()
+	return answer{m, q.bytes, q.mayBeOwned()}
 }
 
 func (h *handler) reply(ctx context.Context, q *query) *dns.Msg {
@@ -163,7 +189,11 @@ func (h *handler) service(ctx context.Context, q *query, set *records.Set) *dns.
 	q.asked.Room = q.capacity() - q.asked.Offset
 	q.asked.MaxAnswers = or(set.Declared().MaxAnswers, q.maxAnswers)
 	q.asked.Explain, q.asked.Share = q.r.IsEdns0() != nil, records.ShareOf(addressOf(q.w.RemoteAddr()))
+	q.asked.Wire = q.wire()
 	a := set.Answer(&q.asked)
+	if q.end(&a) {
+		return nil
+	}
 	rcode := dns.RcodeSuccess
 	switch a.Outcome {
 	case records.Alias:

@@ -33,6 +33,13 @@ var (
 		Name:      "truncated_answers_total",
 		Help:      "Counter of answers that carried a part of the records because the rest did not fit.",
 	}, []string{"server", "type"})
+	// wireTotal counts the answers that were not packed from a message.
+	wireTotal = promauto.NewCounterVec(prometheus.CounterOpts{
+		Namespace: plugin.Namespace,
+		Subsystem: pluginName,
+		Name:      "wire_answers_total",
+		Help:      "Counter of answers that were written as bytes, since no plugin in front wants to see them.",
+	}, []string{"server"})
 	// objects is how many API objects are held.
 	objects = promauto.NewGaugeVec(prometheus.GaugeOpts{
 		Namespace: plugin.Namespace,
@@ -193,6 +200,9 @@ func typeIndex(qtype uint16) int {
 
 var results = [...]string{"success", "nodata", "nxdomain", "servfail"}
 
+// resultSuccess is the index of an answer with records.
+const resultSuccess = 0
+
 func resultIndex(m *dns.Msg) int {
 	switch {
 	case m.Rcode == dns.RcodeNameError:
@@ -202,7 +212,7 @@ func resultIndex(m *dns.Msg) int {
 	case len(m.Answer) == 0 && !m.Truncated:
 		return 1
 	}
-	return 0
+	return resultSuccess
 }
 
 // counters finds the counters of a server without a look-up by label values,
@@ -218,11 +228,22 @@ type serverCounters struct {
 	server    string
 	answers   [len(types)][len(results)]atomic.Pointer[prometheus.Counter]
 	truncated [len(types)]atomic.Pointer[prometheus.Counter]
+	wire      atomic.Pointer[prometheus.Counter]
 }
 
-// count counts an answer to a question of the type with that index.
-func (s *serverCounters) count(t int, m *dns.Msg) {
-	r := resultIndex(m)
+// countWire counts an answer that was sent as bytes.
+func (s *serverCounters) countWire() {
+	if counter := s.wire.Load(); counter != nil {
+		(*counter).Inc()
+		return
+	}
+	first := wireTotal.WithLabelValues(s.server)
+	first.Inc()
+	s.wire.Store(&first)
+}
+
+// count counts an answer to a question of the type and with the result of those indexes.
+func (s *serverCounters) count(t, r int) {
 	if counter := s.answers[t][r].Load(); counter != nil {
 		(*counter).Inc()
 		return

@@ -9,6 +9,7 @@ import (
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/corefile"
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/name"
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/records"
+	"github.com/k8s-endpoints/k8s_endpoints/plugin/wire"
 
 	"github.com/miekg/dns"
 )
@@ -31,6 +32,8 @@ type terms struct {
 	beside beside
 	// selective is true where only some Services are selected.
 	selective bool
+	// takesBytes reports whether an answer may be written as bytes.
+	takesBytes func(dns.ResponseWriter) bool
 }
 
 func newTerms(s *corefile.Stanza) terms {
@@ -42,6 +45,7 @@ func newTerms(s *corefile.Stanza) terms {
 		negativeTTL: s.NegativeTTL,
 		maxAnswers:  s.MaxAnswers,
 		nameServer:  s.NameServer,
+		takesBytes:  wire.Takes,
 		namespaces:  make(map[string]struct{}),
 		selective:   s.Labels != nil || s.NamespaceLabels != nil || len(s.Namespaces) > 0,
 	}
@@ -64,6 +68,8 @@ type query struct {
 	asked records.Question
 	// stale is true where the answer is from a snapshot.
 	stale bool
+	// bytes is the answer where it is no message.
+	bytes *wire.Message
 }
 
 // read reads the question, and reports whether it is ours. The design leaves to

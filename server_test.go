@@ -3,6 +3,7 @@ package endpoints
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 
 	"github.com/coredns/coredns/plugin"
@@ -56,7 +57,7 @@ func newServer(s *corefile.Stanza, c *cache) wholeServer {
 	server := wholeServer{newHandler(s)}
 	server.h.cache.Store(c)
 	server.h.next = plugin.HandlerFunc(next)
-	server.h.upstream = server
+	server.h.upstream, server.h.takesBytes = server, toClients
 	return server
 }
 
@@ -108,6 +109,10 @@ type client struct {
 	test.ResponseWriter
 	passed  bool
 	replies []*dns.Msg
+	// wantsBytes asks for bytes, where there are any to have, and bytes are those of a
+	// reply that was no message.
+	wantsBytes bool
+	bytes      []byte
 }
 
 // clientKey is the context key of the client whose question it is.
@@ -122,6 +127,17 @@ func (c *client) WriteMsg(m *dns.Msg) error {
 	return nil
 }
 
+// Write takes bytes, which have to be a message.
+func (c *client) Write(b []byte) (int, error) {
+	m := &dns.Msg{Compress: true}
+	if err := m.Unpack(b); err != nil {
+		return 0, err
+	}
+	m.Compress = true
+	c.replies, c.bytes = append(c.replies, m), slices.Clone(b)
+	return len(b), nil
+}
+
 // reporter is a testing.T or a rapid.T.
 type reporter interface {
 	Helper()
@@ -131,7 +147,7 @@ type reporter interface {
 // ask returns the reply over TCP, or nil where the question passed on.
 func (s wholeServer) ask(t reporter, r *dns.Msg) *dns.Msg {
 	t.Helper()
-	c := &client{ResponseWriter: test.ResponseWriter{TCP: true}}
+	c := &client{ResponseWriter: test.ResponseWriter{TCP: true}, wantsBytes: everyOther(r)}
 	rcode, err := s.h.ServeDNS(c.context(), c, r)
 	switch {
 	case err != nil || rcode != dns.RcodeSuccess:

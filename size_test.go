@@ -80,6 +80,14 @@ func (c *sizedClient) WriteMsg(m *dns.Msg) error {
 	return c.scrub.WriteMsg(m)
 }
 
+func (c *sizedClient) Write(b []byte) (int, error) {
+	n, err := c.client.Write(b)
+	if err == nil {
+		c.before = c.replies[0].Copy()
+	}
+	return n, err
+}
+
 // askSized returns the reply as the plugin made it and as it leaves the server.
 func (s wholeServer) askSized(t reporter, r *dns.Msg, tcp bool) (before, after *dns.Msg) {
 	t.Helper()
@@ -94,7 +102,7 @@ func (s wholeServer) askFrom(t reporter, r *dns.Msg, address string) (before, af
 
 func (s wholeServer) askAs(t reporter, r *dns.Msg, as test.ResponseWriter) (before, after *dns.Msg) {
 	t.Helper()
-	c := &sizedClient{client: client{ResponseWriter: as}}
+	c := &sizedClient{client: client{ResponseWriter: as, wantsBytes: everyOther(r)}}
 	c.scrub = request.NewScrubWriter(r, &c.client)
 	rcode, err := s.h.ServeDNS(c.context(), c, r)
 	if err != nil || rcode != dns.RcodeSuccess || len(c.replies) != 1 {

@@ -21,18 +21,34 @@ func (s *Set) addresses(a *Answer, q *Question, m *match, room int) {
 	fit := max(room/size, 0)
 	a.Outcome, a.Truncated = Found, fit < k
 	k = min(k, fit)
+	if q.Wire != nil {
+		q.Wire.Grow(k * size)
+	}
 	if n == 1 && k == 1 {
+		if q.Wire != nil {
+			q.Wire.Address(q.TTL, s.roster.Bytes(m.from.at(0)))
+			return
+		}
 		a.Records = singleRecord(q.Owner, q.TTL, s.roster.Bytes(m.from.at(0)))
 		return
 	}
 	d := drawers.Get().(*drawer)
 	order := d.draw(q.Share.of(s.salt), n, k)
-	if size == sizeA {
+	switch {
+	case q.Wire != nil:
+		s.writeAddresses(q, &m.from, order)
+	case size == sizeA:
 		a.Records = s.recordsA(q, &m.from, order)
-	} else {
+	default:
 		a.Records = s.recordsAAAA(q, &m.from, order)
 	}
 	d.release()
+}
+
+func (s *Set) writeAddresses(q *Question, from *pool, order []int32) {
+	for _, i := range order {
+		q.Wire.Address(q.TTL, s.roster.Bytes(from.at(i)))
+	}
 }
 
 // recordsA makes all records in two allocations. Their headers are their own,

@@ -35,9 +35,10 @@ type drawn struct {
 	target   roster.Target
 	number   uint16
 	priority uint16
-	// pointable is true where the name of the target can be pointed to.
-	pointable bool
-	name      string
+	// at is where the name of the target begins in the message, in bytes.
+	at int32
+	// name is that name, for a record.
+	name string
 }
 
 // A drawer draws answers. It keeps its memory between them, but nothing of what it

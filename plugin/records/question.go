@@ -2,6 +2,7 @@ package records
 
 import (
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/name"
+	"github.com/k8s-endpoints/k8s_endpoints/plugin/wire"
 
 	"github.com/miekg/dns"
 )
@@ -55,6 +56,9 @@ type Question struct {
 	Share Share
 	// Explain asks for a Note, for which there must be room.
 	Explain bool
+	// Wire takes address and SRV records as bytes, in place of the Answer, where it is
+	// not nil. The records begin at Offset.
+	Wire *wire.Message
 }
 
 // service returns the part of the owner from the Service's name on.

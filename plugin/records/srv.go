@@ -7,6 +7,7 @@ import (
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/health"
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/name"
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/roster"
+	"github.com/k8s-endpoints/k8s_endpoints/plugin/wire"
 
 	"github.com/miekg/dns"
 )
@@ -23,22 +24,36 @@ const (
 // (RFC 1035, section 4.1.4).
 const pointable = 1 << 14
 
+// isPointable reports whether the name of the target can be pointed to.
+func (d *drawn) isPointable() bool { return d.at < pointable }
+
 // srv draws SRV records for the ports, and the addresses of their targets as far as
 // there is room. Where not all may be given, or fit, backups go first.
 func (s *Set) srv(a *Answer, q *Question, m *match, room int) {
 	d := drawers.Get().(*drawer)
 	defer d.release()
 	a.Truncated = s.drawPart(d, q, m, room)
-	all, used := s.nameTargets(q, d.drawn)
+	all, used := s.place(q, d.drawn)
 	if len(d.drawn) > 0 && len(all) == 0 {
 		// No target can be named.
 		a.Truncated = false
 		return
 	}
-	a.Outcome, a.Records = Found, srvRecords(q, all)
-	if !a.Truncated {
+	a.Outcome = Found
+	if q.Wire != nil {
+		s.writeSRV(q, all, used)
+	} else {
+		a.Records = s.recordsSRV(q, all)
+	}
+	if a.Truncated {
 		// Who is to ask again has no use for a part more (RFC 2181, section 9).
-		a.Extra = s.glue(d, q, all, room-used)
+		return
+	}
+	glued, n4, n6 := s.glue(d, q, all, room-used)
+	if q.Wire != nil {
+		s.writeGlue(q, glued)
+	} else {
+		a.Extra = s.recordsGlue(q, glued, n4, n6)
 	}
 }
 
@@ -162,35 +177,37 @@ func (d *drawer) drawTargets(r *roster.Roster, ports []portSet, of choice, k int
 // and the root.
 func sizeTarget(label int, q *Question) int { return 1 + label + len(q.service()) + 1 }
 
-// nameTargets gives each record its target's name, and returns the records and
-// their size, in bytes. All names lie in one string. A record whose target would
-// be longer than a name can be is left out.
-func (s *Set) nameTargets(q *Question, all []drawn) (named []drawn, used int) {
-	var names strings.Builder
-	names.Grow(len(all) * (len("255-255-255-255.") + len(q.service())))
-	named = all[:0]
-	var text [roster.MaxLabel]byte
+// place finds where in the message each record and the name of its target stand, and
+// returns the records and their size, in bytes. One whose target would be longer than a
+// name can be is left out.
+func (s *Set) place(q *Question, all []drawn) (placed []drawn, used int) {
+	placed = all[:0]
 	for _, each := range all {
-		label := s.roster.AppendLabel(text[:0], each.target)
-		start := names.Len()
-		names.Write(label)
-		names.WriteByte('.')
-		names.WriteString(q.service())
-		each.name = names.String()[start:]
-		if len(each.name) > name.Max {
+		label := s.roster.LabelLen(each.target)
+		if label+1+len(q.service()) > name.Max {
 			continue
 		}
-		each.pointable = q.Offset+used+sizeSRV < pointable
-		used += sizeSRV + sizeTarget(len(label), q)
-		named = append(named, each)
+		each.at = int32(q.Offset + used + sizeSRV)
+		used += sizeSRV + sizeTarget(label, q)
+		placed = append(placed, each)
 	}
-	return named, used
+	return placed, used
 }
 
-func srvRecords(q *Question, all []drawn) []dns.RR {
+// recordsSRV gives each record its target's name. All names lie in one string.
+func (s *Set) recordsSRV(q *Question, all []drawn) []dns.RR {
+	var names strings.Builder
+	names.Grow(len(all) * (len("255-255-255-255.") + len(q.service())))
 	block := make([]dns.SRV, len(all))
 	rrs := make([]dns.RR, len(all))
-	for j, d := range all {
+	var text [roster.MaxLabel]byte
+	for j := range all {
+		d := &all[j]
+		start := names.Len()
+		names.Write(s.roster.AppendLabel(text[:0], d.target))
+		names.WriteByte('.')
+		names.WriteString(q.service())
+		d.name = names.String()[start:]
 		block[j] = dns.SRV{
 			Hdr:      Header(q.Owner, dns.TypeSRV, q.TTL),
 			Priority: d.priority,
@@ -203,16 +220,32 @@ func srvRecords(q *Question, all []drawn) []dns.RR {
 	return rrs
 }
 
-// glue returns the addresses of the targets, those of each target once and
-// whole, as far as there is room.
-func (s *Set) glue(d *drawer, q *Question, all []drawn, room int) []dns.RR {
+func (s *Set) writeSRV(q *Question, all []drawn, size int) {
+	q.Wire.Grow(size)
+	var text [roster.MaxLabel]byte
+	for j := range all {
+		d := &all[j]
+		q.Wire.SRV(&wire.Service{
+			TTL:      q.TTL,
+			Priority: d.priority,
+			Weight:   srvWeight,
+			Port:     d.number,
+			Target:   s.roster.AppendLabel(text[:0], d.target),
+			At:       q.Name.At,
+		})
+	}
+}
+
+// glue returns the targets whose addresses there is room for, those of each target once
+// and whole, and how many addresses they are, by family. It reorders all.
+func (s *Set) glue(d *drawer, q *Question, all []drawn, room int) (glued []drawn, n4, n6 int) {
 	all = s.distinct(d, all)
-	fit, n4, n6 := 0, 0, 0
+	fit := 0
 	for _, each := range all {
 		v4, v6 := s.meaning(each.target)
 		owner := sizePointer
-		if !each.pointable {
-			owner += len(each.name) - len(q.service())
+		if !each.isPointable() {
+			owner += s.roster.LabelLen(each.target) + 1
 		}
 		room -= v4.len()*(owner+sizeA-sizePointer) + v6.len()*(owner+sizeAAAA-sizePointer)
 		if room < 0 {
@@ -220,9 +253,13 @@ func (s *Set) glue(d *drawer, q *Question, all []drawn, room int) []dns.RR {
 		}
 		fit, n4, n6 = fit+1, n4+v4.len(), n6+v6.len()
 	}
+	return all[:fit], n4, n6
+}
+
+func (s *Set) recordsGlue(q *Question, glued []drawn, n4, n6 int) []dns.RR {
 	var block block
 	block.grow(n4, n6)
-	for _, each := range all[:fit] {
+	for _, each := range glued {
 		v4, v6 := s.meaning(each.target)
 		for _, of := range [...]pool{v4, v6} {
 			for i := range int32(of.len()) {
@@ -231,6 +268,24 @@ func (s *Set) glue(d *drawer, q *Question, all []drawn, room int) []dns.RR {
 		}
 	}
 	return block.rrs
+}
+
+func (s *Set) writeGlue(q *Question, glued []drawn) {
+	q.Wire.Additional()
+	var text [roster.MaxLabel]byte
+	for _, each := range glued {
+		v4, v6 := s.meaning(each.target)
+		for _, of := range [...]pool{v4, v6} {
+			for i := range int32(of.len()) {
+				addr := s.roster.Bytes(of.at(i))
+				if each.isPointable() {
+					q.Wire.AddressOf(int(each.at), q.TTL, addr)
+					continue
+				}
+				q.Wire.AddressBelow(s.roster.AppendLabel(text[:0], each.target), q.Name.At, q.TTL, addr)
+			}
+		}
+	}
 }
 
 // distinct moves the first record of each target to the front, and returns

@@ -117,6 +117,13 @@ type Wire struct {
 // RemoteAddr implements dns.ResponseWriter.
 func (w *Wire) RemoteAddr() net.Addr { return w.remote }
 
+// Write implements dns.ResponseWriter.
+func (w *Wire) Write(b []byte) (int, error) {
+	w.buffer = append(w.buffer[:0], b...)
+	w.Packed = w.buffer
+	return len(b), nil
+}
+
 // WriteMsg implements dns.ResponseWriter.
 func (w *Wire) WriteMsg(m *dns.Msg) error {
 	var err error
