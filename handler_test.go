@@ -246,7 +246,8 @@ func TestTransfersOfAnOwnZoneAreRefused(t *testing.T) {
 	}{
 		{"a transfer", axfr, testStanza(), false, "REFUSED"},
 		{"a transfer that another plugin may make", axfr, testStanza(), true, "next"},
-		{"a transfer where the zone falls through", axfr, falls, false, "next"},
+		{"a transfer where the zone falls through", axfr, falls, false, "REFUSED"},
+		{"the same, with another plugin that may make it", axfr, falls, true, "next"},
 		{"a transfer of another zone", new(dns.Msg).SetAxfr("example.org."), testStanza(), false, "next"},
 		{"news of a change", notify, testStanza(), false, "NOTIMP"},
 		{"news of a change that another plugin may take", notify, testStanza(), true, "next"},

@@ -44,7 +44,7 @@ type naiveAnswer struct {
 
 func (n *naive) ask(q dns.Question, opcode int) naiveAnswer {
 	transfers := q.Qclass == dns.ClassINET && (opcode == dns.OpcodeNotify || opcode == dns.OpcodeQuery && (q.Qtype == dns.TypeAXFR || q.Qtype == dns.TypeIXFR))
-	if transfers && n.zoneOf(q.Name) != "" && !n.falls(q.Name) {
+	if transfers && n.zoneOf(q.Name) != "" {
 		if opcode == dns.OpcodeNotify {
 			return naiveAnswer{rcode: dns.RcodeNotImplemented}
 		}

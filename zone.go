@@ -92,7 +92,7 @@ func (t *terms) refuse(r *dns.Msg) *dns.Msg {
 	default:
 		return nil
 	}
-	if lower := strings.ToLower(asked.Name); t.zones.Match(lower) == "" || t.fall.Match(lower) != "" {
+	if t.zones.Match(strings.ToLower(asked.Name)) == "" {
 		return nil
 	}
 	m := newReply(r)
