@@ -54,7 +54,7 @@ func TestBytesAreTheMessage(t *testing.T) {
 			if opt := asked.IsEdns0(); opt != nil && rapid.Bool().Draw(t, "DO") {
 				opt.SetDo()
 			}
-			server.compareBytes(t, asked, by)
+			server.compareBytes(t, asked, by.tcp)
 		}
 	})
 }
@@ -65,8 +65,9 @@ func drawAnyQuestion(t *rapid.T) *dns.Msg {
 }
 
 // compareBytes asks twice, for a message and for bytes.
-func (s wholeServer) compareBytes(t *rapid.T, asked *dns.Msg, by transport) {
-	as := test.ResponseWriter{TCP: by.tcp}
+func (s wholeServer) compareBytes(t reporter, asked *dns.Msg, tcp bool) {
+	t.Helper()
+	as := test.ResponseWriter{TCP: tcp}
 	first := asked.Copy()
 	m := &client{ResponseWriter: as}
 	_, err := s.h.ServeDNS(m.context(), request.NewScrubWriter(first, m), first)
@@ -103,7 +104,7 @@ func (s wholeServer) compareBytes(t *rapid.T, asked *dns.Msg, by transport) {
 
 // compareAdditional compares the addresses of targets. Where not all fit, the order of the
 // targets, which is drawn, says whose are there.
-func compareAdditional(t *rapid.T, want, got *dns.Msg) {
+func compareAdditional(t reporter, want, got *dns.Msg) {
 	in, out := ownersOf(want.Extra), ownersOf(got.Extra)
 	targets := make(map[string]bool)
 	for _, rr := range want.Answer {

@@ -117,6 +117,7 @@ func fuzzServer() wholeServer {
 
 // askAnything checks what holds for every reply.
 func (s wholeServer) askAnything(t *testing.T, r *dns.Msg, tcp bool) {
+	s.compareBytes(t, r, tcp)
 	c := &client{ResponseWriter: test.ResponseWriter{TCP: tcp}}
 	asked, size := r.Copy(), (&request.Request{W: c, Req: r}).Size()
 	rcode, _ := s.h.ServeDNS(c.context(), request.NewScrubWriter(r, c), r)
