@@ -25,7 +25,7 @@ FUZZTIME    := 10s
 BENCH       :=
 SOAK        := 10m
 COMPARE     :=
-KUBERNETES  := 1.34 1.35 1.36
+KUBERNETES  := 1.35 1.36 1.37
 
 # An exported KUBECONFIG must not make the demo serve a real cluster.
 ifeq ($(origin KUBECONFIG),command line)

@@ -21,12 +21,12 @@ const (
 )
 
 // VersionVariable is the environment variable that chooses the minor version of
-// Kubernetes, such as 1.34. Where it is unset or empty, DefaultVersion is taken.
+// Kubernetes, such as 1.35. Where it is unset or empty, DefaultVersion is taken.
 const VersionVariable = "KUBERNETES_VERSION"
 
 // DefaultVersion is the minor version of the module test/controlplane. The
 // others are folders in it.
-const DefaultVersion = "1.36"
+const DefaultVersion = "1.37"
 
 // Binaries returns the folder of the control plane's programs. It builds them
 // where they are missing, which takes 5 minutes on two cores; whoever asks

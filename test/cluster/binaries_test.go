@@ -19,16 +19,16 @@ func TestVersionModuleTakesTheDefaultWhereNothingIsAskedFor(t *testing.T) {
 }
 
 func TestVersionModuleOfAnUnknownVersionSaysWhichThereAre(t *testing.T) {
-	for _, version := range []string{"1.1", ".", "..", "1.34/.."} {
+	for _, version := range []string{"1.1", ".", "..", "1.35/.."} {
 		got, err := versionModule(controlPlanes, version)
-		if err == nil || !strings.Contains(err.Error(), VersionVariable+"="+version) || !strings.Contains(err.Error(), "1.34, 1.35 and 1.36") {
-			t.Errorf("%q: got %q and %v, want an error that names 1.34, 1.35 and 1.36", version, got, err)
+		if err == nil || !strings.Contains(err.Error(), VersionVariable+"="+version) || !strings.Contains(err.Error(), "1.35, 1.36 and 1.37") {
+			t.Errorf("%q: got %q and %v, want an error that names 1.35, 1.36 and 1.37", version, got, err)
 		}
 	}
 }
 
 func TestEachControlPlaneIsOfTheVersionOfItsFolder(t *testing.T) {
-	for _, version := range []string{"1.34", "1.35", DefaultVersion} {
+	for _, version := range []string{"1.35", "1.36", DefaultVersion} {
 		dir, err := versionModule(controlPlanes, version)
 		if err != nil {
 			t.Fatal(err)

@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"os/exec"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -167,6 +169,44 @@ func TestMirroredSlicesHaveLabelsOfTheirOwn(t *testing.T) {
 	s := onlySlice(t, ns, "legacy")
 	wantLabel(t, s, discoveryv1.LabelManagedBy, mirrorName)
 	wantNoLabel(t, s, headlessLabel)
+}
+
+// The controllers of Endpoints are on their way out (KEP-4974). A cluster may turn
+// them off, but no version here does so by itself.
+func TestEndpointsAreMirroredUnlessSomebodyTurnsThatOff(t *testing.T) {
+	programs, err := Binaries(t.Context())
+	must(t, err)
+	help, err := exec.CommandContext(t.Context(), filepath.Join(programs, controllersProgram), "--help").Output()
+	must(t, err)
+	listed := func(title string) []string {
+		_, rest, _ := strings.Cut(string(help), title)
+		line, _, _ := strings.Cut(rest, "\n")
+		return strings.Split(line, ", ")
+	}
+	all, off := listed("All controllers: "), listed("Disabled-by-default controllers: ")
+	if len(off) < 2 {
+		t.Errorf("got %q as the controllers that are off, want some", off)
+	}
+	for _, controller := range []string{"endpointslice-mirroring-controller", "endpoints-controller"} {
+		if !slices.Contains(all, controller) || slices.Contains(off, controller) {
+			t.Errorf("%s is off, or not there: of %q, %q are off", controller, all, off)
+		}
+	}
+}
+
+func TestEndpointsThatSkipTheMirrorHaveNoSlice(t *testing.T) {
+	ctx, ns := within(t), shared.Namespace(t)
+	skipped := LegacyEndpoints(ns, "skipped", []corev1.EndpointPort{{Name: "sql", Port: 5432}}, "10.0.0.1")
+	skipped.Labels = map[string]string{discoveryv1.LabelSkipMirror: "true"}
+	must(t,
+		shared.CreateService(ctx, HeadlessService(ns, "skipped", nil)),
+		shared.CreateEndpoints(ctx, skipped),
+		// The controller takes one after the other.
+		shared.CreateService(ctx, HeadlessService(ns, "later", nil)),
+		shared.CreateEndpoints(ctx, LegacyEndpoints(ns, "later", []corev1.EndpointPort{{Name: "sql", Port: 5432}}, "10.0.0.2")),
+	)
+	untilEndpoints(t, ns, "later", "10.0.0.2 host=unset ready=true serving=unset terminating=unset")
+	untilEndpoints(t, ns, "skipped")
 }
 
 func TestASliceByHandStaysAsItWasWritten(t *testing.T) {
