@@ -20,7 +20,8 @@ import (
 // sizes of the Services that are asked for, in endpoints.
 var sizes = []int{1, 10, 100, 1000, 5000}
 
-// queryCase is a question in a Service of some size.
+// queryCase is a question in a Service of some size. It has no EDNS option: some of
+// them are answered by plugins, for which our answer must be a message.
 type queryCase struct {
 	name      string
 	endpoints int
@@ -96,72 +97,167 @@ func (b *bench) queryAll(ctx context.Context, ceilingProgram string, servers map
 		return err
 	}
 	defer func() { err = errors.Join(err, ceiling.Stop()) }()
+	var contests []*contest
 	for i, c := range cases {
-		file := filepath.Join(dir, "questions")
-		if err := dnsperf.Write(file, c.question); err != nil {
+		made := &contest{queryCase: c, questions: filepath.Join(dir, fmt.Sprintf("questions-%d", i))}
+		if err := dnsperf.Write(made.questions, c.question); err != nil {
 			return err
 		}
-		rivals := []rival{
-			{figures.Ours, servers[figures.Ours].address, servers[figures.Ours].pprof},
-			{figures.Stock, servers[figures.Stock].address, servers[figures.Stock].pprof},
-			{figures.Ceiling, doors[i].shared, ceiling.pprof},
+		for _, name := range plugins {
+			s := servers[name]
+			made.add(rival{name, s.address, s.pprof, s.Process})
 		}
+		made.add(rival{figures.Ceiling, doors[i].shared, ceiling.pprof, ceiling.Process})
 		if doors[i].anew != "" {
-			rivals = append(rivals, rival{figures.Anew, doors[i].anew, ceiling.pprof})
+			made.add(rival{figures.Anew, doors[i].anew, ceiling.pprof, ceiling.Process})
 		}
-		if err := b.queryOne(ctx, c, file, rivals); err != nil {
-			return fmt.Errorf("%s of %d endpoints: %w", c.name, c.endpoints, err)
+		contests = append(contests, made)
+	}
+	if err := b.compete(ctx, contests); err != nil {
+		return err
+	}
+	return wroteBytes(ctx, servers[figures.Ours], contests)
+}
+
+// wroteBytes returns an error where our plugin has answered with messages: the figures
+// would not be what they say.
+func wroteBytes(ctx context.Context, ours *server, contests []*contest) error {
+	written, err := coredns.Counter(ctx, ours.metrics, "coredns_k8s_endpoints_wire_answers_total")
+	if err != nil {
+		return err
+	}
+	answered := 0
+	for _, c := range contests {
+		for i, r := range c.rivals {
+			if r.name == figures.Ours {
+				answered += c.found[i].answered
+			}
 		}
+	}
+	if written < float64(answered) {
+		return fmt.Errorf("of %d answers, %.0f were bytes", answered, written)
 	}
 	return nil
 }
 
 // rival is a server to be asked.
-type rival struct{ name, address, pprof string }
+type rival struct {
+	name, address, pprof string
+	process              *coredns.Process
+}
+
+// contest is a case, with the servers that are asked and what was found so far.
+type contest struct {
+	queryCase
+	// questions is a file for dnsperf.
+	questions string
+	rivals    []rival
+	// found is of each rival.
+	found []*found
+}
+
+func (c *contest) add(r rival) {
+	c.rivals, c.found = append(c.rivals, r), append(c.found, new(found))
+}
+
+// compete holds one round of all contests after the other: so what else the machine
+// does in some minute meets all of them.
+func (b *bench) compete(ctx context.Context, contests []*contest) error {
+	for n := range max(b.rounds, b.plainRounds) {
+		for _, c := range contests {
+			if rounds, round := b.effortFor(c.client); n < rounds {
+				if err := c.hold(ctx, round); err != nil {
+					return err
+				}
+			}
+		}
+		b.say("round %d of %d", n+1, b.rounds)
+	}
+	for _, c := range contests {
+		if err := b.profileAll(ctx, c); err != nil {
+			return err
+		}
+		b.conclude(c)
+	}
+	return nil
+}
+
+func (b *bench) effortFor(client int) (rounds int, round time.Duration) {
+	if client == clientPlain {
+		return b.plainRounds, b.round / 2
+	}
+	return b.rounds, b.round
+}
+
+// hold asks the rivals in turn, for the duration each.
+func (c *contest) hold(ctx context.Context, round time.Duration) error {
+	for i, r := range c.rivals {
+		if err := c.found[i].ask(ctx, r, c.load(r, round)); err != nil {
+			return fmt.Errorf("%s of %d endpoints: %s: %w", c.name, c.endpoints, r.name, err)
+		}
+	}
+	return nil
+}
+
+func (c *contest) load(r rival, duration time.Duration) dnsperf.Load {
+	return dnsperf.Load{Address: r.address, Questions: c.questions, Duration: duration, Core: loadCore}
+}
+
+// found is what the rounds of one rival have shown.
+type found struct {
+	// perSecond, cpu and bytes are of each round: questions answered in a second,
+	// and the nanoseconds of CPU and the bytes for each.
+	perSecond, cpu, bytes []float64
+	answered, lost        int
+}
+
+func (f *found) ask(ctx context.Context, r rival, load dnsperf.Load) error {
+	before, err := r.process.CPU()
+	if err != nil {
+		return err
+	}
+	result, err := dnsperf.Run(ctx, load)
+	if err != nil {
+		return err
+	}
+	after, err := r.process.CPU()
+	if err != nil {
+		return err
+	}
+	f.perSecond, f.bytes = append(f.perSecond, result.PerSecond), append(f.bytes, result.ResponseBytes)
+	f.cpu = append(f.cpu, float64(after-before)/float64(max(1, result.Answered)))
+	f.answered, f.lost = f.answered+result.Answered, f.lost+result.Lost
+	return nil
+}
+
+// conclude puts into the report what a contest has shown.
+func (b *bench) conclude(c *contest) {
+	var line strings.Builder
+	for i, r := range c.rivals {
+		f := c.found[i]
+		q := figures.Queries{
+			Case: c.name, Endpoints: c.endpoints, Client: c.client, Server: r.name,
+			PerSecond: figures.NewSeries(f.perSecond), CPU: figures.NewSeries(f.cpu),
+			ResponseBytes: figures.Median(f.bytes), Lost: f.lost,
+		}
+		b.report.Queries = append(b.report.Queries, q)
+		fmt.Fprintf(&line, "  %s %.0f q/s, %.1f µs", r.name, q.PerSecond.Median, q.CPU.Median/1e3)
+	}
+	b.say("%-3s %4d endpoints, %4d bytes:%s", c.name, c.endpoints, c.client, line.String())
+}
 
 // profileTime is for each profile.
 const profileTime = 3 * time.Second
 
-// queryOne asks the rivals in turn, round by round.
-func (b *bench) queryOne(ctx context.Context, c queryCase, file string, rivals []rival) error {
-	rounds, round := b.rounds, b.round
-	if c.client == clientPlain {
-		rounds, round = b.plainRounds, b.round/2
-	}
-	found := make(map[string][]dnsperf.Result)
-	for range rounds {
-		for _, r := range rivals {
-			result, err := dnsperf.Run(ctx, dnsperf.Load{Address: r.address, Questions: file, Duration: round, Core: loadCore})
-			if err != nil {
-				return fmt.Errorf("%s: %w", r.name, err)
-			}
-			found[r.name] = append(found[r.name], result)
-		}
-	}
-	if err := b.profileAll(ctx, c, file, rivals); err != nil {
-		return err
-	}
-	var line strings.Builder
-	for _, r := range rivals {
-		q := summary(found[r.name])
-		q.Case, q.Endpoints, q.Client, q.Server = c.name, c.endpoints, c.client, r.name
-		b.report.Queries = append(b.report.Queries, q)
-		fmt.Fprintf(&line, "  %s %.0f", r.name, q.PerSecond.Median)
-	}
-	b.say("%-3s %4d endpoints, %4d bytes:%s q/s", c.name, c.endpoints, c.client, line.String())
-	return nil
-}
-
 // profileAll leaves out the cases for which there is no target.
-func (b *bench) profileAll(ctx context.Context, c queryCase, file string, rivals []rival) error {
+func (b *bench) profileAll(ctx context.Context, c *contest) error {
 	if c.client == clientPlain {
 		return nil
 	}
-	for _, r := range rivals {
+	for _, r := range c.rivals {
 		name := strings.NewReplacer(",", "", " ", "-").Replace(fmt.Sprintf("%s-%d-%d-%s", c.name, c.endpoints, c.client, r.name))
-		load := dnsperf.Load{Address: r.address, Questions: file, Duration: profileTime, Core: loadCore}
 		err := b.profiled(ctx, name, r.pprof, profileTime, func(ctx context.Context) error {
-			_, err := dnsperf.Run(ctx, load)
+			_, err := dnsperf.Run(ctx, c.load(r, profileTime))
 			return err
 		})
 		if err != nil {
@@ -169,76 +265,4 @@ func (b *bench) profileAll(ctx context.Context, c queryCase, file string, rivals
 		}
 	}
 	return nil
-}
-
-func summary(results []dnsperf.Result) figures.Queries {
-	var q figures.Queries
-	var rates, bytes []float64
-	for _, r := range results {
-		rates, bytes = append(rates, r.PerSecond), append(bytes, r.ResponseBytes)
-		q.Lost += r.Lost
-	}
-	q.PerSecond, q.ResponseBytes = figures.NewSeries(rates), figures.Median(bytes)
-	return q
-}
-
-// ceilingServer is a server with the plugin ceiling.
-type ceilingServer struct {
-	*coredns.Process
-	pprof string
-}
-
-// doors are the addresses of a ceiling for one case. The one with records made
-// anew is empty where no figure needs it.
-type doors struct{ shared, anew string }
-
-// startCeiling starts one server with a port for each case, where it sends the
-// answer that ours gives now.
-func startCeiling(ctx context.Context, program, dir, ours string, cases []queryCase) (*ceilingServer, []doors, error) {
-	var corefile strings.Builder
-	pprof, err := coredns.Address()
-	if err != nil {
-		return nil, nil, err
-	}
-	open := func(args string) (string, error) {
-		address, err := coredns.Address()
-		host, port, _ := strings.Cut(address, ":")
-		fmt.Fprintf(&corefile, ".:%s {\n    bind %s\n    pprof %s\n    ceiling %s\n}\n", port, host, pprof, args)
-		return address, err
-	}
-	all := make([]doors, len(cases))
-	for i, c := range cases {
-		sample, err := coredns.Ask(ctx, ours, c.question)
-		if err != nil {
-			return nil, nil, err
-		}
-		wire, err := sample.Pack()
-		if err != nil {
-			return nil, nil, err
-		}
-		file := filepath.Join(dir, fmt.Sprintf("answer-%d", i))
-		if err := os.WriteFile(file, wire, 0o600); err != nil {
-			return nil, nil, err
-		}
-		if all[i].shared, err = open(file); err != nil {
-			return nil, nil, err
-		}
-		if c.name == "A" && c.client == clientEDNS {
-			if all[i].anew, err = open(file + " anew"); err != nil {
-				return nil, nil, err
-			}
-		}
-	}
-	process, err := coredns.Start(coredns.Program{Path: program, Corefile: corefile.String(), Core: serverCore})
-	if err != nil {
-		return nil, nil, err
-	}
-	ctx, cancel := context.WithTimeout(ctx, syncLimit)
-	defer cancel()
-	last := len(cases) - 1
-	_, err = process.Await(ctx, all[last].shared, cases[last].question, step, func(*dns.Msg) error { return nil })
-	if err != nil {
-		return nil, nil, errors.Join(err, process.Stop())
-	}
-	return &ceilingServer{process, pprof}, all, nil
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -24,6 +25,8 @@ var plugins = []string{figures.Ours, figures.Stock}
 type server struct {
 	*coredns.Process
 	address, pprof string
+	// metrics is where it exports them.
+	metrics string
 }
 
 // settings of a server. The zero value is the usual one.
@@ -35,39 +38,39 @@ type settings struct {
 
 // start returns when the process runs, long before it answers.
 func (b *bench) start(sc *scene, plugin string, set settings) (*server, error) {
-	address, err := coredns.Address()
-	if err != nil {
-		return nil, err
+	s := new(server)
+	var unasked string
+	for _, address := range []*string{&s.address, &s.pprof, &s.metrics, &unasked} {
+		var err error
+		if *address, err = coredns.Address(); err != nil {
+			return nil, err
+		}
 	}
-	pprof, err := coredns.Address()
-	if err != nil {
-		return nil, err
-	}
-	kubeconfig := sc.kubeconfig
-	if set.kubeconfig != "" {
-		kubeconfig = set.kubeconfig
-	}
-	program := coredns.Program{Path: b.program, Core: coredns.AnyCore, Corefile: corefile(plugin, kubeconfig, address, pprof)}
+	kubeconfig := cmp.Or(set.kubeconfig, sc.kubeconfig)
+	program := coredns.Program{Path: b.program, Core: coredns.AnyCore, Corefile: s.corefile(plugin, kubeconfig, unasked)}
 	if set.pinned {
 		program.Core = serverCore
 	}
 	if set.traced {
 		program.Env = []string{coredns.TraceHeap}
 	}
-	process, err := coredns.Start(program)
-	return &server{Process: process, address: address, pprof: pprof}, err
+	var err error
+	s.Process, err = coredns.Start(program)
+	return s, err
 }
 
-func corefile(plugin, kubeconfig, address, pprof string) string {
-	host, port, _ := strings.Cut(address, ":")
-	return fmt.Sprintf(`.:%s {
-    bind %s
-    pprof %s
-    %s cluster.local in-addr.arpa ip6.arpa {
+// corefile puts nothing in front of the plugin: neither what reads or changes
+// answers, for which ours would have to be messages, nor what only costs time. The
+// metrics come from a server block that nobody asks.
+func (s *server) corefile(plugin, kubeconfig, unasked string) string {
+	return block(s.address, "pprof "+s.pprof, fmt.Sprintf(`%s cluster.local in-addr.arpa ip6.arpa {
         kubeconfig %s
-    }
+    }`, plugin, kubeconfig)) + block(unasked, "prometheus "+s.metrics)
 }
-`, port, host, pprof, plugin, kubeconfig)
+
+func block(address string, plugins ...string) string {
+	host, port, _ := strings.Cut(address, ":")
+	return fmt.Sprintf(".:%s {\n    bind %s\n    %s\n}\n", port, host, strings.Join(plugins, "\n    "))
 }
 
 // syncLimit is how long a server may take to list all objects.

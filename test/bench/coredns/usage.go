@@ -1,9 +1,9 @@
 package coredns
 
 import (
-	"bufio"
 	"context"
 	"fmt"
+	"io"
 	"net/http"
 	"os"
 	"regexp"
@@ -100,25 +100,60 @@ func LiveHeap(ctx context.Context, pprof string) (uint64, error) {
 
 func heap(ctx context.Context, pprof string) (uint64, error) {
 	url := "http://" + pprof + "/debug/pprof/heap?gc=1&debug=1"
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	text, err := get(ctx, url)
 	if err != nil {
 		return 0, err
+	}
+	const mark = "# HeapAlloc = "
+	for line := range strings.Lines(text) {
+		if number, ok := strings.CutPrefix(line, mark); ok {
+			return strconv.ParseUint(strings.TrimSpace(number), 10, 64)
+		}
+	}
+	return 0, fmt.Errorf("%s has no line %q", url, mark)
+}
+
+func get(ctx context.Context, url string) (string, error) {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	if err != nil {
+		return "", err
 	}
 	response, err := http.DefaultClient.Do(request)
 	if err != nil {
-		return 0, err
+		return "", err
 	}
 	defer response.Body.Close()
 	if response.StatusCode != http.StatusOK {
-		return 0, fmt.Errorf("%s: %s", url, response.Status)
+		return "", fmt.Errorf("%s: %s", url, response.Status)
 	}
-	const mark = "# HeapAlloc = "
-	lines := bufio.NewScanner(response.Body)
-	lines.Buffer(nil, 1<<20)
-	for lines.Scan() {
-		if number, ok := strings.CutPrefix(lines.Text(), mark); ok {
-			return strconv.ParseUint(number, 10, 64)
+	text, err := io.ReadAll(response.Body)
+	return string(text), err
+}
+
+// Counter returns the sum of all series with that name, 0 where there are none. The
+// plugin prometheus must listen on the address.
+func Counter(ctx context.Context, prometheus, name string) (float64, error) {
+	text, err := get(ctx, "http://"+prometheus+"/metrics")
+	if err != nil {
+		return 0, err
+	}
+	return sum(text, name)
+}
+
+func sum(text, name string) (total float64, err error) {
+	for line := range strings.Lines(text) {
+		words := strings.Fields(line)
+		if len(words) < 2 {
+			continue
 		}
+		if found, _, _ := strings.Cut(words[0], "{"); found != name {
+			continue
+		}
+		one, err := strconv.ParseFloat(words[len(words)-1], 64)
+		if err != nil {
+			return 0, fmt.Errorf("%s: %w", line, err)
+		}
+		total += one
 	}
-	return 0, fmt.Errorf("%s has no line %q: %v", url, mark, lines.Err())
+	return total, nil
 }

@@ -27,3 +27,21 @@ gc 3 @0.141s 2%: 0.01+1.2+0.02 ms clock, 0.02+0.1/1.0/0+0.04 ms cpu, 60->60->50 
 		}
 	}
 }
+
+func TestACounterIsTheSumOfItsSeries(t *testing.T) {
+	const text = `# HELP answers_total Counter of answers.
+# TYPE answers_total counter
+answers_total{server="dns://127.0.0.1:1"} 1.5e+06
+answers_total{server="dns://127.0.0.1:2"} 2
+answers_total_of_others{server="dns://127.0.0.1:2"} 4
+plain 8
+`
+	for name, want := range map[string]float64{"answers_total": 1500002, "plain": 8, "answers": 0} {
+		if got, err := sum(text, name); err != nil || got != want {
+			t.Errorf("%s: got %v, %v, want %v", name, got, err, want)
+		}
+	}
+	if got, err := sum("plain many\n", "plain"); err == nil {
+		t.Errorf("got %v of no number", got)
+	}
+}

@@ -37,6 +37,8 @@ const (
 // Result has the figures that dnsperf prints.
 type Result struct {
 	PerSecond float64
+	// Answered is the number of questions that were answered.
+	Answered int
 	// ResponseBytes is the mean size of a response.
 	ResponseBytes float64
 	Lost          int
@@ -80,6 +82,7 @@ func Run(ctx context.Context, l Load) (Result, error) {
 
 var (
 	perSecond = regexp.MustCompile(`(?m)^ *Queries per second: +([0-9.]+)$`)
+	completed = regexp.MustCompile(`(?m)^ *Queries completed: +([0-9]+) `)
 	lost      = regexp.MustCompile(`(?m)^ *Queries lost: +([0-9]+) `)
 	codes     = regexp.MustCompile(`(?m)^ *Response codes: +(.*)$`)
 	sizes     = regexp.MustCompile(`(?m)^ *Average packet size: +request [0-9]+, response ([0-9.]+)$`)
@@ -98,7 +101,8 @@ func parse(out string) (Result, error) {
 		err = errors.Join(err, failed)
 		return value
 	}
-	r.PerSecond, r.Lost, r.ResponseBytes = number(perSecond), int(number(lost)), number(sizes)
+	r.PerSecond, r.ResponseBytes = number(perSecond), number(sizes)
+	r.Answered, r.Lost = int(number(completed)), int(number(lost))
 	found := codes.FindStringSubmatch(out)
 	if found == nil || !strings.HasPrefix(found[1], "NOERROR ") || strings.Contains(found[1], ",") {
 		err = errors.Join(err, errors.New("responses other than NOERROR"))

@@ -35,7 +35,7 @@ func TestParse(t *testing.T) {
 				}
 				return
 			}
-			if want := (Result{PerSecond: 74567.966033, ResponseBytes: 1221.5, Lost: 2}); err != nil || got != want {
+			if want := (Result{PerSecond: 74567.966033, Answered: 74808, ResponseBytes: 1221.5, Lost: 2}); err != nil || got != want {
 				t.Errorf("got %+v, %v, want %+v", got, err, want)
 			}
 		})

@@ -11,9 +11,11 @@ import (
 
 // The servers that are compared.
 const (
-	Ours    = "k8s_endpoints"
-	Stock   = "kubernetes"
-	Ceiling = "ceiling"
+	Ours = "k8s_endpoints"
+	// Messages is ours where a plugin in front wants messages.
+	Messages = "messages"
+	Stock    = "kubernetes"
+	Ceiling  = "ceiling"
 	// Anew is a ceiling that makes its records anew for each answer.
 	Anew = "ceiling, records anew"
 )
@@ -62,7 +64,8 @@ type ServeDNS struct {
 }
 
 // Queries has the figures of dnsperf for one server in one case. Round i of all
-// servers of a case were neighbours in time.
+// servers of a case were neighbours in time, and that of all cases less than two
+// minutes apart.
 type Queries struct {
 	Case      string `json:"case"`
 	Endpoints int    `json:"endpoints"`
@@ -71,6 +74,9 @@ type Queries struct {
 	Client    int    `json:"client"`
 	Server    string `json:"server"`
 	PerSecond Series `json:"queriesPerSecond"`
+	// CPU is what the server's process used for each question that it answered,
+	// of all cores, in nanoseconds.
+	CPU Series `json:"cpuNanosecondsPerAnswer"`
 	// ResponseBytes is the mean size of an answer.
 	ResponseBytes float64 `json:"responseBytes"`
 	Lost          int     `json:"lost"`

@@ -48,6 +48,17 @@ func queriesAt(name string, endpoints int, server string, rates ...float64) figu
 	return figures.Queries{Case: name, Endpoints: endpoints, Client: client, Server: server, PerSecond: figures.NewSeries(rates)}
 }
 
+// atEachSize has rates of ours that are all alike, and these for the CPU.
+func atEachSize(cpu ...float64) []figures.Queries {
+	var all []figures.Queries
+	for i, n := range sizes {
+		q := queriesAt("A", n, figures.Ours, 1)
+		q.CPU = figures.NewSeries(cpu[i : i+1])
+		all = append(all, q)
+	}
+	return all
+}
+
 func TestTargets(t *testing.T) {
 	large := figures.Memory{Endpoints: 1000, Server: figures.Ours, IdleHeap: 1000, LiveHeap: 201000, IdleRSS: 5000, ListPeakRSS: 405000, RelistPeakRSS: 405000, PerEndpoint: 200}
 	larger := large
@@ -64,19 +75,31 @@ func TestTargets(t *testing.T) {
 		{"without figures there is no verdict", srvAgainstStock(nil), "", false},
 		{"ratios are those of neighbouring rounds", srvAgainstStock([]figures.Queries{
 			queriesAt("SRV", 100, figures.Ours, 60, 30, 66), queriesAt("SRV", 100, figures.Stock, 10, 5, 11),
-		}), "6.00 times", true},
+		}), "6.00 times", false},
+		{"a faster one of them is enough", srvAgainstStock([]figures.Queries{
+			queriesAt("SRV", 100, figures.Ours, 150), queriesAt("SRV", 100, figures.Stock, 10),
+		}), "15.0 times", true},
 		{"a Pod's name is slower in a large Service", podInLargeService([]figures.Queries{
 			queriesAt("Pod", 1, figures.Ours, 100), queriesAt("Pod", 5000, figures.Ours, 94),
 		}), "94.0 %", false},
-		{"one size of several is missing", againstCeiling([]figures.Queries{
+		{"one size of several is missing", addresses([]figures.Queries{
 			queriesAt("A", 1, figures.Ours, 100), queriesAt("A", 1, figures.Ceiling, 100),
-		}, figures.Ceiling, ""), "", false},
+		}, figures.Ceiling, "", 1, 1, 1, 1, 1), "", false},
+		{"each size has a bound of its own", addresses(atEachSize(100, 100, 100, 100, 100), figures.Ours, "", 1, 1, 1, 1, 1), "1.00 / 1.00 / 1.00 / 1.00 / 1.00 times", true},
+		{"the last one misses its bound", addresses(atEachSize(100, 100, 100, 100, 100), figures.Ours, "", 1, 1, 1, 1, 1.01), "1.00 / 1.00 / 1.00 / 1.00 / 1.00 times", false},
+		{"an answer costs what it costs at any size", flat(atEachSize(100, 90, 110, 100, 115)), "0.90 / 1.10 / 1.00 / 1.15 times", true},
+		{"a large one costs more", flat(atEachSize(100, 90, 110, 100, 116)), "0.90 / 1.10 / 1.00 / 1.16 times", false},
+		{"no CPU was measured", flat([]figures.Queries{queriesAt("A", 1, figures.Ours, 1), queriesAt("A", 10, figures.Ours, 1)}), "", false},
 		{"the worst name that falls through counts", added([]figures.ServeDNS{
 			servedAs("fallthrough_a", figures.Ours, 400, 1), servedAs("fallthrough_a", figures.Ceiling, 100, 1),
 			servedAs("fallthrough_b", figures.Ours, 401, 1), servedAs("fallthrough_b", figures.Ceiling, 100, 1),
 		}), "301 ns, 0 allocations", false},
-		{"the message is an allocation of ours", allocations([]figures.ServeDNS{
-			servedAs("A", figures.Ours, 1, 8), servedAs("A", figures.Ceiling, 1, 6),
+		{"all allocations of bytes are ours", allocations([]figures.ServeDNS{
+			servedAs("A", figures.Ours, 1, 3), servedAs("A", figures.Messages, 1, 8), servedAs("A", figures.Ceiling, 1, 6),
+		}), "3", false},
+		{"two are few", allocations([]figures.ServeDNS{servedAs("A", figures.Ours, 1, 2)}), "2", true},
+		{"the message is an allocation of ours", allocationsOfMessages([]figures.ServeDNS{
+			servedAs("A", figures.Ours, 1, 0), servedAs("A", figures.Messages, 1, 8), servedAs("A", figures.Ceiling, 1, 6),
 		}), "3", true},
 		{"heap per endpoint", perHeadlessEndpoint([]figures.Memory{large, clusterIP}), "200 bytes", true},
 		{"ClusterIP endpoints cost something", perClusterIPEndpoint([]figures.Memory{large, clusterIP}), "1.2 bytes", false},
