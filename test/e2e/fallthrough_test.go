@@ -8,6 +8,9 @@ import (
 	corev1 "k8s.io/api/core/v1"
 )
 
+// below is the reason at a name that has records below it only.
+const below = "no records here, at most below"
+
 func TestNamesThatNoServiceOwnsFallThroughToKubernetes(t *testing.T) {
 	s, p, ctx := sharedServer(t), newPlace(t), within(t)
 	p.runDB(t)
@@ -34,19 +37,20 @@ func TestNamesThatNoServiceOwnsFallThroughToKubernetes(t *testing.T) {
 		question{name: db, qtype: "A", want: found(at(db, p.v4(1))...)},
 	)
 
+	ofTheZone := []string{soa("cluster.local.", kubernetesTTL)}
 	kubernetes := "kubernetes.default.svc.cluster.local."
 	wantNow(t, s,
 		question{name: kubernetes, qtype: "A", want: found(atFor(kubernetesTTL, kubernetes, "10.96.0.1")...)},
 		question{name: p.name("nowhere"), qtype: "A", want: fromKubernetes("NXDOMAIN")},
 		question{name: "nowhere.nowhere.svc.cluster.local.", qtype: "A", want: fromKubernetes("NXDOMAIN")},
-		question{name: "nowhere.cluster.local.", qtype: "A", want: fromKubernetes("NXDOMAIN")},
-		question{name: p.namespace + ".svc.cluster.local.", qtype: "A", want: fromKubernetes("NOERROR")},
-		question{name: "svc.cluster.local.", qtype: "A", want: fromKubernetes("NOERROR")},
+		question{name: "nowhere.cluster.local.", qtype: "A", want: want{status: "NXDOMAIN", authority: ofTheZone}},
+		question{name: p.namespace + ".svc.cluster.local.", qtype: "A", want: denied("NOERROR", below)},
+		question{name: "svc.cluster.local.", qtype: "A", want: denied("NOERROR", below)},
 		question{name: "cluster.local.", qtype: "SOA", want: found(soa("cluster.local.", kubernetesTTL))},
-		question{name: "cluster.local.", qtype: "A", want: fromKubernetes("NOERROR")},
+		question{name: "cluster.local.", qtype: "A", want: want{authority: ofTheZone}},
 		question{name: "dns-version.cluster.local.", qtype: "TXT", want: found(record("dns-version.cluster.local.", 28800, "TXT", `"1.1.0"`))},
 		question{name: "Nowhere.Default.SVC.cluster.LOCAL.", qtype: "A", want: want{
-			status: "NXDOMAIN", authority: []string{soa("cluster.LOCAL.", kubernetesTTL)},
+			status: "NXDOMAIN", authority: []string{soa("cluster.LOCAL.", negativeTTL)},
 		}},
 	)
 }
@@ -60,7 +64,6 @@ func TestNamesThatNoServiceOwnsAreDeniedWithoutFallthrough(t *testing.T) {
 	no := func(status, why string) want {
 		return want{status: status, authority: []string{soa("alone.test.", 10)}}.because(why)
 	}
-	const below = "no records here, at most below"
 	apex := soa("alone.test.", 10)
 	wantSoon(t, s, question{name: db, qtype: "A", want: found(atFor(30, db, p.v4(1))...)})
 	wantNow(t, s,

@@ -76,7 +76,7 @@ func (m *memory) fill(t *testing.T) []question {
 		{name: web, qtype: "A", want: found(cname(web, db), at(db, m.v4(1))[0])},
 		{name: old, qtype: "A", want: found(at(old, m.v4(11))...)},
 		{name: reverse(m.v4(11)), qtype: "PTR", want: found(record(reverse(m.v4(11)), ttl, "PTR", m.name(dashed(m.v4(11))+".old")))},
-		{name: m.name("late"), qtype: "A", want: m.noService("late")},
+		{name: m.name("late"), qtype: "A", want: m.notSelected("late")},
 		{name: kept, qtype: "A", want: found(at(kept, m.v4(12))...)},
 	}
 }
@@ -88,7 +88,7 @@ func (m *memory) changed() []question {
 		{name: db, qtype: "A", want: found(at(db, m.v4(2))...)},
 		{name: db, qtype: "AAAA", want: m.noFamily("db")},
 		{name: web, qtype: "A", want: found(at(web, m.v4(20))...)},
-		{name: m.name("old"), qtype: "A", want: m.noService("old")},
+		{name: m.name("old"), qtype: "A", want: m.notSelected("old")},
 		{name: reverse(m.v4(11)), qtype: "PTR", want: noAddress("in-addr.arpa.")},
 		{name: late, qtype: "A", want: found(at(late, m.v4(13))...)},
 		{name: kept, qtype: "A", want: found(at(kept, m.v4(12))...)},

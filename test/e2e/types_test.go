@@ -19,10 +19,9 @@ import (
 // outside is the answer for addresses of a Service that stands for
 // web.example.org.
 func outside(owner string) question {
-	return question{name: owner, qtype: "A", want: want{
-		answer:    append([]string{cname(owner, "web.example.org.")}, atFor(outsideTTL, "web.example.org.", "192.0.2.80")...),
-		authority: []string{record("example.org.", outsideTTL, "NS", "ns.example.org.")},
-	}}
+	return question{name: owner, qtype: "A", want: found(
+		append([]string{cname(owner, "web.example.org.")}, atFor(outsideTTL, "web.example.org.", "192.0.2.80")...)...,
+	)}
 }
 
 // outsidePort is the answer for its port sql.

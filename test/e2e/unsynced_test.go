@@ -203,7 +203,7 @@ func TestChangesWhileTheConnectionIsLost(t *testing.T) {
 		{name: web, qtype: "A", want: found(cname(web, db), at(db, p.v4(1))[0])},
 		{name: old, qtype: "A", want: found(at(old, p.v4(11))...)},
 		{name: reverse(p.v4(11)), qtype: "PTR", want: found(record(reverse(p.v4(11)), ttl, "PTR", p.name(dashed(p.v4(11))+".old")))},
-		{name: late, qtype: "A", want: p.noService("late")},
+		{name: late, qtype: "A", want: p.notSelected("late")},
 		kept,
 	}
 	wantSoon(t, s, before...)
@@ -217,7 +217,7 @@ func TestChangesWhileTheConnectionIsLost(t *testing.T) {
 	wantSoon(t, s,
 		question{name: db, qtype: "A", want: found(at(db, p.v4(2))...)},
 		question{name: web, qtype: "A", want: found(at(web, p.v4(20))...)},
-		question{name: old, qtype: "A", want: p.noService("old")},
+		question{name: old, qtype: "A", want: p.notSelected("old")},
 		question{name: reverse(p.v4(11)), qtype: "PTR", want: noAddress("in-addr.arpa.")},
 		question{name: late, qtype: "A", want: found(at(late, p.v4(13))...)},
 		kept,

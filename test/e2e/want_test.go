@@ -182,10 +182,6 @@ func (w want) behind(owner, target string) want {
 // in returns the name of a Service as reasons of the plugin write it.
 func (p *place) in(service string) string { return p.namespace + "/" + service }
 
-func (p *place) noService(service string) want {
-	return denied("NXDOMAIN", "no headless or ExternalName Service "+p.in(service))
-}
-
 // notSelected is for a stanza that selects Services.
 func (p *place) notSelected(service string) want {
 	return denied("NXDOMAIN", "no headless or ExternalName Service "+p.in(service)+" that the Corefile selects")
@@ -233,12 +229,13 @@ func unpublished(address string) want {
 	if netip.MustParseAddr(address).Is6() {
 		zone = "ip6.arpa."
 	}
-	return want{status: "NXDOMAIN", authority: []string{soa(zone, kubernetesTTL)}}
+	return want{status: "NXDOMAIN", authority: []string{soa(zone, negativeTTL)}}
 }
 
-// fromKubernetes is a negative answer of the stock plugin.
+// fromKubernetes is a negative answer of the stock plugin, for a name that a Service of
+// the plugin may come to have: it is kept no longer than one of the plugin.
 func fromKubernetes(status string) want {
-	return want{status: status, authority: []string{soa("cluster.local.", kubernetesTTL)}}
+	return want{status: status, authority: []string{soa("cluster.local.", negativeTTL)}}
 }
 
 func found(records ...string) want { return want{answer: records} }
