@@ -36,7 +36,7 @@ func Takes(w dns.ResponseWriter) bool {
 		default:
 			t := reflect.TypeOf(w)
 			if t == nil || t != ofPlugins {
-				return isServer(t)
+				return isServer(w, t)
 			}
 			w, _ = reflect.ValueOf(w).Elem().Field(0).Interface().(dns.ResponseWriter)
 		}
@@ -60,17 +60,43 @@ var ofPlugins = func() (t reflect.Type) {
 	return t
 }()
 
-// server is the type of the server's own writer, once it was seen.
-var server atomic.Pointer[reflect.Type]
+// ofServer is what is known of the server's own writer.
+type ofServer struct {
+	t reflect.Type
+	// last is the index of the field that has the last writer before the socket.
+	last int
+}
 
-func isServer(t reflect.Type) bool {
-	if known := server.Load(); known != nil {
-		return t == *known
+// server is set once that writer was seen.
+var server atomic.Pointer[ofServer]
+
+// isServer reports whether w is the server's own writer, and its bytes go out as those
+// of messages do: what stands between it and the socket, as shed does over UDP, is for
+// messages only.
+func isServer(w dns.ResponseWriter, t reflect.Type) bool {
+	known := server.Load()
+	if known == nil {
+		if known = serverOf(t); known == nil {
+			return false
+		}
+		server.Store(known)
 	}
-	is := t != nil && t.Kind() == reflect.Pointer && t.Elem().Name() == "response" && t.Elem().PkgPath() == reflect.TypeFor[dns.Msg]().PkgPath()
-	if is {
-		seen := t
-		server.Store(&seen)
+	if t != known.t {
+		return false
 	}
-	return is
+	own := reflect.ValueOf(w)
+	last := own.Elem().Field(known.last).Elem()
+	return last.Kind() == reflect.Pointer && last.UnsafePointer() == own.UnsafePointer()
+}
+
+// serverOf returns nil where the type is not that writer's, or not as it is known here.
+func serverOf(t reflect.Type) *ofServer {
+	if t == nil || t.Kind() != reflect.Pointer || t.Elem().Name() != "response" || t.Elem().PkgPath() != reflect.TypeFor[dns.Msg]().PkgPath() {
+		return nil
+	}
+	last, ok := t.Elem().FieldByName("writer")
+	if !ok || last.Type != reflect.TypeFor[dns.Writer]() {
+		return nil
+	}
+	return &ofServer{t, last.Index[0]}
 }

@@ -6,6 +6,8 @@ import (
 	"testing"
 
 	"github.com/coredns/coredns/plugin"
+	"github.com/coredns/coredns/plugin/cache"
+	"github.com/coredns/coredns/plugin/header"
 	"github.com/coredns/coredns/plugin/metrics"
 	"github.com/coredns/coredns/plugin/pkg/dnstest"
 	"github.com/coredns/coredns/plugin/pkg/nonwriter"
@@ -14,15 +16,15 @@ import (
 	"github.com/miekg/dns"
 )
 
-// serverWriter returns the writer of a real server.
-func serverWriter(t *testing.T) dns.ResponseWriter {
+// serverWriter returns the writer of a real server, which may have decorated it.
+func serverWriter(t *testing.T, decorate dns.DecorateWriter) dns.ResponseWriter {
 	t.Helper()
 	packets, err := net.ListenPacket("udp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
 	writers := make(chan dns.ResponseWriter, 1)
-	server := &dns.Server{PacketConn: packets, Handler: dns.HandlerFunc(func(w dns.ResponseWriter, r *dns.Msg) {
+	server := &dns.Server{PacketConn: packets, DecorateWriter: decorate, Handler: dns.HandlerFunc(func(w dns.ResponseWriter, r *dns.Msg) {
 		writers <- w
 		_ = w.WriteMsg(new(dns.Msg).SetReply(r))
 	})}
@@ -47,8 +49,12 @@ func behind(w dns.ResponseWriter) (handed dns.ResponseWriter) {
 // unknown is the writer of a plugin that nobody here knows.
 type unknown struct{ dns.ResponseWriter }
 
+// lastly stands between a server's own writer and the socket, as shed does.
+type lastly struct{ dns.Writer }
+
 func TestBytesGoOnlyToWritersThatAreKnown(t *testing.T) {
-	server, r := serverWriter(t), new(dns.Msg)
+	server, r := serverWriter(t, nil), new(dns.Msg)
+	decorated := serverWriter(t, func(w dns.Writer) dns.Writer { return lastly{w} })
 	many := server
 	for range mostWriters + 1 {
 		many = behind(many)
@@ -63,7 +69,10 @@ func TestBytesGoOnlyToWritersThatAreKnown(t *testing.T) {
 		{"that of a plugin behind it", behind(request.NewScrubWriter(r, server)), true},
 		{"prometheus in front", behind(metrics.NewRecorder(request.NewScrubWriter(r, server))), true},
 		{"two plugins in front", behind(behind(metrics.NewRecorder(behind(request.NewScrubWriter(r, server))))), true},
+		{"shed behind it, which hands on what messages become", request.NewScrubWriter(r, decorated), false},
 		{"log in front, which reads the message", behind(dnstest.NewRecorder(request.NewScrubWriter(r, server))), false},
+		{"cache in front, which another order of plugins would have", behind(&cache.ResponseWriter{ResponseWriter: request.NewScrubWriter(r, server)}), false},
+		{"header in front, the same", behind(&header.ResponseHeaderWriter{ResponseWriter: request.NewScrubWriter(r, server)}), false},
 		{"a look-up by another plugin", behind(nonwriter.New(request.NewScrubWriter(r, server))), false},
 		{"a plugin that nobody knows", behind(unknown{request.NewScrubWriter(r, server)}), false},
 		{"prometheus behind such a one", behind(metrics.NewRecorder(unknown{server})), false},
@@ -76,12 +85,11 @@ func TestBytesGoOnlyToWritersThatAreKnown(t *testing.T) {
 			t.Errorf("%s: got %t, want %t", c.name, got, c.want)
 		}
 	}
-	if n := testing.AllocsPerRun(100, func() { Takes(behindOnce) }); n > 0 {
+	usual := behind(metrics.NewRecorder(behind(request.NewScrubWriter(r, server))))
+	if n := testing.AllocsPerRun(100, func() { Takes(usual) }); n > 0 {
 		t.Errorf("%v allocations", n)
 	}
 }
-
-var behindOnce = behind(request.NewScrubWriter(nil, nil))
 
 func TestTheWriterOfPluginsIsKnown(t *testing.T) {
 	if ofPlugins == nil {
