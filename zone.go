@@ -64,6 +64,10 @@ func localAddresses(bound net.Addr) (all []netip.Addr) {
 	return all
 }
 
+// wrapped is what CoreDNS puts around the address of a client behind a proxy that says who
+// asks (the plugin proxyproto).
+type wrapped interface{ Unwrap() net.Addr }
+
 // addressOf returns the IP address of a socket, or the zero value where it has none.
 func addressOf(socket net.Addr) netip.Addr {
 	switch socket := socket.(type) {
@@ -71,6 +75,8 @@ func addressOf(socket net.Addr) netip.Addr {
 		return socket.AddrPort().Addr().Unmap()
 	case *net.TCPAddr:
 		return socket.AddrPort().Addr().Unmap()
+	case wrapped:
+		return addressOf(socket.Unwrap())
 	}
 	return netip.Addr{}
 }
