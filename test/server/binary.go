@@ -3,6 +3,7 @@ package server
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -11,8 +12,36 @@ import (
 	"github.com/k8s-endpoints/k8s_endpoints/test/cluster/gobuild"
 )
 
-// raceVariable asks for a CoreDNS with the race detector in it, when it is 1.
-const raceVariable = "RACE"
+// What the environment may ask for: a CoreDNS with the race detector in it, and one that
+// packs each of its answers from a message.
+const (
+	raceVariable    = "RACE"
+	raceValue       = "1"
+	answersVariable = "ANSWERS"
+	answersValue    = "messages"
+)
+
+// asMessages is the variable that has the plugin write no bytes.
+const asMessages = "github.com/k8s-endpoints/k8s_endpoints/plugin/wire.asMessages"
+
+// AsMessages reports whether the environment asks for a CoreDNS that packs each answer of
+// the plugin from a message, so that a test of both ways finds no bytes.
+func AsMessages() bool { return os.Getenv(answersVariable) == answersValue }
+
+// variant returns the name of what the environment asks for, and how it is built.
+func variant() (name string, args []string, err error) {
+	if asked := os.Getenv(answersVariable); asked != "" && !AsMessages() {
+		return "", nil, fmt.Errorf("%s is %q in the environment, and can be %q only", answersVariable, asked, answersValue)
+	}
+	name = "plain"
+	if os.Getenv(raceVariable) == raceValue {
+		name, args = "race", append(args, "-race")
+	}
+	if AsMessages() {
+		name, args = name+"-messages", append(args, "-ldflags=-X "+asMessages+"=1")
+	}
+	return name, args, nil
+}
 
 var built struct {
 	sync.Mutex
@@ -31,32 +60,29 @@ func Binary(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	variant := "plain"
-	if os.Getenv(raceVariable) == "1" {
-		variant = "race"
-	}
-	dir, err := gobuild.CacheOf(root, "coredns", variant)
+	name, args, err := variant()
 	if err != nil {
 		return "", err
 	}
-	built.path, err = build(ctx, root, dir, variant == "race")
+	dir, err := gobuild.CacheOf(root, "coredns", name)
+	if err != nil {
+		return "", err
+	}
+	built.path, err = build(ctx, root, dir, args)
 	return built.path, err
 }
 
 // build leaves two names of one file: the one that the go command compares
 // with the sources, and so may replace at any time, and the one that is
 // replaced only in whole, while other processes start it.
-func build(ctx context.Context, root, dir string, race bool) (string, error) {
+func build(ctx context.Context, root, dir string, args []string) (string, error) {
 	unlock, err := gobuild.Lock(ctx, filepath.Join(dir, "lock"))
 	if err != nil {
 		return "", err
 	}
 	defer unlock()
 	target, link, program := filepath.Join(dir, "target"), filepath.Join(dir, "link"), filepath.Join(dir, "coredns")
-	args := []string{"-o", target, "./cmd/coredns"}
-	if race {
-		args = append([]string{"-race"}, args...)
-	}
+	args = append(args, "-o", target, "./cmd/coredns")
 	if err := gobuild.Build(ctx, root, nil, args...); err != nil {
 		return "", err
 	}

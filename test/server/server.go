@@ -51,10 +51,11 @@ var errPortTaken = errors.New("another process took the port")
 // Start builds the binary of this repository, once per process and in full
 // only where sources have changed, and starts it with the Corefile. It returns
 // when CoreDNS serves, and is ready where the Corefile has {{.Ready}}. With
-// RACE=1 in the environment the race detector is in the binary.
+// RACE=1 in the environment the race detector is in the binary, and with
+// ANSWERS=messages it writes no answer as bytes.
 //
-// In the Corefile {{.DNS}}, {{.Ready}} and {{.Metrics}} stand for free ports,
-// and it has to keep to the loopback interface:
+// In the Corefile {{.DNS}}, {{.Ready}} and {{.Metrics}} stand for free ports, as does
+// {{.Port.NAME}} for each NAME, and it has to keep to the loopback interface:
 //
 //	.:{{.DNS}} {
 //	    bind 127.0.0.1
@@ -74,7 +75,7 @@ func Start(ctx context.Context, corefile string) (*Server, error) {
 	}
 	for range startAttempts {
 		var found ports
-		if found, err = findPorts(); err != nil {
+		if found, err = findPorts(corefile); err != nil {
 			return nil, err
 		}
 		var s *Server
@@ -257,6 +258,9 @@ func (s *Server) PID() int { return s.process.PID() }
 
 // Address returns where CoreDNS answers DNS queries, as host:port.
 func (s *Server) Address() string { return at(s.ports.dns) }
+
+// AddressOf returns what stands in the Corefile as 127.0.0.1:{{.Port.NAME}}, as host:port.
+func (s *Server) AddressOf(name string) string { return at(s.ports.further[name]) }
 
 // MetricsAddress returns where CoreDNS exports metrics, as host:port.
 func (s *Server) MetricsAddress() string { return at(s.ports.metrics) }

@@ -141,6 +141,26 @@ func TestStartTellsWhatIsWrong(t *testing.T) {
 	}
 }
 
+// twoPorts has a server block more, on a port of its own.
+const twoPorts = corefile + `.:{{.Port.other}} {
+    bind 127.0.0.1
+    template IN A {
+        answer "{{.Name}} 60 IN A 192.0.2.9"
+    }
+}
+`
+
+func TestAFurtherPort(t *testing.T) {
+	s := New(t, twoPorts)
+	got, err := Dig(t.Context(), s.AddressOf("other"), "web.example.org", "A")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := []string{"web.example.org. 60 IN A 192.0.2.9"}; !slices.Equal(got.Answer, want) {
+		t.Errorf("got %q, want %q", got.Answer, want)
+	}
+}
+
 func TestAPortThatWasTakenMeanwhileIsToldApart(t *testing.T) {
 	program, err := Binary(t.Context())
 	if err != nil {
@@ -152,9 +172,10 @@ func TestAPortThatWasTakenMeanwhileIsToldApart(t *testing.T) {
 	}{
 		{"the DNS port", func(p ports) int { return p.dns }},
 		{"the metrics port", func(p ports) int { return p.metrics }},
+		{"a further port", func(p ports) int { return p.further["other"] }},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			p, err := findPorts()
+			p, err := findPorts(twoPorts)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -163,7 +184,7 @@ func TestAPortThatWasTakenMeanwhileIsToldApart(t *testing.T) {
 				t.Fatal(err)
 			}
 			defer taken.Close()
-			s, err := startOnce(t.Context(), program, corefile, p)
+			s, err := startOnce(t.Context(), program, twoPorts, p)
 			if err == nil {
 				t.Fatal("got no error", s.Stop())
 			}
