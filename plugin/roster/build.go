@@ -88,55 +88,60 @@ func (c *Current) take(all []*model.Slice, holders []holder) {
 // endpoint only where they are nobody's specified name (Kubernetes DNS specification
 // 1.1.0, section 2.4.1).
 func (b *Builder) name(r *Roster, holders []holder, naming Naming) {
-	r.targets = make([]Target, len(holders))
 	r.labels.grow(countLabels(holders))
-	specify := func(i int, text string) {
-		if text != "" {
-			index := r.labels.add(text)
-			r.labels.resolve(index, At(i))
-			r.targets[i] = Target(index)
-		}
-	}
-	for i := range holders {
-		r.targets[i] = dashed(At(i))
-		specify(i, holders[i].endpoint.Hostname)
-	}
-	r.hostnames = len(r.labels.all)
-	if naming == ByPodName {
-		for i := range holders {
-			if e := holders[i].endpoint; e.Hostname == "" {
-				specify(i, e.Pod)
-			}
-		}
-	}
+	r.specifyAll(holders, naming)
 	b.nameLookalikes(r)
-	names := int32(len(r.labels.all))
-	for i := range holders {
-		e := holders[i].endpoint
-		if e.Pod == "" || e.Pod == specified(e, naming) || b.isDashed(r, e.Pod) {
-			continue
-		}
-		index := r.labels.add(e.Pod)
-		if index < names {
-			continue
-		}
-		r.labels.resolve(index, At(i))
-		if at, ok := b.lookup(e.Pod); ok {
-			r.labels.resolve(index, at)
-		}
-	}
+	b.addAliases(r, holders)
 	r.labels.sortSeveral()
 	for _, t := range r.targets {
 		r.longest = max(r.longest, r.LabelLen(t))
 	}
 }
 
-// specified is the name of an endpoint, empty where that is its dashed address.
-func specified(e *model.Endpoint, naming Naming) string {
-	if e.Hostname == "" && naming == ByPodName {
-		return e.Pod
+// specifyAll gives each endpoint its specified name.
+func (r *Roster) specifyAll(holders []holder, naming Naming) {
+	r.targets = make([]Target, len(holders))
+	for i := range holders {
+		r.targets[i] = dashed(At(i))
+		r.specify(At(i), holders[i].endpoint.Hostname)
 	}
-	return e.Hostname
+	r.hostnames = len(r.labels.all)
+	if naming != ByPodName {
+		return
+	}
+	for i := range holders {
+		if e := holders[i].endpoint; e.Hostname == "" {
+			r.specify(At(i), e.Pod)
+		}
+	}
+}
+
+func (r *Roster) specify(at At, text string) {
+	if text == "" {
+		return
+	}
+	index := r.labels.add(text)
+	r.labels.resolve(index, at)
+	r.targets[at] = Target(index)
+}
+
+// addAliases adds the names of Pods that are nobody's specified ones.
+func (b *Builder) addAliases(r *Roster, holders []holder) {
+	specified := int32(len(r.labels.all))
+	for i := range holders {
+		pod := holders[i].endpoint.Pod
+		if pod == "" || pod == holders[i].endpoint.Hostname || b.isDashed(r, pod) {
+			continue
+		}
+		index := r.labels.add(pod)
+		if index < specified {
+			continue
+		}
+		r.labels.resolve(index, At(i))
+		if at, ok := b.lookup(pod); ok {
+			r.labels.resolve(index, at)
+		}
+	}
 }
 
 // nameLookalikes finds specified names that look like the dashed address of an

@@ -1,6 +1,7 @@
 package roster
 
 import (
+	"cmp"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -72,9 +73,10 @@ func TestEachNameOfAnEndpointMeansIt(t *testing.T) {
 		c, _ := new(Builder).Build(drawSlices(t), naming)
 		own := make(map[string][]At)
 		for at := range At(c.Len()) {
-			text := specified(c.Endpoint(at), naming)
-			if text == "" {
-				text = c.Label(dashed(at))
+			e := c.Endpoint(at)
+			text := cmp.Or(e.Hostname, c.Label(dashed(at)))
+			if naming == ByPodName {
+				text = cmp.Or(e.Hostname, e.Pod, c.Label(dashed(at)))
 			}
 			own[text] = append(own[text], at)
 			if got := c.Label(c.Target(at)); got != text {
