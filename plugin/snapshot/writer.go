@@ -56,9 +56,17 @@ type Writer struct {
 var files = struct {
 	mu     sync.Mutex
 	serial uint64
-	// latest are the Writers that wrote last, by file.
-	latest map[string]*Writer
-}{latest: make(map[string]*Writer)}
+	by     map[string]*writtenFile
+}{by: make(map[string]*writtenFile)}
+
+// writtenFile is a file that somebody writes.
+type writtenFile struct {
+	writers int
+	// latest is the Writer that wrote last.
+	latest *Writer
+	// failing means that it was logged that the file cannot be written.
+	failing bool
+}
 
 // Start begins to write what is served to file. Origin is what Option.Load will
 // ask for.
@@ -72,6 +80,10 @@ func newWriter(file, origin string, served Served) *Writer {
 	files.mu.Lock()
 	defer files.mu.Unlock()
 	files.serial++
+	if files.by[file] == nil {
+		files.by[file] = new(writtenFile)
+	}
+	files.by[file].writers++
 	ages.enter(file)
 	return &Writer{file: file, origin: origin, served: served, serial: files.serial, over: make(chan struct{})}
 }
@@ -82,8 +94,12 @@ func (w *Writer) End() {
 	w.done.Wait()
 	files.mu.Lock()
 	defer files.mu.Unlock()
-	if files.latest[w.file] == w {
-		delete(files.latest, w.file)
+	f := files.by[w.file]
+	if f.latest == w {
+		f.latest = nil
+	}
+	if f.writers--; f.writers == 0 {
+		delete(files.by, w.file)
 	}
 	ages.leave(w.file)
 }
@@ -126,7 +142,7 @@ func (w *Writer) write() {
 	}
 	wrote, err := w.save(current)
 	w.tried = time.Now()
-	w.note(err)
+	w.note(wrote, err)
 	if wrote {
 		w.changes, w.current = changes, current
 	}
@@ -136,25 +152,27 @@ func (w *Writer) write() {
 func (w *Writer) wroteLast() bool {
 	files.mu.Lock()
 	defer files.mu.Unlock()
-	return files.latest[w.file] == w
+	return files.by[w.file].latest == w
 }
 
 func (w *Writer) save(current time.Time) (wrote bool, err error) {
 	files.mu.Lock()
 	defer files.mu.Unlock()
-	if latest := files.latest[w.file]; latest != nil && latest.serial > w.serial {
+	f := files.by[w.file]
+	if f.latest != nil && f.latest.serial > w.serial {
 		return false, nil
 	}
 	if err := Save(w.file, Header{Origin: w.origin, Current: current}, w.served.Objects()); err != nil {
 		return false, err
 	}
-	files.latest[w.file] = w
+	f.latest = w
 	ages.set(w.file, current)
 	return true, nil
 }
 
-// note counts what fails, and logs it once per change of state.
-func (w *Writer) note(err error) {
+// note counts what fails, and logs it once per change of the file's state, whoever
+// writes it.
+func (w *Writer) note(wrote bool, err error) {
 	if err != nil {
 		reason := unwritten
 		if errors.Is(err, ErrTooLarge) {
@@ -162,10 +180,15 @@ func (w *Writer) note(err error) {
 		}
 		failures.WithLabelValues(reason).Inc()
 	}
+	files.mu.Lock()
+	defer files.mu.Unlock()
+	f := files.by[w.file]
 	switch {
-	case err != nil && w.failed == nil:
+	case err != nil && !f.failing:
+		f.failing = true
 		log.Errorf("Cannot write the snapshot %s, the last one stays: %v", w.file, err)
-	case err == nil && w.failed != nil:
+	case wrote && f.failing:
+		f.failing = false
 		log.Infof("The snapshot %s is written again", w.file)
 	}
 	w.failed = err

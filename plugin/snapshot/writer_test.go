@@ -1,7 +1,9 @@
 package snapshot
 
 import (
+	"bytes"
 	"iter"
+	golog "log"
 	"os"
 	"path/filepath"
 	"slices"
@@ -201,6 +203,44 @@ func TestAFailureIsCountedAndTheFileTriedAgain(t *testing.T) {
 		t.Errorf("what is too large was tried %v times, want once", got)
 	}
 	holds(t, "after what was too large", file, "db")
+}
+
+// A file that fails is logged once, and once when it is written again, also by the Writer
+// that a reload starts.
+func TestAFileThatFailsIsLoggedOnce(t *testing.T) {
+	logged := captureLog(t)
+	dir := filepath.Join(t.TempDir(), "dir")
+	file := filepath.Join(dir, "snapshot")
+	older := writerOf(t, file, completed(serviceOf("default", "older")))
+	older.write()
+	older.write()
+	newer := writerOf(t, file, completed(serviceOf("default", "newer")))
+	newer.write()
+	large := serviceOf("default", "large")
+	large.Service.Annotations = map[string]string{"drain": strings.Repeat("a", MaxObject)}
+	if err := os.Mkdir(dir, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	tooLarge := completed(large)
+	last := writerOf(t, file, tooLarge)
+	last.write()
+	if wrong, good := logged("Cannot write the snapshot"), logged("is written again"); wrong != 1 || good != 0 {
+		t.Errorf("logged %d times that it fails, want once, and %d times that it is good", wrong, good)
+	}
+	newer.write()
+	older.write()
+	newer.write()
+	if wrong, good := logged("Cannot write the snapshot"), logged("is written again"); wrong != 1 || good != 1 {
+		t.Errorf("logged %d times that it fails, and %d times that it is good; want once each", wrong, good)
+	}
+}
+
+// captureLog returns how many lines have a text.
+func captureLog(t *testing.T) (count func(text string) int) {
+	var out bytes.Buffer
+	golog.SetOutput(&out)
+	t.Cleanup(func() { golog.SetOutput(os.Stderr) })
+	return func(text string) int { return strings.Count(out.String(), text) }
 }
 
 func TestTheWriterThatAReloadReplacesLeavesTheFileAlone(t *testing.T) {
