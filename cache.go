@@ -188,7 +188,7 @@ func (c *cache) readAnnotations(object *model.Service, s *service, removed bool)
 		c.refusals.Refuse(log, kind, object.Namespace, object.Name, err)
 		return
 	}
-	c.refusals.Forget(kind, object.Namespace, object.Name)
+	c.refusals.Readmit(log, kind, object.Namespace, object.Name)
 }
 
 // optionsOf returns how a Service is compiled. Those without annotations share one
@@ -567,6 +567,7 @@ const longestLead = time.Minute
 func (c *cache) close() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	c.refusals.Close()
 	c.progress.forget()
 	for _, s := range c.services {
 		countService(s.object, -1)

@@ -1,6 +1,8 @@
 package source
 
 import (
+	"errors"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -10,9 +12,10 @@ import (
 )
 
 const (
-	// maxRefusals bounds what a Refusals remembers, in objects, and so what it
-	// logs.
+	// maxRefusals bounds what a Refusals remembers, in objects, and maxReasons how many
+	// reasons of each: and so what it logs.
 	maxRefusals = 1024
+	maxReasons  = 8
 	// maxReason bounds what is logged of a reason, in bytes, and maxShown what
 	// is of a name: manifests may hold anything.
 	maxReason = 1000
@@ -20,16 +23,38 @@ const (
 )
 
 // Refusals counts the objects that are left out because something is wrong
-// with them, and logs each of them once for as long as it stays wrong in the
-// same way. Where they are more than 1024, it logs that, and no more of them
-// until half are gone or good. The zero value is ready for use.
+// with them, and logs each of them once for as long as it stays wrong: once for
+// each of up to 8 reasons, where it goes from one to another and back. What others of
+// the same Origin have logged, and that is still so, is not logged again. Where the
+// objects are more than 1024, it logs that, and no more of them until half are gone or
+// good. The zero value is ready for use.
 type Refusals struct {
-	mu    sync.Mutex
-	known map[refusal]string
+	// Origin names where the objects are from; empty is a place of its own. It is set
+	// before the first use.
+	Origin string
+
+	mu sync.Mutex
+	// known has the reasons that count as logged.
+	known map[refusal][]string
 	full  bool
 }
 
 type refusal struct{ kind, namespace, name string }
+
+// placed is an error that stands somewhere.
+type placed struct {
+	place string
+	error
+}
+
+// At returns an error whose text has the place in front. The same error in another
+// place is no other reason: what stands before it in a file may change.
+func At(place string, err error) error { return placed{place, err} }
+
+func (p placed) Error() string { return p.place + ": " + p.error.Error() }
+
+// Unwrap makes the cause visible to the package errors.
+func (p placed) Unwrap() error { return p.error }
 
 // Refuse counts and logs that the object is left out, and why.
 func (r *Refusals) Refuse(log clog.P, kind, namespace, name string, why error) {
@@ -40,12 +65,16 @@ func (r *Refusals) Refuse(log clog.P, kind, namespace, name string, why error) {
 // Note logs like Refuse that the object is left out, and does not count it:
 // nothing is wrong with it, but something else goes before it.
 func (r *Refusals) Note(log clog.P, kind, namespace, name string, why error) {
-	key, reason := refusal{kind, shown(namespace, maxShown), shown(name, maxShown)},
-		shown(strings.ReplaceAll(why.Error(), "\n", "; "), maxReason)
+	key := newRefusal(kind, namespace, name)
+	text := shownReason(why)
+	reason := text
+	if p, ok := errors.AsType[placed](why); ok {
+		reason = shownReason(p.error)
+	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	before, known := r.known[key]
-	if before == reason {
+	if slices.Contains(before, reason) || len(before) == maxReasons {
 		return
 	}
 	if !known && len(r.known) >= maxRefusals {
@@ -56,19 +85,60 @@ func (r *Refusals) Note(log clog.P, kind, namespace, name string, why error) {
 		return
 	}
 	if r.known == nil {
-		r.known = make(map[refusal]string)
+		r.known = make(map[refusal][]string)
 	}
-	r.known[key] = reason
-	log.Warningf("Left out the %s %s/%s: %s", kind, key.namespace, key.name, reason)
+	r.known[key] = append(before, reason)
+	if (line{r.Origin, key, reason}).tell() {
+		log.Warningf("Left out the %s %s/%s: %s", kind, key.namespace, key.name, text)
+	}
 }
 
-// Forget makes the next refusal of the object be logged again: it is gone, or
-// it is good now.
+// Forget takes note that the object is gone: the next refusal of it is logged again.
 func (r *Refusals) Forget(kind, namespace, name string) {
+	r.forget(newRefusal(kind, namespace, name))
+}
+
+// Readmit logs that the object counts again, where it was logged that it was left out,
+// and makes the next refusal of it be logged again.
+func (r *Refusals) Readmit(log clog.P, kind, namespace, name string) {
+	key := newRefusal(kind, namespace, name)
+	if r.forget(key) {
+		log.Infof("The %s %s/%s counts again", kind, key.namespace, key.name)
+	}
+}
+
+// forget reports whether nobody has a line about the object any more that was
+// logged.
+func (r *Refusals) forget(key refusal) (last bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	delete(r.known, refusal{kind, shown(namespace, maxShown), shown(name, maxShown)})
+	for _, reason := range r.known[key] {
+		last = (line{r.Origin, key, reason}).withdraw() || last
+	}
+	delete(r.known, key)
 	r.full = r.full && len(r.known) > maxRefusals/2
+	return last
+}
+
+// Close forgets all objects: nobody looks at them any more.
+func (r *Refusals) Close() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for key, reasons := range r.known {
+		for _, reason := range reasons {
+			(line{r.Origin, key, reason}).withdraw()
+		}
+	}
+	r.known, r.full = nil, false
+}
+
+func newRefusal(kind, namespace, name string) refusal {
+	return refusal{kind, shown(namespace, maxShown), shown(name, maxShown)}
+}
+
+// shownReason returns an error as it may stand in a line of the log.
+func shownReason(why error) string {
+	return shown(strings.ReplaceAll(why.Error(), "\n", "; "), maxReason)
 }
 
 // Shorten returns text, or where it has more than most bytes what fits into

@@ -45,15 +45,102 @@ func TestARefusalIsLoggedOnceAndCountedEachTime(t *testing.T) {
 		{"a refusal", func() { refuse("a", "wrong") }, 1},
 		{"the same again", func() { refuse("a", "wrong") }, 0},
 		{"another reason", func() { refuse("a", "wrong too") }, 1},
-		{"after it was good", func() { forget("a"); refuse("a", "wrong too") }, 1},
+		{"from one to the other and back", func() { refuse("a", "wrong"); refuse("a", "wrong too"); refuse("a", "wrong") }, 0},
+		{"after it was away", func() { forget("a"); refuse("a", "wrong too") }, 1},
 	} {
 		row.do()
 		if got := lines(); len(got) != row.logged {
 			t.Errorf("%s: logged %q, want %d lines", row.name, got, row.logged)
 		}
 	}
-	if n := testutil.ToFloat64(badObjects.WithLabelValues("Thing")) - before; n != 4 {
-		t.Errorf("%v were counted, want 4", n)
+	if n := testutil.ToFloat64(badObjects.WithLabelValues("Thing")) - before; n != 7 {
+		t.Errorf("%v were counted, want 7", n)
+	}
+}
+
+func TestAnObjectThatIsWrongInEverNewWaysIsLoggedAFewTimes(t *testing.T) {
+	refuse, forget, lines := refusing(t)
+	for i := range 3 * maxReasons {
+		refuse("a", fmt.Sprintf("wrong %d", i))
+	}
+	if got := lines(); len(got) != maxReasons {
+		t.Errorf("%d lines, want %d", len(got), maxReasons)
+	}
+	forget("a")
+	refuse("a", "wrong 0")
+	if got := lines(); len(got) != 1 {
+		t.Errorf("after it was away: %q", got)
+	}
+}
+
+func TestAnObjectThatCountsAgainIsLogged(t *testing.T) {
+	_, _, lines := refusing(t)
+	log := clog.NewWithPlugin("test")
+	var r Refusals
+	readmit := func(name string) { r.Readmit(log, "Thing", "default", name) }
+	r.Refuse(log, "Thing", "default", "a", errors.New("wrong"))
+	lines()
+	for _, row := range []struct {
+		name string
+		do   func()
+		want string
+	}{
+		{"one that was left out", func() { readmit("a") }, "[INFO] plugin/test: The Thing default/a counts again"},
+		{"the same again", func() { readmit("a") }, ""},
+		{"one that was never left out", func() { readmit("b") }, ""},
+	} {
+		row.do()
+		if got := strings.Join(lines(), "\n"); !strings.HasSuffix(got, row.want) || row.want == "" && got != "" {
+			t.Errorf("%s: logged %q, want %q", row.name, got, row.want)
+		}
+	}
+}
+
+// A file is edited: what is wrong stays so, further down.
+func TestAnotherPlaceIsNoOtherReason(t *testing.T) {
+	_, _, lines := refusing(t)
+	log := clog.NewWithPlugin("test")
+	var r Refusals
+	for _, place := range []string{"a.yaml:1", "a.yaml:9"} {
+		r.Refuse(log, "Thing", "default", "a", At(place, errors.New("wrong")))
+	}
+	if got := lines(); len(got) != 1 || !strings.HasSuffix(got[0], "Left out the Thing default/a: a.yaml:1: wrong") {
+		t.Errorf("logged %q", got)
+	}
+}
+
+// Two stanzas may read the same objects, each with its own source.
+func TestWhatSeveralReadIsLoggedOnce(t *testing.T) {
+	_, _, lines := refusing(t)
+	log := clog.NewWithPlugin("test")
+	one, two := &Refusals{Origin: "here"}, &Refusals{Origin: "here"}
+	refuse := func(r *Refusals, why string) { r.Refuse(log, "Thing", "default", "a", errors.New(why)) }
+	for _, row := range []struct {
+		name   string
+		do     func()
+		logged int
+	}{
+		{"both at the start", func() { refuse(one, "wrong"); refuse(two, "wrong") }, 1},
+		{"one of another place", func() { refuse(&Refusals{Origin: "there"}, "wrong") }, 1},
+		{"another reason", func() { refuse(one, "wrong too"); refuse(two, "wrong too") }, 1},
+		{"one has seen that it counts again", func() { one.Readmit(log, "Thing", "default", "a") }, 0},
+		{"and the other", func() { two.Readmit(log, "Thing", "default", "a") }, 1},
+		{"left out again", func() { refuse(two, "wrong"); refuse(one, "wrong") }, 1},
+		{"a reload", func() {
+			next := &Refusals{Origin: "here"}
+			refuse(next, "wrong")
+			one.Close()
+			two.Close()
+			one = next
+		}, 0},
+		{"it counts again after the reload", func() { one.Readmit(log, "Thing", "default", "a") }, 1},
+		{"nobody looks any more", func() { refuse(one, "wrong"); one.Close() }, 1},
+		{"another start", func() { refuse(&Refusals{Origin: "here"}, "wrong") }, 1},
+	} {
+		row.do()
+		if got := lines(); len(got) != row.logged {
+			t.Errorf("%s: logged %q, want %d lines", row.name, got, row.logged)
+		}
 	}
 }
 

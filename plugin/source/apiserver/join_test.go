@@ -569,6 +569,10 @@ func TestBadObjectIsLoggedOnce(t *testing.T) {
 	if lines := logged.lines("n/s"); len(lines) != 2 {
 		t.Errorf("the bad slice that was made again was logged as %q, want a second line", lines)
 	}
+	sc.update(sc.main, slice("s", "a", 7))
+	if lines := logged.lines("The EndpointSlice n/s counts again"); len(lines) != 1 {
+		t.Errorf("the slice that became good was logged as %q, want one line", lines)
+	}
 	sc.end()
 }
 

@@ -8,7 +8,7 @@ func (j *join) report(t *table, o *object, rec *record) {
 	if o.refused != nil {
 		j.refusals.Refuse(log, t.kind.String(), o.namespace, o.name, o.refused)
 	} else if rec.refused {
-		j.refusals.Forget(t.kind.String(), o.namespace, o.name)
+		j.refusals.Readmit(log, t.kind.String(), o.namespace, o.name)
 	}
 	rec.refused = o.refused != nil
 	switch {

@@ -128,6 +128,8 @@ func (s *Source) Run(ctx context.Context, r source.Receiver) {
 		s.outage.retry = *s.backoff
 	}
 	j := newJoin(s.clock, r)
+	j.refusals.Origin = s.outage.host
+	defer j.refusals.Close()
 	streams := s.streams(ctx, j)
 	s.watched.Store(&streams)
 	for _, stream := range streams {
