@@ -14,10 +14,9 @@ type connection struct {
 	outage *outage
 
 	mu sync.Mutex
-	// lost means that it cannot be watched, told that this was logged.
-	lost, told bool
-	// fault is what client-go last had to say about it.
-	fault string
+	// lost means that it cannot be watched. told means that something was logged that is
+	// not over, and unsteady that it is over when a watch lasts, not when one is open.
+	lost, told, unsteady bool
 	// brief counts the watches that did not last, with no failure in between.
 	brief int
 }
@@ -37,17 +36,28 @@ func (c *connection) failed(err error) {
 func (c *connection) restored() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.told {
-		log.Infof("Watching %s again", c.of)
+	c.lost = false
+	if !c.unsteady {
+		c.isGood()
 	}
-	c.lost, c.told = false, false
 }
 
-// settled makes the next fault be logged, even if it is the same again.
+// settled notes that a watch has lasted.
 func (c *connection) settled() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.fault, c.brief = "", 0
+	c.brief, c.unsteady = 0, false
+	if !c.lost {
+		c.isGood()
+	}
+}
+
+// isGood makes the next fault be logged, even if it is the same again.
+func (c *connection) isGood() {
+	if c.told {
+		log.Infof("Watching %s again", c.of)
+	}
+	c.told = false
 }
 
 // delayed notes that a request had to wait for the end of an outage, so that the
@@ -70,15 +80,15 @@ func (c *connection) broke() bool {
 	return fault
 }
 
-// faulty logs an error of client-go, unless the connection is lost in any case
-// or the error is the same as the last one.
+// faulty logs an error of client-go, unless the connection is lost in any case, or
+// something was logged that is not over.
 func (c *connection) faulty(text string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.lost || c.fault == text {
+	if c.lost || c.told {
 		log.Debugf("Watching %s: %s", c.of, text)
 		return
 	}
-	c.fault = text
+	c.told, c.unsteady = true, true
 	log.Warningf("Watching %s: %s", c.of, text)
 }

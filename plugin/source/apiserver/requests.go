@@ -116,8 +116,11 @@ func (r *requests) WatchWithContext(ctx context.Context, o metav1.ListOptions) (
 	if err != nil || isEmpty(w) {
 		return w, err
 	}
-	began := time.Now()
-	return &openWatch{Interface: w, end: sync.OnceFunc(func() { r.ended(time.Since(began)) })}, nil
+	began, steady := time.Now(), time.AfterFunc(steadyTime, r.stream.connection.settled)
+	return &openWatch{Interface: w, end: sync.OnceFunc(func() {
+		steady.Stop()
+		r.ended(time.Since(began))
+	})}, nil
 }
 
 // openWatch tells when the reflector is done with a watch.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -142,6 +143,7 @@ func TestErrorsOfClientGoAreLoggedOncePerState(t *testing.T) {
 		{"an error is logged", func() { s.Error(errors.New("why"), "odd", "n", 1) }, 1},
 		{"the same again is not", func() { s.Error(errors.New("why"), "odd", "n", 1) }, 1},
 		{"nor is information", func() { s.Info(0, "odd: why", "n", 1) }, 1},
+		{"nor is another one", func() { s.Error(errors.New("why"), "odd", "n", 2) }, 1},
 		{"nor is it after a new watch", func() { sc.main.connection.restored(); s.Error(errors.New("why"), "odd", "n", 1) }, 1},
 		{"after a watch that lasted it is", func() { sc.main.connection.settled(); s.Error(errors.New("why"), "odd", "n", 1) }, 2},
 		{"while the connection is lost nothing is", func() {
@@ -161,6 +163,60 @@ func TestErrorsOfClientGoAreLoggedOncePerState(t *testing.T) {
 			t.Errorf("%s: logged %q, want %d lines", step.name, lines, step.want)
 		}
 	}
+}
+
+// Each line that something cannot be watched is followed by one that it can.
+func TestWhatIsWatchedAgainIsLogged(t *testing.T) {
+	why := errors.New("why")
+	for _, tt := range []struct {
+		name        string
+		events      []func(*connection)
+		wrong, good int
+	}{
+		{"nothing was wrong", []func(*connection){(*connection).restored, (*connection).settled}, 0, 0},
+		{"lost, and open again", []func(*connection){func(c *connection) { c.failed(why) }, func(c *connection) { c.failed(why) }, (*connection).restored, (*connection).settled}, 1, 1},
+		{"it breaks off, and then lasts", []func(*connection){func(c *connection) { c.faulty("a") }, func(c *connection) { c.faulty("b") }, (*connection).restored, (*connection).settled, (*connection).settled}, 1, 1},
+		{"it breaks off, and is open again, which says little", []func(*connection){func(c *connection) { c.faulty("a") }, (*connection).restored}, 1, 0},
+		{"it breaks off and is lost, which is one trouble", []func(*connection){
+			func(c *connection) { c.faulty("a") }, func(c *connection) { c.failed(why) }, (*connection).restored, func(c *connection) { c.faulty("a") }, (*connection).settled,
+		}, 1, 1},
+		{"a watch lasts that ends when the next is lost already", []func(*connection){func(c *connection) { c.failed(why) }, (*connection).settled, (*connection).restored}, 1, 1},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			logged := captureLog(t)
+			c := &newScene(t).main.connection
+			for _, event := range tt.events {
+				event(c)
+			}
+			if wrong, good := logged.lines("[WARNING]"), logged.lines("Watching endpointslices_headless again"); len(wrong) != tt.wrong || len(good) != tt.good {
+				t.Errorf("logged %q and %q, want %d and %d lines", wrong, good, tt.wrong, tt.good)
+			}
+		})
+	}
+}
+
+// A watch that goes on is steady before it ends.
+func TestAWatchThatLastsIsGoodWhileItIsOpen(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		logged := captureLog(t)
+		r := newRequests(newScene(t).main, (&answers{}).listWatch(), noWait)
+		r.stream.connection.faulty("the watch broke off")
+		w, err := r.WatchWithContext(t.Context(), metav1.ListOptions{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, after := range []struct {
+			of   time.Duration
+			want int
+		}{{steadyTime - time.Second, 0}, {2 * time.Second, 1}} {
+			time.Sleep(after.of)
+			synctest.Wait()
+			if lines := logged.lines("Watching endpointslices_headless again"); len(lines) != after.want {
+				t.Errorf("logged %q, want %d lines", lines, after.want)
+			}
+		}
+		w.Stop()
+	})
 }
 
 var errExpired = apierrors.NewResourceExpired("too old")

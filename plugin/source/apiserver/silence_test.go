@@ -55,6 +55,9 @@ func TestAnOpenWatchOnWhichNothingComesIsOpenedAgain(t *testing.T) {
 	if lines := logged.lines("Watching endpointslices_headless anew: nothing came for 1.2s"); len(lines) == 0 || len(lines) > 2 {
 		t.Errorf("logged %q, want one line after the list and one after the change", lines)
 	}
+	if anew, again := logged.lines("Watching endpointslices_headless anew"), logged.lines("Watching endpointslices_headless again"); len(again) == 0 || len(anew)-len(again) > 1 {
+		t.Errorf("logged %q and %q, want that something came again after each", anew, again)
+	}
 	if lines := logged.lines("is lost"); len(lines) != 0 {
 		t.Errorf("logged %q, while the server answers", lines)
 	}

@@ -25,9 +25,10 @@ type stream struct {
 	// listed means that there was a list, away that the watch is over and the next one
 	// not open yet, or that the first one failed.
 	listed, away atomic.Bool
-	// lastEvent is when something last came in, silentSince the one after which
-	// that nothing came was last logged.
-	lastEvent, silentSince atomic.Pointer[time.Time]
+	// lastEvent is when something last came in, isSilent means that it was logged that
+	// nothing comes.
+	lastEvent atomic.Pointer[time.Time]
+	isSilent  atomic.Bool
 }
 
 // The reflector looks for what is optional at run time: without these lines a
@@ -145,7 +146,12 @@ func (s *stream) object(obj any) *object {
 	return s.query.read(obj)
 }
 
-func (s *stream) touch() { s.lastEvent.Store(new(s.join.clock.Now())) }
+func (s *stream) touch() {
+	s.lastEvent.Store(new(s.join.clock.Now()))
+	if s.isSilent.Load() && s.isSilent.Swap(false) {
+		log.Infof("Watching %s again", s.connection.of)
+	}
+}
 
 // begin notes when the request for a list begins.
 func (s *stream) begin() { s.listing.Store(new(time.Now())) }
@@ -174,8 +180,7 @@ func (s *stream) isUp() bool { return s.listed.Load() && !s.away.Load() }
 // once until something comes.
 func (s *stream) silent(err error) {
 	watchErrors.WithLabelValues(s.query.name).Inc()
-	last := s.lastEvent.Load()
-	if s.silentSince.Swap(last) != last {
+	if !s.isSilent.Swap(true) {
 		log.Warningf("Watching %s anew: %v", s.connection.of, err)
 	}
 }
