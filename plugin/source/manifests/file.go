@@ -54,7 +54,7 @@ type held struct {
 	// err is why it cannot be read; nil where it only may not be whole.
 	err error
 	// logged is what was said about it.
-	logged string
+	logged complaint
 }
 
 // notice compares the file on disk with what was seen last. A file that somebody
@@ -88,7 +88,7 @@ func (f *file) due() (at time.Time, ok bool) {
 		return earlier(f.noticed.Add(writeTime), f.changed.Add(longestWriteTime)), true
 	case f.unread:
 		return f.noticed.Add(writeTime), true
-	case f.held != nil && (f.held.err == nil || f.held.err.Error() != f.held.logged):
+	case f.held != nil && (f.held.err == nil || f.held.logged.isNews(f.held.err.Error())):
 		return f.held.since.Add(holdTime), true
 	}
 	return time.Time{}, false
@@ -222,22 +222,30 @@ func (f *file) fail(digest uint64, err error, now time.Time) {
 	manifestErrors.Inc()
 	text := err.Error()
 	if f.held == nil {
-		f.held = &held{logged: text}
-		log.Errorf("Keeping the last good state of a manifest: %s", text)
+		f.held = &held{logged: complaint{text}}
+		if f.read {
+			log.Errorf("Keeping the last good state of a manifest: %s", text)
+		} else {
+			log.Errorf("Leaving out a manifest that cannot be read: %s", text)
+		}
 	}
 	if f.held.digest != digest || f.held.err == nil || f.held.err.Error() != text {
 		f.held.digest, f.held.err, f.held.since = digest, err, now
 	}
-	if f.held.logged != text && now.Sub(f.held.since) >= holdTime {
-		f.held.logged = text
-		log.Errorf("Keeping the last good state of a manifest, still: %s", text)
+	if f.held.logged.isNews(text) && now.Sub(f.held.since) >= holdTime {
+		f.held.logged = append(f.held.logged, text)
+		if f.read {
+			log.Errorf("Keeping the last good state of a manifest, still: %s", text)
+		} else {
+			log.Errorf("Leaving out a manifest that cannot be read, still: %s", text)
+		}
 	}
 }
 
 // hold keeps the last good state for as long as others may be writing a new one.
 func (f *file) hold(digest uint64, why string, now time.Time) {
 	if f.held == nil {
-		f.held = &held{}
+		f.held = &held{logged: complaint{why}}
 		log.Warningf("Keeping the last good state of a manifest: %s: %s; it counts when it has stayed so for %v", f.path, why, holdTime)
 	}
 	f.held.digest, f.held.err, f.held.since = digest, nil, now

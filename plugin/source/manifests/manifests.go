@@ -38,8 +38,8 @@ type Source struct {
 	// when the last one was.
 	comparing string
 	compared  time.Time
-	// logged holds what is wrong with the tree and was logged.
-	logged map[string]string
+	// logged holds what is wrong with the tree and was logged, by path.
+	logged map[string]complaint
 	// remarked holds the objects that are passed over and were named.
 	remarked map[identity]bool
 	// counting is what the files say, and reported what a Receiver has been told.
@@ -66,7 +66,9 @@ func New(dir string, opts Options) (*Source, error) {
 		newWatch: fsnotify.NewWatcher,
 		now:      time.Now,
 		files:    make(map[string]*file),
+		logged:   make(map[string]complaint),
 	}
+	s.refusals.Origin = abs
 	if err := s.start(abs); err != nil {
 		return nil, err
 	}
@@ -97,6 +99,7 @@ func (s *Source) start(abs string) error {
 func (s *Source) Run(ctx context.Context, r source.Receiver) {
 	w := newWatcher(s.newWatch)
 	defer w.close()
+	defer s.refusals.Close()
 	s.reread(w)
 	s.report(r)
 	r.Synced()
@@ -125,14 +128,14 @@ func (s *Source) due() time.Duration {
 func (s *Source) reread(w *watcher) {
 	abs, err := filepath.Abs(s.dir)
 	if err != nil {
-		s.logFailures([]failure{{"", err}})
+		s.logFailures(&tree{failures: []failure{{"", err}}, unread: map[string]bool{"": true}})
 		return
 	}
 	now := s.now()
 	told := w.begin()
 	tree := scan(s.dir, abs, w)
 	w.end(len(tree.failures) == 0)
-	s.logFailures(tree.failures)
+	s.logFailures(&tree)
 	s.notice(&tree, told, now)
 	if told.lost || now.Sub(s.compared) >= rescanTime {
 		s.compared = now
@@ -211,6 +214,9 @@ func (s *Source) take(now time.Time) (changed bool) {
 		switch at, ok := f.due(); {
 		case ok && f.unread && now.Before(at):
 		case f.isGone(now):
+			if f.held != nil {
+				log.Infof("The manifest %s is gone, and what it said", path)
+			}
 			delete(s.files, path)
 			s.logRefused(&file{path: path}, old)
 			changed = true
@@ -250,14 +256,24 @@ func (s *Source) report(r source.Receiver) {
 	}
 }
 
-func (s *Source) logFailures(failures []failure) {
-	now := make(map[string]string, len(failures))
-	for _, f := range failures {
+// logFailures tells what is wrong with the tree, and of what nothing is any more.
+func (s *Source) logFailures(t *tree) {
+	now := make(map[string]complaint, len(t.failures))
+	for _, f := range t.failures {
 		manifestErrors.Inc()
-		now[f.path] = f.err.Error()
-		if s.logged[f.path] != f.err.Error() {
-			log.Errorf("Keeping the last good state of the manifests: %v", f.err)
+		why := f.err.Error()
+		if told := s.logged[f.path]; told.isNews(why) {
+			s.logged[f.path] = append(told, why)
+			log.Errorf("Keeping the last good state of the manifests: %s", why)
 		}
+		now[f.path] = s.logged[f.path]
+	}
+	for path, told := range s.logged {
+		if t.failed(path) {
+			now[path] = told
+			continue
+		}
+		log.Infof("Nothing is wrong any more with the manifests at %s", cmp.Or(path, s.dir))
 	}
 	s.logged = now
 }
@@ -285,14 +301,24 @@ func (s *Source) logRefused(f *file, old []object) {
 		if o := &f.objects[i]; o.refused != nil {
 			id := identity{o.kind, o.namespace, o.nameIn(f.path)}
 			still[id] = true
-			s.refusals.Refuse(log, id.kind, id.namespace, id.name, fmt.Errorf("%s: %w", o.in(f.path), o.refused))
+			s.refusals.Refuse(log, id.kind, id.namespace, id.name, source.At(o.in(f.path), o.refused))
 		}
 	}
 	for i := range old {
 		if o := &old[i]; o.refused != nil {
-			if id := (identity{o.kind, o.namespace, o.nameIn(f.path)}); !still[id] {
+			id := identity{o.kind, o.namespace, o.nameIn(f.path)}
+			switch {
+			case still[id]:
+			case f.defines(id):
+				s.refusals.Readmit(log, id.kind, id.namespace, id.name)
+			default:
 				s.refusals.Forget(id.kind, id.namespace, id.name)
 			}
 		}
 	}
+}
+
+// defines reports whether the file has an object.
+func (f *file) defines(id identity) bool {
+	return slices.ContainsFunc(f.objects, func(o object) bool { return o.identity == id })
 }

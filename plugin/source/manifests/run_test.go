@@ -424,6 +424,40 @@ func TestABadObjectIsLoggedOnce(t *testing.T) {
 	}
 }
 
+// Nobody needs to hear of it again where something else in the file changes.
+func TestABadObjectThatMovesInItsFileIsLoggedOnce(t *testing.T) {
+	log := captureLog(t)
+	dir := t.TempDir()
+	write(t, dir, map[string]string{"a.yaml": slice("s", "a", "nowhere")})
+	s := newStill(t, dir, Options{})
+	for _, text := range []string{
+		headless("a") + "---\n" + slice("s", "a", "nowhere"),
+		headless("a") + "---\n" + headless("b") + "---\n" + slice("s", "a", "nowhere"),
+	} {
+		write(t, dir, map[string]string{"a.yaml": text})
+		s.settle(t)
+	}
+	if n := log.count("Left out the EndpointSlice default/s: "); n != 1 {
+		t.Errorf("logged %d times, want once:\n%s", n, log.text())
+	}
+	const good = "The EndpointSlice default/s counts again"
+	if log.count(good) != 0 {
+		t.Errorf("logged\n%s", log.text())
+	}
+	write(t, dir, map[string]string{"a.yaml": headless("a") + "---\n" + slice("s", "a", "10.0.0.1")})
+	s.settle(t)
+	if log.count(good) != 1 {
+		t.Errorf("logged\n%swant once: %s", log.text(), good)
+	}
+	write(t, dir, map[string]string{"a.yaml": headless("a") + "---\n" + slice("s", "a", "nowhere")})
+	s.settle(t)
+	write(t, dir, map[string]string{"a.yaml": headless("a")})
+	s.settle(t)
+	if log.count("Left out the EndpointSlice default/s: ") != 2 || log.count(good) != 1 {
+		t.Errorf("logged\n%swant that it was left out again, and nothing where it is gone", log.text())
+	}
+}
+
 func TestOptionsHoldAtRunTime(t *testing.T) {
 	t.Parallel()
 	namespace := func(team string) string {

@@ -47,8 +47,8 @@ type watcher struct {
 	complete bool
 	// told is what was told since the last walk.
 	told told
-	// failed is the last error of notify that was logged.
-	failed string
+	// toldPolling means that it was logged that not all can be watched.
+	toldPolling bool
 }
 
 func newWatcher(open func() (*fsnotify.Watcher, error)) *watcher {
@@ -130,15 +130,16 @@ func (w *watcher) end(sawAll bool) {
 			_ = w.notify.Remove(directory)
 		}
 	}
-	if w.complete {
-		w.failed = ""
+	if w.complete && w.toldPolling {
+		w.toldPolling = false
+		log.Infof("Manifests are watched again, so that changed ones are told of")
 	}
 	w.complete = w.complete && sawAll
 }
 
 func (w *watcher) fail(err error) {
-	if w.failed != err.Error() {
-		w.failed = err.Error()
+	if !w.toldPolling {
+		w.toldPolling = true
 		log.Warningf("Looking for changed manifests every %v, since they cannot be watched: %v", pollTime, err)
 	}
 }
