@@ -1,10 +1,12 @@
 package endpoints
 
 import (
+	"cmp"
 	"context"
 	"iter"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/corefile"
@@ -30,8 +32,11 @@ type feed struct {
 	// replaces is true where a reload starts this feed while another one serves
 	// what is current.
 	replaces bool
-	cancel   context.CancelFunc
-	done     sync.WaitGroup
+	// late means that it was logged that the first list takes long.
+	late   atomic.Bool
+	over   <-chan struct{}
+	cancel context.CancelFunc
+	done   sync.WaitGroup
 }
 
 var (
@@ -126,6 +131,7 @@ func (sub *subscription) run(others iter.Seq[*feed]) (*feed, error) {
 	}
 	var ctx context.Context
 	ctx, f.cancel = context.WithCancel(context.Background())
+	f.over = ctx.Done()
 	f.done.Go(func() { f.cache.run(ctx) })
 	f.done.Go(func() { f.source.Run(ctx, f.handover) })
 	return f, nil
@@ -140,6 +146,7 @@ func newFeed(s *corefile.Stanza, from source.Source) (*feed, error) {
 			return nil, err
 		}
 	}
+	c.refusals.Origin = cmp.Or(f.origin, s.Manifests)
 	return f, nil
 }
 
@@ -223,10 +230,25 @@ func (f *feed) wait(timeout time.Duration) {
 	select {
 	case <-full:
 	case <-timer.C:
-		if f.cache.isSynced() {
-			log.Warningf("Going on with what was known before: the first list is not complete after %s", timeout)
-			return
+		if !f.late.Swap(true) {
+			f.logLate(timeout)
 		}
-		log.Warningf("Starting before the first list is complete: names that a Service could own answer SERVFAIL until it is")
 	}
+}
+
+// logLate logs that the first list is not complete, and when it is. Stanzas that share a
+// feed share these lines. What was known before gives way with a line of its own.
+func (f *feed) logLate(timeout time.Duration) {
+	if f.cache.isSynced() {
+		log.Warningf("Going on with what was known before: the first list is not complete after %s", timeout)
+		return
+	}
+	log.Warningf("Starting before the first list is complete: names that a Service could own answer SERVFAIL until it is")
+	f.done.Go(func() {
+		select {
+		case <-f.cache.synced:
+			log.Infof("The first list is complete: names of Services are answered")
+		case <-f.over:
+		}
+	})
 }

@@ -1,13 +1,19 @@
 package endpoints
 
 import (
+	"bytes"
 	"context"
+	"errors"
 	"fmt"
+	golog "log"
 	"os"
 	"path/filepath"
+	"strings"
+	"sync"
 	"testing"
 	"time"
 
+	clog "github.com/coredns/coredns/plugin/pkg/log"
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/corefile"
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/model"
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/reload"
@@ -90,6 +96,85 @@ func eventually(t testing.TB, condition func() error) {
 		if time.Now().After(end) {
 			t.Fatal(err)
 		}
+	}
+}
+
+// captureLog returns how many lines have a text.
+func captureLog(t *testing.T) (count func(text string) int) {
+	t.Helper()
+	var out lockedBuffer
+	golog.SetOutput(&out)
+	t.Cleanup(clog.Discard)
+	return func(text string) int { return strings.Count(out.String(), text) }
+}
+
+type lockedBuffer struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (b *lockedBuffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.text.Write(p)
+}
+
+func (b *lockedBuffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.text.String()
+}
+
+func TestAFirstListThatTakesLongIsLoggedOnce(t *testing.T) {
+	logged := captureLog(t)
+	f, _, from := startFeed(t, &corefile.Stanza{Manifests: "late"})
+	f.wait(0)
+	f.wait(0) // another stanza of the feed
+	const late, complete = "Starting before the first list is complete", "The first list is complete"
+	if logged(late) != 1 || logged(complete) != 0 {
+		t.Errorf("logged %d times that it is late, %d times that it is complete", logged(late), logged(complete))
+	}
+	from.sync()
+	eventually(t, func() error {
+		if logged(complete) == 0 {
+			return errors.New("it is not logged that the first list is complete")
+		}
+		return nil
+	})
+	f.wait(0)
+	if logged(late) != 1 || logged(complete) != 1 {
+		t.Errorf("logged %d times that it is late, %d times that it is complete", logged(late), logged(complete))
+	}
+}
+
+// Stanzas with other options have feeds of their own, which read the same.
+func TestABadAnnotationIsLoggedOnceByAllFeeds(t *testing.T) {
+	logged := captureLog(t)
+	bad := headlessService("default", "db")
+	bad.Service.Annotations = map[string]string{"ttl": "soon"}
+	good := headlessService("default", "db")
+	const left, again = "Left out the Service annotation default/db", "The Service annotation default/db counts again"
+	one, _, fromOne := startFeed(t, &corefile.Stanza{Manifests: "annotated"})
+	two, _, fromTwo := startFeed(t, &corefile.Stanza{Manifests: "annotated", Settings: corefile.Settings{Explain: true}})
+	if one == two {
+		t.Fatal("there is one feed")
+	}
+	apply := func(change model.Change) {
+		for _, from := range []toldSource{fromOne, fromTwo} {
+			from.apply(change)
+			from.sync() // the former step is over
+		}
+		fromOne.sync()
+		fromTwo.sync()
+	}
+	apply(bad)
+	apply(bad)
+	if logged(left) != 1 || logged(again) != 0 {
+		t.Errorf("logged %d times that it is left out, %d times that it counts again", logged(left), logged(again))
+	}
+	apply(good)
+	if logged(left) != 1 || logged(again) != 1 {
+		t.Errorf("logged %d times that it is left out, %d times that it counts again", logged(left), logged(again))
 	}
 }
 
