@@ -46,6 +46,13 @@ func (s *Set) addresses(a *Answer, q *Question, m *match, room int) {
 }
 
 func (s *Set) writeAddresses(q *Question, from *pool, order []int32) {
+	if s.roster.Is4(from.at(0)) {
+		for i := range order {
+			order[i] = int32(from.at(order[i]))
+		}
+		q.Wire.Addresses4(q.TTL, s.roster.Packed(roster.IPv4), order)
+		return
+	}
 	for _, i := range order {
 		q.Wire.Address(q.TTL, s.roster.Bytes(from.at(i)))
 	}

@@ -44,7 +44,7 @@ type drawn struct {
 // A drawer draws answers. It keeps its memory between them, but nothing of what it
 // drew.
 type drawer struct {
-	rand *rand.Rand
+	rand *rand.PCG
 	// order and seen are empty between draws.
 	order []int32
 	seen  bitset
@@ -53,7 +53,7 @@ type drawer struct {
 }
 
 var drawers = sync.Pool{New: func() any {
-	return &drawer{rand: rand.New(rand.NewPCG(rand.Uint64(), rand.Uint64()))}
+	return &drawer{rand: rand.NewPCG(rand.Uint64(), rand.Uint64())}
 }}
 
 // release gives the drawer back, without the names that it still holds. The next
@@ -79,12 +79,21 @@ func (d *drawer) draw(share Share, n, k int) []int32 {
 	return d.order
 }
 
-// shuffle is the Fisher-Yates shuffle.
-func shuffle[T any](r *rand.Rand, all []T) {
-	for i := len(all) - 1; i > 0; i-- {
-		j := r.Uint32N(uint32(i + 1))
-		all[i], all[j] = all[j], all[i]
+// shuffle is the Fisher-Yates shuffle, two elements for each random number.
+func shuffle[T any](r *rand.PCG, all []T) {
+	for i := len(all) - 1; i > 0; i -= 2 {
+		bits := r.Uint64()
+		move(all, i, uint32(bits))
+		move(all, i-1, uint32(bits>>32))
 	}
+}
+
+// move swaps element i with one of those up to it. It takes the place by a
+// multiplication, without a loop that makes places exactly as likely: of n, none is
+// likelier than another by more than n in 2^32.
+func move[T any](all []T, i int, random uint32) {
+	j := int(uint64(random) * uint64(i+1) >> 32)
+	all[i], all[j] = all[j], all[i]
 }
 
 // bitset is a set of small numbers that is emptied by removing what was added,

@@ -101,6 +101,25 @@ func (m *Message) Grow(n int) { m.bytes = slices.Grow(m.bytes, n) }
 // Additional ends the answer: the records that follow are additional ones.
 func (m *Message) Additional() { m.section = sectionAdditional }
 
+// Addresses4 adds those IPv4 addresses of the question's name, of the packed ones, that
+// stand at these places, with their TTL in seconds. These are most of what is sent, so
+// each is written at once: all but its address is the same.
+func (m *Message) Addresses4(ttl uint32, packed []byte, places []int32) {
+	const size = 16
+	first := uint64(pointer|atName)<<48 | uint64(dns.TypeA)<<32 | dns.ClassINET<<16 | uint64(ttl>>16)
+	second := uint64(ttl&0xffff)<<48 | 4<<32
+	from := len(m.bytes)
+	m.bytes = slices.Grow(m.bytes, size*len(places))[:from+size*len(places)]
+	to := m.bytes[from:]
+	for _, place := range places {
+		addr := binary.BigEndian.Uint32(packed[4*place:])
+		binary.BigEndian.PutUint64(to, first)
+		binary.BigEndian.PutUint64(to[8:], second|uint64(addr))
+		to = to[size:]
+	}
+	m.counts[m.section] += uint16(len(places))
+}
+
 // Address adds the address of the question's name, with its TTL in seconds.
 func (m *Message) Address(ttl uint32, addr []byte) {
 	m.bytes = binary.BigEndian.AppendUint16(m.bytes, pointer|atName)
@@ -134,10 +153,9 @@ func (m *Message) address(ttl uint32, addr []byte) {
 
 // fixed adds what stands between the owner and the data of a record.
 func (m *Message) fixed(qtype uint16, ttl uint32, size int) {
-	b := binary.BigEndian.AppendUint16(m.bytes, qtype)
-	b = binary.BigEndian.AppendUint16(b, dns.ClassINET)
-	b = binary.BigEndian.AppendUint32(b, ttl)
-	m.bytes = binary.BigEndian.AppendUint16(b, uint16(size))
+	m.bytes = append(m.bytes,
+		byte(qtype>>8), byte(qtype), 0, dns.ClassINET,
+		byte(ttl>>24), byte(ttl>>16), byte(ttl>>8), byte(ttl), byte(size>>8), byte(size))
 	m.counts[m.section]++
 }
 
