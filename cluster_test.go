@@ -37,6 +37,9 @@ var (
 	}
 )
 
+// notAName is an external name for which a Service is left out.
+const notAName = "not a name"
+
 // drawnCluster holds objects by kind, namespace and name.
 type drawnCluster map[string]any
 
@@ -80,7 +83,7 @@ func drawService(t *rapid.T, namespace, name string) *corev1.Service {
 	case "ClusterIP":
 		service.Spec.ClusterIP = "10.96.0.1"
 	case "left out":
-		service.Spec.Type, service.Spec.ExternalName = corev1.ServiceTypeExternalName, "not a name"
+		service.Spec.Type, service.Spec.ExternalName = corev1.ServiceTypeExternalName, notAName
 	default:
 		return nil
 	}

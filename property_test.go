@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/model"
@@ -143,6 +144,63 @@ func TestOnlyTheLastStateOfEachObjectCounts(t *testing.T) {
 			server.compare(t, n, r)
 		}
 	})
+}
+
+// Whatever was there before: what is left out now is said to be so where a Service or what
+// it has is denied, and nothing else is.
+func TestReasonsKnowWhatIsLeftOut(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		before, cluster := drawCluster(t, poolVersions[0]), drawCluster(t, poolVersions[1])
+		for key := range before {
+			if _, stays := cluster[key]; !stays {
+				cluster[key] = before[key]
+			}
+		}
+		s := testStanza()
+		server := newServer(s, synced(s.Settings.Naming, before.changes(), cluster.changes()))
+		for _, namespace := range poolNamespaces {
+			for _, service := range poolServices {
+				below := rapid.SampledFrom([]string{"", "nobody.", "_http._tcp.", "_none._tcp.", "a.b."}).Draw(t, "below")
+				qtype := rapid.SampledFrom([]uint16{dns.TypeA, dns.TypeAAAA, dns.TypeSRV, dns.TypeTXT}).Draw(t, "type")
+				r := new(dns.Msg).SetQuestion(below+service+"."+namespace+".svc.cluster.local.", qtype).SetEdns0(1232, false)
+				m := server.ask(t, r)
+				if service, _ := cluster["Service "+namespace+"/"+service].(*corev1.Service); service != nil && naiveServes(service) && service.Spec.ExternalName != "" {
+					continue
+				}
+				got := strings.Join(reasons(m), "; ")
+				if want := cluster.leftOut(namespace, service); strings.Contains(got, "left out") != (want != "") || !strings.Contains(got, want) {
+					t.Fatalf("%s %s: the reason is %q, want one with %q", r.Question[0].Name, dns.TypeToString[qtype], got, want)
+				}
+			}
+		}
+	})
+}
+
+// leftOut returns what reasons say of what is left out of a Service.
+func (c drawnCluster) leftOut(namespace, name string) string {
+	service, _ := c["Service "+namespace+"/"+name].(*corev1.Service)
+	switch {
+	case service == nil:
+		return ""
+	case service.Spec.ExternalName == notAName:
+		return "the Service " + namespace + "/" + name + ` was left out: externalName "` + notAName + `"`
+	case service.Spec.ClusterIP != corev1.ClusterIPNone:
+		return ""
+	}
+	n := 0
+	for _, object := range c {
+		slice, ok := object.(*discoveryv1.EndpointSlice)
+		if ok && slice.Namespace == namespace && slice.Labels[discoveryv1.LabelServiceName] == name && slice.AddressType == discoveryv1.AddressTypeFQDN {
+			n++
+		}
+	}
+	switch n {
+	case 0:
+		return ""
+	case 1:
+		return "1 EndpointSlice was left out: type FQDN"
+	}
+	return fmt.Sprintf("%d EndpointSlices were left out, the first: type FQDN", n)
 }
 
 func TestAnswersMayBeChangedByWhoeverGetsThem(t *testing.T) {
