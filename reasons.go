@@ -16,6 +16,7 @@ const (
 	textNoServices     = "no headless or ExternalName Service in the namespace %s is served"
 	textNoServiceName  = "no name of a Service"
 	textNoAddress      = "no endpoint with this address is known"
+	textLongName       = "the name that this address has is too long, in "
 
 	// Of names that have no records of the type.
 	textOnlyBelow       = "no records here, at most below"

@@ -223,6 +223,8 @@ func reasonCases() []reasonCase {
 	bounded, selective := testStanza(), testStanza()
 	bounded.MaxAnswers = 1
 	selective.Labels = labels.Everything()
+	deep := testStanza()
+	deep.Primary = strings.Repeat("a-label-of-the-zone.", 12)
 	names := leftOutSlice("default", "x", "x-2", "type FQDN")
 
 	damping := withPolicy(health.Policy{Damping: health.Damping{Mode: health.DampingOn, HalfLife: health.DefaultHalfLife}})
@@ -274,6 +276,7 @@ func reasonCases() []reasonCase {
 		{"no.default.svc.cluster.local.", dns.TypeA, "no headless or ExternalName Service default/no that the Corefile selects", served(selective)},
 		{"other.svc.cluster.local.", dns.TypeA, "no headless or ExternalName Service in the namespace other is served", nil},
 		{"9.0.0.10.in-addr.arpa.", dns.TypePTR, "no endpoint with this address is known", nil},
+		{"1.0.0.10.in-addr.arpa.", dns.TypePTR, "the name that this address has is too long, in default/db", served(deep)},
 
 		{x, dns.TypeA, "1 EndpointSlice was left out: type FQDN; apart from that, default/x has no endpoints", of(service, names)},
 		{x, dns.TypeA, "1 EndpointSlice was left out: type FQDN", of(service, names, others)},

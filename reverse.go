@@ -95,10 +95,15 @@ func (q *query) holder(key string) (p pointer, ok bool) {
 // noteNoAddress says why an address has no name.
 func (q *query) noteNoAddress() string {
 	for _, key := range q.cache.holders(q.asked.Name.Address) {
-		if set := q.cache.set(key); set != nil {
-			if text := set.NoteReverse(q.asked.Name.Address); text != "" {
-				return text
-			}
+		p, named := q.holder(key)
+		if named {
+			return textLongName + p.set.Service.String()
+		}
+		if p.set == nil {
+			continue
+		}
+		if text := p.set.NoteReverse(q.asked.Name.Address); text != "" {
+			return text
 		}
 	}
 	return textNoAddress
