@@ -64,7 +64,6 @@ const metered = `cluster.local:{{.DNS}} in-addr.arpa:{{.DNS}} {
     ready 127.0.0.1:{{.Ready}}
     prometheus 127.0.0.1:{{.Metrics}}
     metadata
-    log . "asked {name} kind={/k8s_endpoints/kind} service={/k8s_endpoints/service} namespace={/k8s_endpoints/namespace} endpoint={/k8s_endpoints/endpoint} port={/k8s_endpoints/port-name} protocol={/k8s_endpoints/protocol}"
     k8s_endpoints {
         kubeconfig KUBECONFIG
         namespaces NAMESPACE
@@ -86,16 +85,25 @@ fails.test:{{.DNS}} {
 }
 `
 
+// logged is a line for the first block, which writes the metadata of each question.
+const logged = `    log . "asked {name} kind={/k8s_endpoints/kind} service={/k8s_endpoints/service} namespace={/k8s_endpoints/namespace} endpoint={/k8s_endpoints/endpoint} port={/k8s_endpoints/port-name} protocol={/k8s_endpoints/protocol}"
+`
+
 const configMap = "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: none\n"
 
 func meteredServer(t *testing.T, p *place, g *testGate) *server.Server {
 	t.Helper()
+	return server.New(t, meteredCorefile(t, p, g))
+}
+
+func meteredCorefile(t *testing.T, p *place, g *testGate) string {
+	t.Helper()
 	dir := t.TempDir()
 	must(t, os.WriteFile(filepath.Join(dir, "skipped.yaml"), []byte(configMap), 0o600))
-	return server.New(t, strings.NewReplacer(
+	return strings.NewReplacer(
 		"KUBECONFIG", g.kubeconfig(p.Config(cluster.CoreDNSUser).BearerToken), "NAMESPACE", p.namespace, "MANIFESTS", dir,
 		"SNAPSHOT", filepath.Join(t.TempDir(), "snapshot"),
-	).Replace(metered))
+	).Replace(metered)
 }
 
 // runAllTiers runs endpoints of all tiers that can be without damping, and an
@@ -204,6 +212,10 @@ func TestMetricsOfAnswers(t *testing.T) {
 		want["answers_total{"+fmt.Sprintf(series, `server="dns://`+s.Address()+`"`)+"}"] = count
 	}
 	want[`truncated_answers_total{server="dns://`+s.Address()+`",type="A"}`] = 1
+	if !server.AsMessages() {
+		// Those with addresses and SRV records of headless Services.
+		want[`wire_answers_total{server="dns://`+s.Address()+`"}`] = 6
+	}
 	got := make(map[string]float64)
 	for series, value := range after {
 		if strings.Contains(series, "answers_total{") && value != before[series] {
@@ -241,6 +253,9 @@ func TestTheReadmeHasEveryMetric(t *testing.T) {
 		}
 	}
 	for _, name := range documented {
+		if name == prefix+"wire_answers_total" && server.AsMessages() {
+			continue
+		}
 		if !slices.Contains(exported, name) {
 			t.Errorf("%s is in README.md, and not exported", name)
 		}
@@ -282,7 +297,7 @@ func untilMetric(t *testing.T, s *server.Server, start string) {
 
 func TestTheLogHasTheMetadata(t *testing.T) {
 	p := newPlace(t)
-	s := meteredServer(t, p, openGate(t, p.Cluster))
+	s := server.New(t, strings.Replace(meteredCorefile(t, p, openGate(t, p.Cluster)), "    metadata\n", "    metadata\n"+logged, 1))
 	tests := []struct{ name, asked, want string }{
 		{"the name of a Service", p.name("db"), "kind=svc service=db namespace=" + p.namespace + " endpoint= port= protocol="},
 		{"the name of an endpoint", p.name("db-0.db"), "kind=svc service=db namespace=" + p.namespace + " endpoint=db-0 port= protocol="},
