@@ -71,7 +71,10 @@ func adminFile(t *testing.T) string {
 }
 
 // address asks a server for the A records of a name.
-func address(name string) func(t *testing.T, s *server.Server) string {
+func address(name string) func(t *testing.T, s *server.Server) string { return asks(name, dns.TypeA) }
+
+// asks asks a server a question, without EDNS.
+func asks(name string, typ uint16) func(t *testing.T, s *server.Server) string {
 	return func(t *testing.T, s *server.Server) string {
 		t.Helper()
 		conn, err := dns.Dial("udp", s.Address())
@@ -79,7 +82,7 @@ func address(name string) func(t *testing.T, s *server.Server) string {
 			t.Fatal(err)
 		}
 		defer conn.Close()
-		m, err := exchange(conn, new(dns.Msg).SetQuestion(name, dns.TypeA))
+		m, err := exchange(conn, new(dns.Msg).SetQuestion(name, typ))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -140,6 +143,30 @@ func TestWhatGoesWithNoendpointsStaysWithEndpoints(t *testing.T) {
 			}
 			if got := tc.ask(t, withNoendpoints.start(t, tc.option, tc.plugins)); !strings.Contains(got, tc.lost) || strings.Contains(got, tc.has) {
 				t.Errorf("with noendpoints it is\n%s\nwant %q and no %q", got, tc.lost, tc.has)
+			}
+		})
+	}
+}
+
+func TestPluginsBehindDoNotChangeHeadlessServices(t *testing.T) {
+	const headless = "sts.test.svc.cluster.local."
+	for _, tc := range []struct {
+		name, plugins string
+		ask           func(*testing.T, *server.Server) string
+	}{
+		{"hosts", "hosts {\n        192.0.2.99 " + headless + "\n        fallthrough\n    }", address(headless)},
+		{"template", "template IN A " + headless + " {\n        answer \"{{ .Name }} 60 IN A 192.0.2.98\"\n    }", address(headless)},
+		{"minimal", "minimal", asks("_sql._tcp."+headless, dns.TypeSRV)},
+		{"header", "header {\n        response set ra\n    }", address(headless)},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			if before, after := tc.ask(t, alone.start(t, "", "")), tc.ask(t, alone.start(t, "", tc.plugins)); before == after {
+				t.Fatalf("it changes nothing of kubernetes alone:\n%s", after)
+			}
+			for name, w := range map[string]way{"with noendpoints": withNoendpoints, "with endpoints kept": withEndpoints} {
+				if before, after := tc.ask(t, w.start(t, "", "")), tc.ask(t, w.start(t, "", tc.plugins)); before != after {
+					t.Errorf("%s: it makes of\n%s\nthis:\n%s", name, before, after)
+				}
 			}
 		})
 	}
