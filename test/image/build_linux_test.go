@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"runtime"
 	"strings"
 	"sync"
@@ -26,10 +27,13 @@ var (
 // built has the images that the tests share, once one of them has asked for it.
 var built struct {
 	sync.Mutex
-	dir    string
-	images map[string]*image
-	err    error
+	dir         string
+	whole, slim images
+	err         error
 }
+
+// images are of one run of `make image`, by their architecture.
+type images map[string]*image
 
 var every = flag.Bool("every-architecture", false, "build the images of all architectures, not only of this machine's")
 
@@ -71,11 +75,24 @@ func imageFor(t *testing.T, architecture string) *image {
 	needRoot(t)
 	built.Lock()
 	defer built.Unlock()
-	if built.images == nil && built.err == nil {
-		built.err = build(t.Context())
+	if built.whole == nil && built.err == nil {
+		built.whole, built.err = build(t.Context(), "", architectures())
 	}
 	must(t, built.err)
-	return built.images[architecture]
+	return built.whole[architecture]
+}
+
+// slimImage returns the image with few plugins, for this machine.
+func slimImage(t *testing.T) *image {
+	t.Helper()
+	needRoot(t)
+	built.Lock()
+	defer built.Unlock()
+	if built.slim == nil && built.err == nil {
+		built.slim, built.err = build(t.Context(), "slim", []string{runtime.GOARCH})
+	}
+	must(t, built.err)
+	return built.slim[runtime.GOARCH]
 }
 
 // needRoot skips a test where there is no root: a program with a capability,
@@ -87,7 +104,34 @@ func needRoot(t *testing.T) {
 	}
 }
 
-func build(ctx context.Context) (err error) {
+// build builds the images with these plugins, or with all.
+func build(ctx context.Context, plugins string, architectures []string) (images, error) {
+	if err := makeStore(); err != nil {
+		return nil, err
+	}
+	args := []string{"image", "BUILDER=buildah", "BASE=scratch", "IMAGE=test", "ARCHS=" + strings.Join(architectures, " ")}
+	if plugins != "" {
+		args = append(args, "PLUGINS="+plugins)
+		plugins = "-" + plugins
+	}
+	if err := command(ctx, "make", args...); err != nil {
+		return nil, err
+	}
+	made := make(images)
+	for _, architecture := range architectures {
+		var err error
+		if made[architecture], err = unpack(ctx, plugins+"-"+architecture); err != nil {
+			return nil, err
+		}
+	}
+	return made, nil
+}
+
+// makeStore makes the folder of the images, where there is none yet.
+func makeStore() (err error) {
+	if built.dir != "" {
+		return nil
+	}
 	if built.dir, err = os.MkdirTemp("", "k8s_endpoints-image-"); err != nil {
 		return err
 	}
@@ -95,21 +139,7 @@ func build(ctx context.Context) (err error) {
 	if err := os.Chmod(built.dir, 0o755); err != nil {
 		return err
 	}
-	if err := os.WriteFile(path("storage.conf"), []byte(storage()), 0o600); err != nil {
-		return err
-	}
-	if err := command(ctx, "make", "image", "BUILDER=buildah", "BASE=scratch", "IMAGE=test",
-		"ARCHS="+strings.Join(architectures(), " ")); err != nil {
-		return err
-	}
-	images := make(map[string]*image)
-	for _, architecture := range architectures() {
-		if images[architecture], err = unpack(ctx, architecture); err != nil {
-			return err
-		}
-	}
-	built.images = images
-	return nil
+	return os.WriteFile(path("storage.conf"), []byte(storage()), 0o600)
 }
 
 func path(name string) string { return filepath.Join(built.dir, name) }
@@ -154,18 +184,21 @@ func output(ctx context.Context, name string, args ...string) (string, error) {
 }
 
 // unpack writes the image as the OCI image layout, and its layers into a folder,
-// with the capabilities of the files.
-func unpack(ctx context.Context, architecture string) (*image, error) {
-	layout := path("layout-" + architecture)
-	// The tag is the version and the architecture.
-	name, err := output(ctx, "buildah", "images", "--format", "{{.Name}}:{{.Tag}}", "--filter", "reference=*-"+architecture)
+// with the capabilities of the files. Its tag is the version with the suffix.
+func unpack(ctx context.Context, suffix string) (*image, error) {
+	layout := path("layout" + suffix)
+	all, err := output(ctx, "buildah", "images", "--format", "{{.Name}}:{{.Tag}}")
 	if err != nil {
 		return nil, err
 	}
-	if err := command(ctx, "buildah", "push", strings.TrimSpace(name), "oci:"+layout); err != nil {
+	names := regexp.MustCompile(`(?m)^\S+:\d+\.\d+\.\d+`+suffix+`$`).FindAllString(all, -1)
+	if len(names) != 1 {
+		return nil, fmt.Errorf("%q end in %s, want one of\n%s", names, suffix, all)
+	}
+	if err := command(ctx, "buildah", "push", names[0], "oci:"+layout); err != nil {
 		return nil, err
 	}
-	i := &image{root: path("root-" + architecture)}
+	i := &image{root: path("root" + suffix)}
 	var index struct{ Manifests []descriptor }
 	var manifest struct {
 		Config descriptor

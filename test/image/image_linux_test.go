@@ -6,7 +6,9 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"reflect"
 	"regexp"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -51,6 +53,27 @@ func TestTheImageHoldsAStaticProgramAndNothingElse(t *testing.T) {
 				t.Logf("%d bytes of layers in a registry, %d bytes of /coredns", i.size, info.Size())
 			}
 		})
+	}
+}
+
+// Which plugins it has is tested in test/installation.
+func TestTheSlimImageIsTheSameWithLessInIt(t *testing.T) {
+	slim, whole := slimImage(t), imageFor(t, runtime.GOARCH)
+	if got, want := files(t, slim.root), []string{"coredns"}; !slices.Equal(got, want) {
+		t.Errorf("its files are %q, want %q", got, want)
+	}
+	wantStatic(t, filepath.Join(slim.root, "coredns"), runtime.GOARCH)
+	wantCapability(t, filepath.Join(slim.root, "coredns"))
+	if !reflect.DeepEqual(slim.config, whole.config) {
+		t.Errorf("it says %+v, want %+v", slim.config, whole.config)
+	}
+	if slim.size > whole.size*4/5 {
+		t.Errorf("its layers have %d bytes in a registry, where those of the whole image have %d", slim.size, whole.size)
+	}
+	out, err := output(t.Context(), filepath.Join(slim.root, "coredns"), "-plugins")
+	must(t, err)
+	if got := strings.Fields(out); !slices.Contains(got, "k8s_endpoints") || slices.Contains(got, "route53") {
+		t.Errorf("its plugins are %q", got)
 	}
 }
 

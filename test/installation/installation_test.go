@@ -1,5 +1,6 @@
 // Package installation follows README.md to compile the plugin into a CoreDNS
-// of one's own.
+// of one's own, and runs what it shows, and what is deployed, with the build that
+// has few plugins.
 package installation
 
 import (

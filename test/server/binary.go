@@ -12,13 +12,15 @@ import (
 	"github.com/k8s-endpoints/k8s_endpoints/test/cluster/gobuild"
 )
 
-// What the environment may ask for: a CoreDNS with the race detector in it, and one that
-// packs each of its answers from a message.
+// What the environment may ask for: a CoreDNS with the race detector in it, one that
+// packs each of its answers from a message, and one with few plugins.
 const (
 	raceVariable    = "RACE"
 	raceValue       = "1"
 	answersVariable = "ANSWERS"
 	answersValue    = "messages"
+	pluginsVariable = "PLUGINS"
+	pluginsValue    = "slim"
 )
 
 // asMessages is the variable that has the plugin write no bytes.
@@ -30,8 +32,10 @@ func AsMessages() bool { return os.Getenv(answersVariable) == answersValue }
 
 // variant returns the name of what the environment asks for, and how it is built.
 func variant() (name string, args []string, err error) {
-	if asked := os.Getenv(answersVariable); asked != "" && !AsMessages() {
-		return "", nil, fmt.Errorf("%s is %q in the environment, and can be %q only", answersVariable, asked, answersValue)
+	for variable, value := range map[string]string{answersVariable: answersValue, pluginsVariable: pluginsValue} {
+		if asked := os.Getenv(variable); asked != "" && asked != value {
+			return "", nil, fmt.Errorf("%s is %q in the environment, and can be %q only", variable, asked, value)
+		}
 	}
 	name = "plain"
 	if os.Getenv(raceVariable) == raceValue {
@@ -39,6 +43,9 @@ func variant() (name string, args []string, err error) {
 	}
 	if AsMessages() {
 		name, args = name+"-messages", append(args, "-ldflags=-X "+asMessages+"=1")
+	}
+	if os.Getenv(pluginsVariable) == pluginsValue {
+		name, args = name+"-"+pluginsValue, append(args, "-tags="+pluginsValue)
 	}
 	return name, args, nil
 }

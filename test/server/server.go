@@ -52,7 +52,8 @@ var errPortTaken = errors.New("another process took the port")
 // only where sources have changed, and starts it with the Corefile. It returns
 // when CoreDNS serves, and is ready where the Corefile has {{.Ready}}. With
 // RACE=1 in the environment the race detector is in the binary, and with
-// ANSWERS=messages it writes no answer as bytes.
+// ANSWERS=messages it writes no answer as bytes; with PLUGINS=slim it is what `make
+// build` makes with the same words.
 //
 // In the Corefile {{.DNS}}, {{.Ready}} and {{.Metrics}} stand for free ports, as does
 // {{.Port.NAME}} for each NAME, and it has to keep to the loopback interface:
