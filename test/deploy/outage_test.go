@@ -46,6 +46,10 @@ func TestAStartWithoutTheAPIServer(t *testing.T) {
 	} else {
 		t.Logf("the first answer came after %v", took)
 	}
+	must(t,
+		asked(t.Context(), s, "example.org.", "A", "192.0.2.80"),
+		asked(t.Context(), s, "web."+namespace+".svc.cluster.local.", "A", "192.0.2.80"),
+	)
 	for _, search := range []string{namespace + ".svc.cluster.local.", "svc.cluster.local.", "cluster.local."} {
 		for _, short := range []string{name, "db." + namespace + ".svc."} {
 			if search == "cluster.local." && short != name {

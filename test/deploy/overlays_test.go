@@ -5,7 +5,6 @@ import (
 	"maps"
 	"regexp"
 	"slices"
-	"strings"
 	"testing"
 	"time"
 
@@ -60,37 +59,6 @@ func TestInPlaceOfKubeDNS(t *testing.T) {
 	serve(t, first)
 	wantInPlace(t, before, first)
 	wantUntouched(t, stock, w.now(t, stock))
-}
-
-// Names that are not k8s_endpoints' are answered as before: the Corefile has
-// all plugins of kubeadm's. Only reload is not needed, since a change is a
-// rollout.
-func TestTheCorefileHasWhatKubeadmsHas(t *testing.T) {
-	ours := directives(corefileOf(t, kustomize(t, "kube-dns")))
-	for _, theirs := range directives(corefileOf(t, readManifest(t, "testdata/kubeadm.yaml"))) {
-		if theirs != ".:53 > reload" && !slices.Contains(ours, theirs) {
-			t.Errorf("the Corefile lacks %q", theirs)
-		}
-	}
-}
-
-// directives are the lines of a Corefile, each with those that begin the blocks
-// around it.
-func directives(corefile string) (all []string) {
-	var blocks []string
-	for line := range strings.Lines(corefile) {
-		line = strings.Join(strings.Fields(line), " ")
-		if line == "}" {
-			blocks = blocks[:len(blocks)-1]
-			continue
-		}
-		name, isBlock := strings.CutSuffix(line, " {")
-		all = append(all, strings.Join(append(slices.Clone(blocks), name), " > "))
-		if isBlock {
-			blocks = append(blocks, name)
-		}
-	}
-	return all
 }
 
 // wantInPlace checks that Pods still find the server, and that the fields of

@@ -28,6 +28,9 @@ const outside = `.:{{.DNS}} {
     template IN A example.org {
         answer "{{ .Name }} 60 IN A 192.0.2.80"
     }
+    template IN PTR 2.0.192.in-addr.arpa {
+        answer "{{ .Name }} 60 IN PTR host.example.org."
+    }
     template ANY ANY {
         rcode NXDOMAIN
     }
@@ -44,7 +47,6 @@ func onLoopback(t *testing.T, corefile, kubeconfig string) string {
 	must(t, err)
 	const zones = " cluster.local in-addr.arpa ip6.arpa {"
 	replaced := map[string]string{
-		".:53 {":                       ".:{{.DNS}} {\nbind 127.0.0.1",
 		"health {":                     fmt.Sprintf("health 127.0.0.1:%d {", health),
 		"ready":                        "ready 127.0.0.1:{{.Ready}}",
 		"prometheus :9153":             "prometheus 127.0.0.1:{{.Metrics}}",
@@ -53,17 +55,21 @@ func onLoopback(t *testing.T, corefile, kubeconfig string) string {
 		"snapshot " + snapshotFile:     "snapshot " + filepath.Join(t.TempDir(), "snapshot"),
 		"forward . /etc/resolv.conf {": "forward . " + server.New(t, outside).Address() + " {",
 	}
+	const port = "{{.DNS}}"
+	lacks := maps.Clone(replaced)
 	var lines []string
-	for line := range strings.Lines(corefile) {
+	for line := range strings.Lines(onPort(corefile, port)) {
 		line = strings.TrimSpace(line)
+		delete(lacks, line)
 		if other, ok := replaced[line]; ok {
-			delete(replaced, line)
 			line = other
+		} else if strings.HasSuffix(line, ":"+port+" {") {
+			line += "\nbind 127.0.0.1"
 		}
 		lines = append(lines, line)
 	}
-	if len(replaced) > 0 {
-		t.Fatalf("the Corefile lacks the lines %q:\n%s", slices.Sorted(maps.Keys(replaced)), corefile)
+	if len(lacks) > 0 {
+		t.Fatalf("the Corefile lacks the lines %q:\n%s", slices.Sorted(maps.Keys(lacks)), corefile)
 	}
 	return strings.Join(lines, "\n") + "\n"
 }
@@ -94,12 +100,62 @@ func serve(t *testing.T, all objects) {
 	soon("web."+namespace+".svc.cluster.local.", "CNAME", "example.org.")
 	soon("kubernetes.default.svc.cluster.local.", "A", "10.96.0.1")
 	soon("example.org.", "A", "192.0.2.80")
+	wantBothBlocks(t, s, namespace)
 	wantTheRights(t, all, g.Passed())
 	for line := range strings.Lines(s.Log()) {
 		if strings.Contains(line, "[ERROR]") || strings.Contains(line, "forbidden") {
 			t.Errorf("the log says: %s", line)
 		}
 	}
+}
+
+// wantBothBlocks asks the block of the cluster's zones and that of all else, and checks
+// which of them is asked, also by what an ExternalName Service leads to, and that nobody in
+// front of an answer for a headless Service wants a message.
+func wantBothBlocks(t *testing.T, s *server.Server, namespace string) {
+	t.Helper()
+	const cluster, addresses, others = "cluster.local.", "in-addr.arpa.", "."
+	for _, tc := range []struct {
+		name, qtype, want string
+		zones             []string
+		asBytes           float64
+	}{
+		{"db." + namespace + ".svc.cluster.local.", "A", "10.244.1.1", []string{cluster}, 1},
+		{"kubernetes.default.svc.cluster.local.", "A", "10.96.0.1", []string{cluster}, 0},
+		{"1.1.244.10.in-addr.arpa.", "PTR", "db-0.db." + namespace + ".svc.cluster.local.", []string{addresses}, 0},
+		{"80.2.0.192.in-addr.arpa.", "PTR", "host.example.org.", []string{addresses}, 0},
+		{"example.org.", "A", "192.0.2.80", []string{others}, 0},
+		{"web." + namespace + ".svc.cluster.local.", "A", "192.0.2.80", []string{cluster, others}, 0},
+		{"web." + namespace + ".svc.cluster.local.", "CNAME", "example.org.", []string{cluster}, 0},
+	} {
+		before, err := s.Samples(t.Context())
+		must(t, err, asked(t.Context(), s, tc.name, tc.qtype, tc.want))
+		after, err := s.Samples(t.Context())
+		must(t, err)
+		var zones []string
+		for _, zone := range []string{cluster, addresses, others} {
+			if requestsIn(after, zone) > requestsIn(before, zone) {
+				zones = append(zones, zone)
+			}
+		}
+		if !slices.Equal(zones, tc.zones) {
+			t.Errorf("%s %s was asked in the zones %q, want %q", tc.name, tc.qtype, zones, tc.zones)
+		}
+		series := fmt.Sprintf("coredns_k8s_endpoints_wire_answers_total{server=%q}", "dns://"+s.Address())
+		if got := after[series] - before[series]; got != tc.asBytes && !server.AsMessages() {
+			t.Errorf("%s %s: %v answers went as bytes, want %v", tc.name, tc.qtype, got, tc.asBytes)
+		}
+	}
+}
+
+// requestsIn returns how many questions were asked in a zone.
+func requestsIn(samples map[string]float64, zone string) (n float64) {
+	for series, value := range samples {
+		if strings.HasPrefix(series, "coredns_dns_requests_total{") && strings.HasSuffix(series, fmt.Sprintf(",zone=%q}", zone)) {
+			n += value
+		}
+	}
+	return n
 }
 
 // runServices runs a headless Service of one Pod, and an ExternalName one, and returns

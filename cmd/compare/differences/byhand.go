@@ -47,6 +47,16 @@ var AllByHand = []ByHand{
 		Kept:        "They stand behind *k8s_endpoints*, and do not change what it answers.",
 	},
 	{
+		Question:    "Does *rewrite* turn names of other zones into those of the cluster?",
+		Noendpoints: "The Corefile in `deploy` answers for them in two server blocks, and a rewritten name does not get from one to the other. Take one block for all names.",
+		Kept:        "The Corefile in `deploy` answers for them in two server blocks, and a rewritten name does not get from one to the other. Take one block for all names.",
+	},
+	{
+		Question:    "Does a dashboard or an alert read the label `zone` of CoreDNS's own metrics?",
+		Noendpoints: "With the Corefile in `deploy`, names of the cluster are under their zone there, no longer under `.`.",
+		Kept:        "With the Corefile in `deploy`, names of the cluster are under their zone there, no longer under `.`.",
+	},
+	{
 		Question:    "Does a dashboard or an alert read `coredns_kubernetes_dns_programming_duration_seconds`?",
 		Noendpoints: "It becomes empty. Read `coredns_k8s_endpoints_dns_programming_duration_seconds`, or keep endpoints.",
 	},
