@@ -15,7 +15,7 @@
 #             podman or buildah, whichever works here
 # make image BASE=scratch ARCHS=arm64    the same on another base, for one of them
 # make build PLUGINS=slim, make image PLUGINS=slim    with those plugins only that most
-#             clusters need, in half of the memory
+#             clusters need, in less memory
 # make picture  records what the dashboard shows of a real server, in five minutes
 # make lint   gofmt, go vet, staticcheck
 #

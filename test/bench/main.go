@@ -17,8 +17,8 @@
 // dnsperf. The working folder must be that of the repository.
 //
 // Read main.go and bench.go first (a run), then servers.go (the servers that are
-// compared, with ceiling.go). queries.go, changes.go, scale.go and servedns.go are
-// a section each; show.go writes the documents.
+// compared, with ceiling.go and images.go). queries.go, changes.go, scale.go and
+// servedns.go are a section each; show.go writes the documents.
 package main
 
 import (

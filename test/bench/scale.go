@@ -17,6 +17,8 @@ import (
 type population struct {
 	services, perService int
 	clusterIP            bool
+	// builds says that the images are measured here.
+	builds bool
 }
 
 func (p population) endpoints() int { return p.services * p.perService }
@@ -25,7 +27,7 @@ func (p population) endpoints() int { return p.services * p.perService }
 // Services, 150,000 headless ones, and 10,000 headless Services.
 var populations = []population{
 	{services: 2000, perService: 50, clusterIP: true},
-	{services: 150, perService: 1000},
+	{services: 150, perService: 1000, builds: true},
 	{services: 10000, perService: 3},
 }
 
@@ -36,7 +38,7 @@ var witness = workload.Service{Name: "witness", Endpoints: 1, First: 1<<20 - 1}
 // measureScale measures memory, and the time from the start to the first right
 // answer, in clusters with many objects.
 func measureScale(ctx context.Context, b *bench) error {
-	b.report.Memory, b.report.Starts = nil, nil
+	b.report.Memory, b.report.Starts, b.report.Builds = nil, nil, nil
 	for _, p := range populations {
 		p.services /= b.divisor
 		err := b.with(ctx, func(ctx context.Context, sc *scene) error { return b.scale(ctx, sc, p) })
@@ -55,6 +57,15 @@ func (b *bench) scale(ctx context.Context, sc *scene, p population) error {
 	if err != nil {
 		return err
 	}
+	var images []*image
+	if p.builds {
+		if images, err = buildImages(ctx); err != nil {
+			return err
+		}
+		if err := b.startImages(ctx, sc, images, func(i *image) *tried { return &i.idle }); err != nil {
+			return err
+		}
+	}
 	services := workload.Services(p.services, p.perService, workload.Service{Name: "db", ClusterIP: p.clusterIP})
 	if err := sc.Create(ctx, services); err != nil {
 		return err
@@ -63,7 +74,14 @@ func (b *bench) scale(ctx context.Context, sc *scene, p population) error {
 	if err := b.memory(ctx, sc, p, idle); err != nil {
 		return err
 	}
-	return b.firstAnswers(ctx, sc, p)
+	if err := b.firstAnswers(ctx, sc, p); err != nil {
+		return err
+	}
+	if err := b.startImages(ctx, sc, images, func(i *image) *tried { return &i.full }); err != nil {
+		return err
+	}
+	b.noteImages(p, images)
+	return nil
 }
 
 // footprint is the memory of a process.

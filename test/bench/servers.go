@@ -24,9 +24,8 @@ var plugins = []string{figures.Ours, figures.Stock}
 // server is one of them, alone in its CoreDNS.
 type server struct {
 	*coredns.Process
-	address, pprof string
-	// metrics is where it exports them.
-	metrics string
+	// pprof and metrics are where it has profiles and metrics, as all of it does.
+	address, pprof, metrics string
 }
 
 // settings of a server. The zero value is the usual one.
@@ -34,6 +33,8 @@ type settings struct {
 	pinned, traced bool
 	// kubeconfig is another than the scene's.
 	kubeconfig string
+	// program is another than the bench's: one that need not have all plugins.
+	program string
 }
 
 // start returns when the process runs, long before it answers.
@@ -47,7 +48,10 @@ func (b *bench) start(sc *scene, plugin string, set settings) (*server, error) {
 		}
 	}
 	kubeconfig := cmp.Or(set.kubeconfig, sc.kubeconfig)
-	program := coredns.Program{Path: b.program, Core: coredns.AnyCore, Corefile: s.corefile(plugin, kubeconfig, unasked)}
+	program := coredns.Program{Path: cmp.Or(set.program, b.program), Core: coredns.AnyCore, Corefile: s.corefile(plugin, kubeconfig)}
+	if set.program == "" {
+		program.Corefile += block(unasked, "pprof "+s.pprof, "prometheus "+s.metrics)
+	}
 	if set.pinned {
 		program.Core = serverCore
 	}
@@ -60,12 +64,12 @@ func (b *bench) start(sc *scene, plugin string, set settings) (*server, error) {
 }
 
 // corefile puts nothing in front of the plugin: neither what reads or changes
-// answers, for which ours would have to be messages, nor what only costs time. The
-// metrics come from a server block that nobody asks.
-func (s *server) corefile(plugin, kubeconfig, unasked string) string {
-	return block(s.address, "pprof "+s.pprof, fmt.Sprintf(`%s cluster.local in-addr.arpa ip6.arpa {
+// answers, for which ours would have to be messages, nor what only costs time.
+// Profiles and metrics come from a server block that nobody asks.
+func (s *server) corefile(plugin, kubeconfig string) string {
+	return block(s.address, fmt.Sprintf(`%s cluster.local in-addr.arpa ip6.arpa {
         kubeconfig %s
-    }`, plugin, kubeconfig)) + block(unasked, "prometheus "+s.metrics)
+    }`, plugin, kubeconfig))
 }
 
 func block(address string, plugins ...string) string {

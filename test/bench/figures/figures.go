@@ -30,6 +30,7 @@ type Report struct {
 	Memory   []Memory       `json:"memory,omitempty"`
 	Changes  []Changes      `json:"changes,omitempty"`
 	Starts   []Start        `json:"starts,omitempty"`
+	Builds   []Build        `json:"builds,omitempty"`
 }
 
 // Run is one of the benchmarks.
@@ -132,6 +133,31 @@ type Start struct {
 	ClusterIP bool   `json:"clusterIP,omitempty"`
 	Server    string `json:"server"`
 	Seconds   Series `json:"seconds"`
+}
+
+// The builds, by the word for their plugins.
+const (
+	Whole = "all"
+	Slim  = "slim"
+)
+
+// Build is a program as it is in an image: its size, and what it takes with an empty
+// cluster and with one of headless Services.
+type Build struct {
+	Plugins string `json:"plugins"`
+	// ImageBytes is the size of the compressed layer with the program, without the
+	// base that it stands on.
+	ImageBytes   int64 `json:"imageBytes"`
+	ProgramBytes int64 `json:"programBytes"`
+	// Services and Endpoints are those of the large cluster.
+	Services  int `json:"services"`
+	Endpoints int `json:"endpoints"`
+	// RSS is the largest size in memory until the first right answer, in MiB, and
+	// Seconds the time until then.
+	IdleRSS     Series `json:"idlePeakRSSMiB"`
+	IdleSeconds Series `json:"idleSeconds"`
+	RSS         Series `json:"peakRSSMiB"`
+	Seconds     Series `json:"seconds"`
 }
 
 // A Series is a figure measured several times.

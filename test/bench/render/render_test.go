@@ -124,9 +124,13 @@ func TestTheDocumentsShowThePublishedFigures(t *testing.T) {
 		t.Fatal(err)
 	}
 	summary := Summary(report)
-	// Two more lines are the header of the table and its rule.
-	if lines := strings.Count(summary, "\n| "); lines != 2+5 {
-		t.Errorf("the summary has %d rows, want 5:\n%s", lines-2, summary)
+	// Two more lines of a table are its header and its rule.
+	want := 2 + 5
+	if len(report.Builds) > 0 {
+		want += 2 + 2
+	}
+	if lines := strings.Count(summary, "\n| "); lines != want {
+		t.Errorf("the summary has %d lines of tables, want %d:\n%s", lines, want, summary)
 	}
 	for document, text := range map[string]string{
 		"README.md":           summary,
@@ -139,6 +143,31 @@ func TestTheDocumentsShowThePublishedFigures(t *testing.T) {
 		if want, err := Into(string(got), text); err != nil || string(got) != want {
 			t.Errorf("%s is not what docs/performance.json has (%v): run `go run ./test/bench -render`", document, err)
 		}
+	}
+}
+
+func TestTheSummarySaysWhatImagesCost(t *testing.T) {
+	series := func(value float64) figures.Series { return figures.NewSeries([]float64{value}) }
+	r := &figures.Report{
+		Queries: []figures.Queries{queriesAt("A", 10, figures.Ours, 2), queriesAt("A", 10, figures.Stock, 1)},
+		Builds: []figures.Build{
+			{Plugins: figures.Whole, ImageBytes: 25 << 20, Endpoints: 150_000, IdleRSS: series(83.4), RSS: series(138), IdleSeconds: series(.15), Seconds: series(1)},
+			{Plugins: figures.Slim, ImageBytes: 19 << 20, Endpoints: 150_000, IdleRSS: series(44), RSS: series(99), IdleSeconds: series(.1), Seconds: series(.9)},
+		},
+	}
+	const want = `
+With an empty cluster / with 150,000 endpoints of headless Services:
+
+| build | in a registry | resident | start |
+| --- | ---: | ---: | ---: |
+| ` + "`make image`" + ` | 25 MiB | 83 / 138 MiB | 0.15 / 1.00 s |
+| ` + "`make image PLUGINS=slim`" + ` | 19 MiB | 44 / 99 MiB | 0.10 / 0.90 s |
+`
+	if got := Summary(r); !strings.HasSuffix(got, want) {
+		t.Errorf("got\n%s\nwant at the end\n%s", got, want)
+	}
+	if got := Markdown(r, ""); !strings.Contains(got, "| slim | 19.0 | 0.0 | 44 / 99 | 0.10 / 0.90 |") {
+		t.Errorf("got\n%s", got)
 	}
 }
 

@@ -28,7 +28,31 @@ func Summary(r *figures.Report) string {
 			rows = append(rows, []string{m.name, ours, stock})
 		}
 	}
-	return table(preamble(r), 1, []string{"measure", "k8s_endpoints", "kubernetes"}, rows)
+	text := table(preamble(r), 1, []string{"measure", "k8s_endpoints", "kubernetes"}, rows)
+	if builds := buildsInShort(r.Builds); text != "" && builds != "" {
+		text += "\n" + builds
+	}
+	return text
+}
+
+// buildsInShort compares what images cost.
+func buildsInShort(all []figures.Build) string {
+	var rows [][]string
+	for _, b := range all {
+		name := "`make image`"
+		if b.Plugins != figures.Whole {
+			name = "`make image PLUGINS=" + b.Plugins + "`"
+		}
+		rows = append(rows, []string{
+			name, fmt.Sprintf("%.0f MiB", float64(b.ImageBytes)/(1<<20)),
+			fmt.Sprintf("%.0f / %.0f MiB", b.IdleRSS.Median, b.RSS.Median), fmt.Sprintf("%.2f / %.2f s", b.IdleSeconds.Median, b.Seconds.Median),
+		})
+	}
+	if len(rows) == 0 {
+		return ""
+	}
+	return table(fmt.Sprintf("With an empty cluster / with %s endpoints of headless Services:", number(all[0].Endpoints)), 1,
+		[]string{"build", "in a registry", "resident", "start"}, rows)
 }
 
 func rate(endpoints int) func(*figures.Report, string) string {
