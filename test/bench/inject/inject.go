@@ -45,6 +45,9 @@ func (i *Injector) Wrap(next http.Handler) http.Handler {
 		watch := &response{ResponseWriter: w, control: http.NewResponseController(w), selector: selector}
 		i.add(watch)
 		defer i.remove(watch)
+		// Frames fit only between frames that can be read, and Kubernetes 1.37
+		// compresses watches.
+		r.Header.Set("Accept-Encoding", "identity")
 		next.ServeHTTP(watch, r)
 	})
 }
