@@ -160,18 +160,20 @@ func (s *Set) notePort(q *Question) string {
 	if q.Name.Kind != name.Port || q.Type != dns.TypeSRV {
 		return ""
 	}
-	for _, best := range s.portsOf(q.Name.Port, q.Name.Protocol) {
-		switch best.tier {
-		case health.Good:
-			return ""
-		case health.Damped:
-			return textDamped
-		case health.Draining:
-			return textDraining
-		}
-		return textNobodyServesPort
+	// Sorted by tier, the best first.
+	of := s.portsOf(q.Name.Port, q.Name.Protocol)
+	if len(of) == 0 {
+		return ""
 	}
-	return ""
+	switch of[0].tier {
+	case health.Good:
+		return ""
+	case health.Damped:
+		return textDamped
+	case health.Draining:
+		return textDraining
+	}
+	return textNobodyServesPort
 }
 
 // noteRecords looks at the bound of the question for SRV records.
