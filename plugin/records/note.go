@@ -160,12 +160,13 @@ func (s *Set) notePort(q *Question) string {
 	if q.Name.Kind != name.Port || q.Type != dns.TypeSRV {
 		return ""
 	}
-	// Sorted by tier, the best first.
 	of := s.portsOf(q.Name.Port, q.Name.Protocol)
 	if len(of) == 0 {
 		return ""
 	}
-	switch of[0].tier {
+	// A port may have several numbers, each with tiers of its own.
+	best := slices.MinFunc(of, func(a, b portSet) int { return int(a.tier) - int(b.tier) })
+	switch best.tier {
 	case health.Good:
 		return ""
 	case health.Damped:

@@ -91,6 +91,16 @@ func TestNotes(t *testing.T) {
 	}
 }
 
+// A port may have one number at endpoints that drain, and another one at good ones.
+func TestANoteOfAPortLooksAtAllItsNumbers(t *testing.T) {
+	other := model.Port{Name: sql.Name, Protocol: sql.Protocol, Number: sql.Number + 1}
+	all := []*model.Slice{slice(1, []model.Port{sql}, pod(1, draining)), slice(2, []model.Port{other}, pod(2, ready))}
+	set := Compile(headless, all, Options{Policy: health.Policy{SRVTiers: health.SRVAll}}, new(Memory), epoch)
+	if a, note := noted(set, "_sql._tcp.db.default.svc.cluster.local.", dns.TypeSRV); len(a.Records) != 2 || note != "" {
+		t.Errorf("got %d records and the note %q, want 2 and none", len(a.Records), note)
+	}
+}
+
 // leftOut is a slice that is left out.
 func leftOut(name, why string) *model.Slice {
 	return &model.Slice{SliceKey: model.SliceKey{Namespace: "default", Name: name}, Service: "db", Refused: why}
