@@ -226,41 +226,38 @@ type counters struct {
 // serverCounters makes each counter when it is first needed.
 type serverCounters struct {
 	server    string
-	answers   [len(types)][len(results)]atomic.Pointer[prometheus.Counter]
-	truncated [len(types)]atomic.Pointer[prometheus.Counter]
-	wire      atomic.Pointer[prometheus.Counter]
+	answers   [len(types)][len(results)]counter
+	truncated [len(types)]counter
+	wire      counter
 }
 
-// countWire counts an answer that was sent as bytes.
-func (s *serverCounters) countWire() {
-	if counter := s.wire.Load(); counter != nil {
-		(*counter).Inc()
+// counter is one of a vector, once it was needed.
+type counter struct {
+	made atomic.Pointer[prometheus.Counter]
+}
+
+func (c *counter) inc(of func() prometheus.Counter) {
+	if made := c.made.Load(); made != nil {
+		(*made).Inc()
 		return
 	}
-	first := wireTotal.WithLabelValues(s.server)
+	first := of()
 	first.Inc()
-	s.wire.Store(&first)
+	c.made.Store(&first)
 }
 
 // count counts an answer to a question of the type and with the result of those indexes.
 func (s *serverCounters) count(t, r int) {
-	if counter := s.answers[t][r].Load(); counter != nil {
-		(*counter).Inc()
-		return
-	}
-	first := answersTotal.WithLabelValues(s.server, types[t], results[r])
-	first.Inc()
-	s.answers[t][r].Store(&first)
+	s.answers[t][r].inc(func() prometheus.Counter { return answersTotal.WithLabelValues(s.server, types[t], results[r]) })
 }
 
 func (s *serverCounters) countTruncated(t int) {
-	if counter := s.truncated[t].Load(); counter != nil {
-		(*counter).Inc()
-		return
-	}
-	first := truncatedTotal.WithLabelValues(s.server, types[t])
-	first.Inc()
-	s.truncated[t].Store(&first)
+	s.truncated[t].inc(func() prometheus.Counter { return truncatedTotal.WithLabelValues(s.server, types[t]) })
+}
+
+// countWire counts an answer that was sent as bytes.
+func (s *serverCounters) countWire() {
+	s.wire.inc(func() prometheus.Counter { return wireTotal.WithLabelValues(s.server) })
 }
 
 func (c *counters) of(ctx context.Context) *serverCounters {

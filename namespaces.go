@@ -54,8 +54,8 @@ func (c *cache) countNamespaces(changes []index.Change[string, *records.Set], ne
 			n = &known
 			changed[name] = n
 		}
-		n.services += one(after != nil) - one(before != nil)
-		n.dated += one(isDated(after)) - one(isDated(before))
+		n.services += toInt(after != nil) - toInt(before != nil)
+		n.dated += toInt(isDated(after)) - toInt(isDated(before))
 		if isDated(before) != isDated(after) || isDated(after) && after.Serial == next {
 			n.serial = next
 		}
@@ -80,11 +80,3 @@ func setOf(change index.Change[string, *records.Set]) *records.Set {
 }
 
 func isDated(set *records.Set) bool { return set != nil && set.Declared().SOA }
-
-// one counts what is there.
-func one(is bool) int {
-	if is {
-		return 1
-	}
-	return 0
-}
