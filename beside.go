@@ -19,7 +19,7 @@ func besideOf(b corefile.Block) beside {
 	return beside{
 		transfers:    b.Has("transfer", "secondary"),
 		answersAny:   b.Has("autopath", "template", "hosts", "file", "auto", "etcd") || b.HasOption("kubernetes", "multicluster"),
-		noEndpoints:  b.HasOption("kubernetes", "noendpoints"),
+		noEndpoints:  b.WithoutEndpoints(),
 		cacheInFront: b.InFront("cache", pluginName),
 	}
 }

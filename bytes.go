@@ -1,6 +1,7 @@
 package endpoints
 
 import (
+	"github.com/k8s-endpoints/k8s_endpoints/plugin/model"
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/records"
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/wire"
 
@@ -9,7 +10,10 @@ import (
 
 // wire returns where records may be written as bytes, or nil where only a message will
 // do. A record set decides what is in the answer, for both.
-func (q *query) wire() *wire.Message {
+func (q *query) wire(set *records.Set) *wire.Message {
+	if set.Service.Kind != model.Headless {
+		return nil
+	}
 	switch q.asked.Type {
 	case dns.TypeA, dns.TypeAAAA, dns.TypeSRV:
 	default:

@@ -91,7 +91,7 @@ func sent(err error) (int, error) {
 type answer struct {
 	message *dns.Msg
 	bytes   *wire.Message
-	// mayBeOwned is true for a name that a Service may have.
+	// mayBeOwned is true where a name passes on that a Service may have.
 	mayBeOwned bool
 }
 
@@ -104,7 +104,7 @@ func (h *handler) answer(ctx context.Context, w dns.ResponseWriter, r *dns.Msg) 
 	if m != nil && q.stale {
 		q.noteStale(m)
 	}
-	return answer{m, q.bytes, q.mayBeOwned()}
+	return answer{m, q.bytes, m == nil && q.bytes == nil && q.mayBeOwned()}
 }
 
 func (h *handler) reply(ctx context.Context, q *query) *dns.Msg {
@@ -123,7 +123,10 @@ func (h *handler) reply(ctx context.Context, q *query) *dns.Msg {
 			return m
 		}
 	case name.Namespace:
-		if serial := q.cache.serialIn(q.asked.Name.Namespace); serial > 0 && q.asked.Type == dns.TypeSOA {
+		if q.asked.Type != dns.TypeSOA {
+			break
+		}
+		if serial := q.cache.serialIn(q.asked.Name.Namespace); serial > 0 {
 			return q.serial(serial, q.ttl)
 		}
 	case name.Zonal:
@@ -189,7 +192,7 @@ func (h *handler) service(ctx context.Context, q *query, set *records.Set) *dns.
 	q.asked.Room = q.capacity() - q.asked.Offset
 	q.asked.MaxAnswers = or(set.Declared().MaxAnswers, q.maxAnswers)
 	q.asked.Explain, q.asked.Share = q.r.IsEdns0() != nil, records.ShareOf(addressOf(q.w.RemoteAddr()))
-	q.asked.Wire = q.wire()
+	q.asked.Wire = q.wire(set)
 	a := set.Answer(&q.asked)
 	if q.end(&a) {
 		return nil

@@ -147,13 +147,13 @@ func (b Block) warnNeverAsked(own string, s *Stanza) string {
 	return ""
 }
 
-// withoutEndpoints reports whether kubernetes stands in the block, and watches no
+// WithoutEndpoints reports whether kubernetes stands in the block, and watches no
 // endpoints.
-func (b Block) withoutEndpoints() bool { return b.HasOption("kubernetes", "noendpoints") }
+func (b Block) WithoutEndpoints() bool { return b.HasOption("kubernetes", "noendpoints") }
 
 func (b Block) warnEmptyService(string, *Stanza) string {
 	option, ok := b.option("kubernetes", "ignore", "empty_service")
-	if !ok || !b.withoutEndpoints() {
+	if !ok || !b.WithoutEndpoints() {
 		return ""
 	}
 	return option.at + ": with noendpoints, ignore empty_service of kubernetes makes every Service with a cluster IP NXDOMAIN: remove one of the two"
@@ -169,14 +169,14 @@ func (b Block) warnZonal(own string, s *Stanza) string {
 
 func (b Block) warnExternal(string, *Stanza) string {
 	option, ok := b.option("k8s_external", "headless")
-	if !ok || !b.withoutEndpoints() {
+	if !ok || !b.WithoutEndpoints() {
 		return ""
 	}
 	return option.at + ": with noendpoints of kubernetes, headless of k8s_external finds nothing: remove noendpoints"
 }
 
 func (b Block) warnTransfer(string, *Stanza) string {
-	if !b.Has("transfer") || !b.withoutEndpoints() {
+	if !b.Has("transfer") || !b.WithoutEndpoints() {
 		return ""
 	}
 	return b.plugins["transfer"][0].at + ": with noendpoints of kubernetes, a zone transfer lacks the names of headless Services: remove noendpoints"
