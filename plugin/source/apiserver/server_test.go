@@ -258,7 +258,9 @@ func (a *apiServer) watch(w http.ResponseWriter, r *http.Request, asked request)
 		from = a.version
 		send("BOOKMARK", a.bookmark(asked, true))
 	case from < a.oldest:
-		send("ERROR", apierrors.NewResourceExpired("too old resource version").Status())
+		expired := apierrors.NewResourceExpired("too old resource version").Status()
+		expired.TypeMeta = metav1.TypeMeta{APIVersion: "v1", Kind: "Status"}
+		send("ERROR", &expired)
 		a.mu.Unlock()
 		return
 	}
