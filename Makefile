@@ -23,7 +23,8 @@
 # user is root, Go tools through the module proxy.
 
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
-FUZZTIME    := 10s
+FUZZ        := 1
+MINIMIZE    := -fuzzminimizetime 10x
 BENCH       :=
 SOAK        := 10m
 COMPARE     :=
@@ -141,13 +142,17 @@ test-messages: dig controlplane
 test-allocs:
 	go test -run Alloc . ./plugin/...
 
+# Each target runs that many inputs, which takes some ten seconds, and not for a time: at
+# the end of a time Go's coordinator now and then takes its own deadline for a failure.
 test-fuzz:
-	go test -run '^$$' -fuzz FuzzParse -fuzztime $(FUZZTIME) ./plugin/name
-	go test -run '^$$' -fuzz FuzzLoad -fuzztime $(FUZZTIME) ./plugin/source/manifests
-	go test -run '^$$' -fuzz FuzzDecode -fuzztime $(FUZZTIME) -fuzzminimizetime 10x ./plugin/snapshot
-	go test -run '^$$' -fuzz FuzzServeDNS -fuzztime $(FUZZTIME) .
-	go test -run '^$$' -fuzz FuzzAnnotation -fuzztime $(FUZZTIME) ./plugin/corefile
-	go test -run '^$$' -fuzz FuzzWire -fuzztime $(FUZZTIME) -fuzzminimizetime 10x .
+	go test -run '^$$' -fuzz '^FuzzParse$$' -fuzztime $$((130000 * $(FUZZ)))x $(MINIMIZE) ./plugin/name
+	go test -run '^$$' -fuzz '^FuzzLoad$$' -fuzztime $$((14000 * $(FUZZ)))x $(MINIMIZE) ./plugin/source/manifests
+	go test -run '^$$' -fuzz '^FuzzDecode$$' -fuzztime $$((28000 * $(FUZZ)))x $(MINIMIZE) ./plugin/snapshot
+	go test -run '^$$' -fuzz '^FuzzServeDNS$$' -fuzztime $$((20000 * $(FUZZ)))x $(MINIMIZE) .
+	go test -run '^$$' -fuzz '^FuzzAnnotation$$' -fuzztime $$((10000 * $(FUZZ)))x $(MINIMIZE) ./plugin/corefile
+	go test -run '^$$' -fuzz '^FuzzWire$$' -fuzztime $$((10000 * $(FUZZ)))x $(MINIMIZE) .
+	go test -run '^$$' -fuzz '^FuzzObject$$' -fuzztime $$((15000 * $(FUZZ)))x $(MINIMIZE) ./plugin/source/apiserver/sparse
+	go test -run '^$$' -fuzz '^FuzzEvent$$' -fuzztime $$((15000 * $(FUZZ)))x $(MINIMIZE) ./plugin/source/apiserver/sparse
 
 # One suite after the other: each has a control plane, servers and a load. Some
 # of them have several tests that take SOAK each.
