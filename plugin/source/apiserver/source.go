@@ -27,12 +27,14 @@ import (
 
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/model"
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/source"
+	"github.com/k8s-endpoints/k8s_endpoints/plugin/source/apiserver/sparse"
 
+	discoveryv1 "k8s.io/api/discovery/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	utilnet "k8s.io/apimachinery/pkg/util/net"
 	"k8s.io/apimachinery/pkg/util/wait"
+	"k8s.io/client-go/kubernetes/scheme"
 	corev1client "k8s.io/client-go/kubernetes/typed/core/v1"
-	discoveryv1client "k8s.io/client-go/kubernetes/typed/discovery/v1"
 	"k8s.io/client-go/metadata"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/transport"
@@ -99,15 +101,23 @@ func (s *Source) connect(config *rest.Config) error {
 	if err != nil {
 		return fmt.Errorf("cannot make a client of the API server %s: %w", config.Host, err)
 	}
-	discovery, err := discoveryv1client.NewForConfigAndClient(config, s.client)
-	if err != nil {
+	if s.discovery, err = discoveryClient(config, s.client); err != nil {
 		return fmt.Errorf("cannot make a client of the API server %s: %w", config.Host, err)
 	}
 	if s.metadata, err = metadata.NewForConfigAndClient(config, s.client); err != nil {
 		return fmt.Errorf("cannot make a client of the API server %s: %w", config.Host, err)
 	}
-	s.core, s.discovery = core.RESTClient(), discovery.RESTClient()
+	s.core = core.RESTClient()
 	return nil
+}
+
+// discoveryClient differs from client-go's in what it decodes of slices.
+func discoveryClient(config *rest.Config, client *http.Client) (rest.Interface, error) {
+	own := rest.CopyConfig(config)
+	own.APIPath = "/apis"
+	own.GroupVersion = &discoveryv1.SchemeGroupVersion
+	own.NegotiatedSerializer = sparse.Wrap(rest.CodecFactoryForGeneratedClient(scheme.Scheme, scheme.Codecs).WithoutConversion())
+	return rest.RESTClientForConfigAndClient(own, client)
 }
 
 // takeTokenFile takes over the file of a token. client-go reads it once a minute;
