@@ -54,6 +54,7 @@ func (s *Service) read(obj *corev1.Service) (err error) {
 	s.Annotations = annotations(obj.Annotations)
 	if s.Kind == Headless {
 		s.PublishNotReady = obj.Spec.PublishNotReadyAddresses
+		s.Distribution = distribution(obj)
 		return nil
 	}
 	if s.Target, s.Address, err = target(obj.Spec.ExternalName); err != nil {
@@ -73,6 +74,25 @@ func kindOf(obj *corev1.Service) ServiceKind {
 		return Headless
 	}
 	return 0
+}
+
+// distribution follows the EndpointSlice controller: hints by the annotation of older
+// days, which has an even older name, go before the field.
+func distribution(obj *corev1.Service) Distribution {
+	mode, ok := obj.Annotations[corev1.DeprecatedAnnotationTopologyAwareHints]
+	if !ok {
+		mode = obj.Annotations[corev1.AnnotationTopologyMode]
+	}
+	if mode == "Auto" || mode == "auto" {
+		return NoDistribution
+	}
+	switch value(obj.Spec.TrafficDistribution) {
+	case corev1.ServiceTrafficDistributionPreferClose, corev1.ServiceTrafficDistributionPreferSameZone:
+		return PreferSameZone
+	case corev1.ServiceTrafficDistributionPreferSameNode:
+		return PreferSameNode
+	}
+	return NoDistribution
 }
 
 func checkAnnotations(all map[string]string) error {

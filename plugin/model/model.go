@@ -52,6 +52,9 @@ type Service struct {
 	// PublishNotReady asks to disregard any indication that endpoints are not ready
 	// (Service.spec.publishNotReadyAddresses).
 	PublishNotReady bool
+	// Distribution is what it asks for with spec.trafficDistribution, unless its
+	// annotation service.kubernetes.io/topology-mode asks for hints of another kind.
+	Distribution Distribution
 	// Target is the domain name, with a final dot, that an ExternalName Service
 	// leads to. Where that is an address, Address holds it and Target is empty.
 	Target  string
@@ -112,6 +115,10 @@ type Endpoint struct {
 	Pod      string
 	ID       PodID
 	Conditions
+	// Hints, Zone and Node are set only where ReadPlaces was called. Zone and Node are
+	// indexes plus one of the slice's Zones and Nodes, 0 for none.
+	Hints      Hints
+	Zone, Node uint16
 }
 
 // Conditions are the conditions of an endpoint with their defaults resolved.
@@ -152,6 +159,10 @@ type Slice struct {
 	// Ports holds the usable ports: those with a number.
 	Ports     []Port
 	Endpoints []Endpoint
+	// Zones and Nodes are the places of the endpoints, and Elsewhere for whose use those
+	// are that are not for their own place only, by their indexes in Endpoints.
+	Zones, Nodes []Place
+	Elsewhere    map[int32]Elsewhere
 	// Triggered is when the change that led to this state of the slice
 	// happened, as the controller noted it; zero where nobody did.
 	Triggered time.Time

@@ -35,6 +35,9 @@ func (s *Service) Object() *corev1.Service {
 	}
 	if s.Kind == Headless {
 		obj.Spec.ClusterIP, obj.Spec.PublishNotReadyAddresses = corev1.ClusterIPNone, s.PublishNotReady
+		if s.Distribution != NoDistribution {
+			obj.Spec.TrafficDistribution = new(s.Distribution.String())
+		}
 		return obj
 	}
 	obj.Spec.Type, obj.Spec.ExternalName = corev1.ServiceTypeExternalName, s.Target
