@@ -116,7 +116,7 @@ type Endpoint struct {
 	ID       PodID
 	Conditions
 	// Hints, Zone and Node are set only where ReadPlaces was called. Zone and Node are
-	// indexes plus one of the slice's Zones and Nodes, 0 for none.
+	// indexes plus one into the slice's Places, 0 for none.
 	Hints      Hints
 	Zone, Node uint16
 }
@@ -159,10 +159,9 @@ type Slice struct {
 	// Ports holds the usable ports: those with a number.
 	Ports     []Port
 	Endpoints []Endpoint
-	// Zones and Nodes are the places of the endpoints, and Elsewhere for whose use those
-	// are that are not for their own place only, by their indexes in Endpoints.
-	Zones, Nodes []Place
-	Elsewhere    map[int32]Elsewhere
+	// Places is nil where no endpoint has a place or a hint, and where ReadPlaces was
+	// not called.
+	Places *Places
 	// Triggered is when the change that led to this state of the slice
 	// happened, as the controller noted it; zero where nobody did.
 	Triggered time.Time

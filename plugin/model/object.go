@@ -85,28 +85,38 @@ func (s *Slice) Object() *discoveryv1.EndpointSlice {
 	for _, p := range s.Ports {
 		obj.Ports = append(obj.Ports, discoveryv1.EndpointPort{Name: &p.Name, Protocol: new(p.Protocol.object()), Port: new(int32(p.Number))})
 	}
-	obj.Endpoints = endpointObjects(s.Endpoints)
+	obj.Endpoints = s.endpointObjects()
 	return obj
 }
 
 // endpointObjects puts neighbours that differ only in their address together
 // again, so that the object is not much larger than the one it stands for.
-func endpointObjects(all []Endpoint) []discoveryv1.Endpoint {
+func (s *Slice) endpointObjects() []discoveryv1.Endpoint {
 	var objects []discoveryv1.Endpoint
-	var last Endpoint
 	var lastUID string
-	for i := range all {
-		e, uid := all[i], all[i].uid()
-		text := e.Address.String()
-		if i > 0 && uid == lastUID && e.Hostname == last.Hostname && e.Pod == last.Pod && e.Conditions == last.Conditions {
+	for i := range s.Endpoints {
+		e := &s.Endpoints[i]
+		uid, text := e.uid(), e.Address.String()
+		if i > 0 && uid == lastUID && s.isLikeLast(i) {
 			of := &objects[len(objects)-1]
 			of.Addresses = append(of.Addresses, text)
 			continue
 		}
-		objects = append(objects, e.object(text, uid))
-		last, lastUID = e, uid
+		obj := e.object(text, uid)
+		obj.Zone, obj.NodeName, obj.Hints = textOf(s.ZoneOf(e)), textOf(s.NodeOf(e)), s.hintsObject(i)
+		objects = append(objects, obj)
+		lastUID = uid
 	}
 	return objects
+}
+
+// isLikeLast reports whether nothing but the address and the ID tells an endpoint from
+// the one before it.
+func (s *Slice) isLikeLast(index int) bool {
+	e, last := &s.Endpoints[index], &s.Endpoints[index-1]
+	return e.Hostname == last.Hostname && e.Pod == last.Pod && e.Conditions == last.Conditions &&
+		e.Zone == last.Zone && e.Node == last.Node && e.Hints == last.Hints &&
+		s.ElsewhereOf(index).equal(s.ElsewhereOf(index-1))
 }
 
 // uid returns a UID that podID makes the endpoint's ID of.

@@ -26,6 +26,7 @@ var (
 	drawnProtocols = rapid.SampledFrom([]corev1.Protocol{"", corev1.ProtocolTCP, corev1.ProtocolUDP, corev1.ProtocolSCTP})
 	drawnPorts     = rapid.Int32Range(1, 65535)
 	drawnTexts     = rapid.StringN(0, 10, 40)
+	drawnPlaces    = rapid.SampledFrom([]string{"", "a", "b", "A", "c.d", "e", "f", strings.Repeat("long", 80)})
 )
 
 func drawServiceObject(t *rapid.T) *corev1.Service {
@@ -39,6 +40,9 @@ func drawServiceObject(t *rapid.T) *corev1.Service {
 	}
 	if rapid.Bool().Draw(t, "is headless") {
 		obj.Spec.ClusterIP = corev1.ClusterIPNone
+		obj.Spec.TrafficDistribution = maybe(t, "distribution", rapid.SampledFrom([]string{
+			"PreferClose", "PreferSameZone", "PreferSameNode", "PreferSamePlanet", "",
+		}))
 		return obj
 	}
 	obj.Spec.Type = corev1.ServiceTypeExternalName
@@ -92,6 +96,17 @@ func drawEndpointObject(t *rapid.T, addresses *rapid.Generator[string]) discover
 			Terminating: maybe(t, "terminating", rapid.Bool()),
 		},
 		Hostname: maybe(t, "hostname", rapid.SampledFrom([]string{"", "db-0", "DB-1"})),
+		Zone:     maybe(t, "zone", drawnPlaces),
+		NodeName: maybe(t, "node", drawnPlaces),
+	}
+	if rapid.Bool().Draw(t, "has hints") {
+		obj.Hints = new(discoveryv1.EndpointHints)
+		for _, name := range rapid.SliceOfN(drawnPlaces, 0, 10).Draw(t, "zones") {
+			obj.Hints.ForZones = append(obj.Hints.ForZones, discoveryv1.ForZone{Name: name})
+		}
+		for _, name := range rapid.SliceOfN(drawnPlaces, 0, 10).Draw(t, "nodes") {
+			obj.Hints.ForNodes = append(obj.Hints.ForNodes, discoveryv1.ForNode{Name: name})
+		}
 	}
 	if rapid.Bool().Draw(t, "has a target") {
 		obj.TargetRef = &corev1.ObjectReference{
@@ -151,10 +166,17 @@ func TestObjectIsTheWayBack(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		if rapid.Bool().Draw(t, "with places") {
+			want.ReadPlaces(original)
+		}
 		obj := want.Object()
 		got, err := NewSlice(obj)
-		if err != nil || !reflect.DeepEqual(got, want) {
-			t.Fatalf("got  %+v, %v\nwant %+v", got, err, want)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got.ReadPlaces(obj)
+		if !reflect.DeepEqual(got, want) || !got.Equal(want) {
+			t.Fatalf("got  %+v %+v\nwant %+v %+v", got, got.Places, want, want.Places)
 		}
 		if len(obj.Endpoints) > len(original.Endpoints) {
 			t.Fatalf("%d endpoints have become %d", len(original.Endpoints), len(obj.Endpoints))

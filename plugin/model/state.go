@@ -148,5 +148,5 @@ func (s *Service) Equal(other *Service) bool {
 func (s *Slice) Equal(other *Slice) bool {
 	return s == other || s.SliceKey == other.SliceKey && s.Service == other.Service && s.Refused == other.Refused &&
 		s.Version == other.Version && s.Triggered.Equal(other.Triggered) &&
-		slices.Equal(s.Ports, other.Ports) && slices.Equal(s.Endpoints, other.Endpoints)
+		slices.Equal(s.Ports, other.Ports) && slices.Equal(s.Endpoints, other.Endpoints) && s.Places.equal(other.Places)
 }

@@ -83,6 +83,14 @@ func TestDifference(t *testing.T) {
 			stateOf(service("a", "db", "x."), slice("a", "db-1", "db", 1)),
 			stateOf(service("a", "db", "y."), slice("a", "db-1", "db", 2)),
 			[]string{"the Service a/db", "the EndpointSlice a/db-1"}},
+		{"of slices that differ only in a zone",
+			stateOf(placedSlice(t, "a", "z1", ""), placedSlice(t, "b", "z1", ""), placedSlice(t, "c", "z1", "")),
+			stateOf(placedSlice(t, "a", "z1", ""), placedSlice(t, "b", "z2", ""), placedSlice(t, "c", "", "")),
+			[]string{"the EndpointSlice n/b", "the EndpointSlice n/c"}},
+		{"of slices that differ only in for whose use an endpoint is",
+			stateOf(placedSlice(t, "a", "z1", "z1"), placedSlice(t, "b", "z1", "z1"), placedSlice(t, "c", "z1", "z2"), placedSlice(t, "d", "z1", "z2")),
+			stateOf(placedSlice(t, "a", "z1", "z1"), placedSlice(t, "b", "z1", ""), placedSlice(t, "c", "z1", "z3"), placedSlice(t, "d", "z1", "z2")),
+			[]string{"the EndpointSlice n/b", "the EndpointSlice n/c"}},
 		{"where a slice goes to another Service",
 			stateOf(slice("a", "db-1", "db", 1)),
 			stateOf(slice("a", "db-1", "web", 2)),
@@ -183,6 +191,12 @@ func TestEqualLooksAtEachField(t *testing.T) {
 	t.Run("Slice", func(t *testing.T) {
 		eachField(t, func(a, b *Slice) bool { return a.Equal(b) })
 	})
+	t.Run("Places", func(t *testing.T) {
+		eachField(t, func(a, b *Places) bool { return (&Slice{Places: a}).Equal(&Slice{Places: b}) })
+	})
+	t.Run("Elsewhere", func(t *testing.T) {
+		eachField(t, func(a, b *Elsewhere) bool { return a.equal(*b) })
+	})
 	t.Run("Endpoint", func(t *testing.T) {
 		eachField(t, func(a, b *Endpoint) bool {
 			return (&Slice{Endpoints: []Endpoint{*a}}).Equal(&Slice{Endpoints: []Endpoint{*b}})
@@ -221,6 +235,8 @@ func other(t *testing.T, of reflect.Type) reflect.Value {
 		return reflect.ValueOf(netip.MustParseAddr("10.0.0.1"))
 	case time.Time:
 		return reflect.ValueOf(time.Unix(1_700_000_000, 0))
+	case Place:
+		return reflect.ValueOf(placeOf("other"))
 	}
 	v := reflect.New(of).Elem()
 	switch of.Kind() {
@@ -230,6 +246,12 @@ func other(t *testing.T, of reflect.Type) reflect.Value {
 		v.SetBool(true)
 	case reflect.Uint8, reflect.Uint16, reflect.Uint64:
 		v.SetUint(1)
+	case reflect.Int32, reflect.Int64:
+		v.SetInt(1)
+	case reflect.Struct:
+		v.Field(0).Set(other(t, of.Field(0).Type))
+	case reflect.Pointer:
+		v.Set(reflect.New(of.Elem()))
 	case reflect.Array:
 		v.Index(0).Set(other(t, of.Elem()))
 	case reflect.Slice:

@@ -105,6 +105,7 @@ func change(obj runtime.Object) (model.Change, error) {
 	case *discoveryv1.EndpointSlice:
 		s, err := model.NewSlice(obj)
 		if s != nil {
+			s.ReadPlaces(obj)
 			return model.SliceChange(s), nil
 		}
 		return model.Change{}, err

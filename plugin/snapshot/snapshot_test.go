@@ -11,6 +11,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unique"
 
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/model"
 
@@ -33,6 +34,20 @@ func sliceOf(namespace, name string, addresses ...netip.Addr) model.Change {
 	return model.SliceChange(s)
 }
 
+// placedSliceOf has an endpoint in a zone and on a node, for those, and one for others.
+func placedSliceOf(namespace, name string) model.Change {
+	c := sliceOf(namespace, name, netip.MustParseAddr("10.0.0.3"), netip.MustParseAddr("10.0.0.4"))
+	e := c.Slice.Endpoints
+	e[0].Zone, e[0].Node, e[0].Hints = 1, 1, model.HintedZone|model.HintedNode
+	e[1].Zone, e[1].Hints = 1, model.HintedElsewhere
+	c.Slice.Places = &model.Places{
+		Zones:     []model.Place{unique.Make("z1")},
+		Nodes:     []model.Place{unique.Make("n1")},
+		Elsewhere: map[int32]model.Elsewhere{1: {Zones: []model.Place{unique.Make("z2"), unique.Make("z3")}}},
+	}
+	return c
+}
+
 func someObjects() []model.Change {
 	return []model.Change{
 		serviceOf("default", "db"),
@@ -40,6 +55,8 @@ func someObjects() []model.Change {
 		model.NamespaceChange("default"),
 		model.ServiceChange(&model.Service{ServiceKey: model.ServiceKey{Namespace: "a", Name: "web"}, Kind: model.ExternalName, Target: "example.org."}),
 		model.ServiceChange(&model.Service{ServiceKey: model.ServiceKey{Namespace: "a", Name: "bad"}, Refused: `externalName "a b"`}),
+		placedSliceOf("a", "placed"),
+		model.ServiceChange(&model.Service{ServiceKey: model.ServiceKey{Namespace: "a", Name: "near"}, Kind: model.Headless, Distribution: model.PreferSameNode}),
 		model.SliceChange(&model.Slice{SliceKey: model.SliceKey{Namespace: "a", Name: "names"}, Service: "db", Version: 8, Refused: "type FQDN"}),
 	}
 }
@@ -50,9 +67,10 @@ func TestSomeObjectsAreOfEachKind(t *testing.T) {
 			t.Errorf("none is a %v", k)
 		}
 	}
-	unknown := model.Change{Namespace: "default"}
-	if err := Encode(&bytes.Buffer{}, header, slices.Values([]model.Change{unknown})); err == nil {
-		t.Error("an object of no kind was written")
+	for _, c := range []model.Change{{Namespace: "default"}} {
+		if err := Encode(&bytes.Buffer{}, header, slices.Values([]model.Change{c})); !errors.Is(err, errKind) {
+			t.Errorf("writing %v gave the error %v", c, err)
+		}
 	}
 }
 
