@@ -88,11 +88,12 @@ func TestWhatIsLeftOutIsKnown(t *testing.T) {
 }
 
 func TestTheCacheTakesEachKindForItself(t *testing.T) {
-	counts := map[model.Kind]string{model.KindService: "headless", model.KindSlice: "endpointslice", model.KindNamespace: "namespace"}
+	counts := map[model.Kind]string{model.KindService: "headless", model.KindSlice: "endpointslice", model.KindNamespace: "namespace", model.KindNode: "node"}
 	changes := map[model.Kind]model.Change{
 		model.KindService:   headlessService("default", "db"),
 		model.KindSlice:     readySlice("default", "db", "db-1", "10.0.0.1"),
 		model.KindNamespace: model.NamespaceChange("default"),
+		model.KindNode:      model.NodeChange(&model.Node{Name: "n1"}),
 	}
 	for _, k := range append(model.Kinds(), 0) {
 		c := newTestCache()
@@ -114,10 +115,22 @@ func TestTheCacheTakesEachKindForItself(t *testing.T) {
 				t.Errorf("a change of the kind %v counts %v of the kind %v, want %v", k, got, counted, want)
 			}
 		}
+		if known {
+			c.Apply([]model.Change{change, change.Removal(), change.Removal()})
+			if got := testutil.ToFloat64(objects.WithLabelValues(counts[k])) - before[k]; got != 0 {
+				t.Errorf("after its removal %v of the kind %v are counted", got, k)
+			}
+			c.Apply([]model.Change{change})
+		}
 		if _, counted := counts[k]; k != 0 && !counted {
 			t.Errorf("the kind %v is not known to this test", k)
 		}
 		c.close()
+		if known {
+			if got := testutil.ToFloat64(objects.WithLabelValues(counts[k])) - before[k]; got != 0 {
+				t.Errorf("after the end %v of the kind %v are counted", got, k)
+			}
+		}
 	}
 }
 

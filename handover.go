@@ -1,6 +1,7 @@
 package endpoints
 
 import (
+	"slices"
 	"sync"
 	"sync/atomic"
 
@@ -12,7 +13,8 @@ import (
 // what the source tells, and applies the difference once the first state is whole:
 // a Service and its slices come on separate streams, and half a Service is worse
 // than a stale one. Objects that are as they were stay the same ones: so nothing
-// is in memory twice, and only what differs is compiled.
+// is in memory twice, and only what differs is compiled. Nodes belong to nothing else,
+// and no snapshot has them: they pass at once.
 type handover struct {
 	cache *cache
 	// changes counts the calls that changed, or may have changed, the cache.
@@ -40,14 +42,43 @@ func (h *handover) restore(objects []model.Change) {
 func (h *handover) Apply(changes []model.Change) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if h.told == nil {
+	nodes, others := apart(changes)
+	switch {
+	case h.told == nil:
 		h.cache.Apply(changes)
+	case len(nodes) > 0:
+		h.cache.Apply(nodes)
+	}
+	if len(others) > 0 {
+		h.tell(others)
+	}
+}
+
+// tell takes note of changes of what a snapshot has.
+func (h *handover) tell(changes []model.Change) {
+	if h.told == nil {
 		h.changes.Add(1)
 		return
 	}
 	for _, change := range changes {
 		h.told.Apply(h.restored.Share(change))
 	}
+}
+
+// apart returns the changes of Nodes, and the others. A source has few calls with both.
+func apart(changes []model.Change) (nodes, others []model.Change) {
+	isNode := func(c model.Change) bool { return c.Kind == model.KindNode }
+	if !slices.ContainsFunc(changes, isNode) {
+		return nil, changes
+	}
+	for _, change := range changes {
+		if isNode(change) {
+			nodes = append(nodes, change)
+		} else {
+			others = append(others, change)
+		}
+	}
+	return nodes, others
 }
 
 // Synced implements source.Receiver.

@@ -157,3 +157,48 @@ func TestWhatIsServedGoesIntoASnapshot(t *testing.T) {
 		t.Errorf("got  %+v\nwant %+v", got, want)
 	}
 }
+
+// A Node belongs to nothing that a snapshot has: it need not wait for the first list,
+// and no new snapshot is due.
+func TestNodesPassWhileASnapshotIsServed(t *testing.T) {
+	db, one := headlessService("default", "db"), readySlice("default", "db", "db-1", "10.0.0.1")
+	c, s := restoredFrom(db, one)
+	defer c.close()
+	nodes := func() int {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		return len(c.nodes)
+	}
+	n1, n2 := model.NodeChange(&model.Node{Name: "n1"}), model.NodeChange(&model.Node{Name: "n2"})
+	s.Apply([]model.Change{n1, headlessService("default", "late"), n2})
+	if nodes() != 2 || c.isCurrent() {
+		t.Errorf("%d Nodes have passed, want 2", nodes())
+	}
+	c.publish()
+	if got := published(c, "late.default"); got != "not served" {
+		t.Errorf("half of the list is served: %s", got)
+	}
+	before := s.changes.Load()
+	s.Apply([]model.Change{db, one})
+	s.Synced()
+	if nodes() != 2 {
+		t.Errorf("after the first list there are %d Nodes, want 2", nodes())
+	}
+	synced := s.changes.Load()
+	if synced == before {
+		t.Error("the first list is no change")
+	}
+	s.Apply([]model.Change{n2.Removal()})
+	if nodes() != 1 || s.changes.Load() != synced {
+		t.Errorf("there are %d Nodes, want 1, and %d changes for a snapshot, want none", nodes(), s.changes.Load()-synced)
+	}
+	s.Apply([]model.Change{n1, db})
+	if s.changes.Load() == synced {
+		t.Error("a Service beside a Node is no change")
+	}
+	for _, object := range c.served() {
+		if object.Kind == model.KindNode {
+			t.Errorf("%v would go into a snapshot", object)
+		}
+	}
+}

@@ -10,6 +10,8 @@ const (
 	KindService Kind = iota + 1
 	KindSlice
 	KindNamespace
+	// KindNode is only reported where somebody wants it, and is in no snapshot.
+	KindNode
 	// kindEnd is one more than the last kind.
 	kindEnd
 )
@@ -32,20 +34,23 @@ func (k Kind) String() string {
 		return "EndpointSlice"
 	case KindNamespace:
 		return "Namespace"
+	case KindNode:
+		return "Node"
 	}
 	return fmt.Sprintf("unknown kind %d", uint8(k))
 }
 
 // Change is the new state of one object, or its removal. Make one with
-// ServiceChange, SliceChange or NamespaceChange: they set the field that belongs
-// to the kind, and no other.
+// ServiceChange, SliceChange, NamespaceChange or NodeChange: they set the field that
+// belongs to the kind, and no other.
 type Change struct {
 	Kind      Kind
 	Service   *Service
 	Slice     *Slice
 	Namespace string
+	Node      *Node
 	// Removed is true where the object is gone. Then only what names it counts: the
-	// key of a Service, and the key and the Service of a Slice.
+	// key of a Service, the key and the Service of a Slice, and the name of a Node.
 	Removed bool
 }
 
@@ -57,6 +62,9 @@ func SliceChange(s *Slice) Change { return Change{Kind: KindSlice, Slice: s} }
 
 // NamespaceChange returns the change after which a Namespace is there.
 func NamespaceChange(name string) Change { return Change{Kind: KindNamespace, Namespace: name} }
+
+// NodeChange returns the change to the state n of a Node.
+func NodeChange(n *Node) Change { return Change{Kind: KindNode, Node: n} }
 
 // Removal returns the change after which the object of c is gone.
 func (c Change) Removal() Change {
@@ -73,6 +81,8 @@ func (c Change) String() string {
 		return "the EndpointSlice " + c.Slice.String()
 	case KindNamespace:
 		return "the Namespace " + c.Namespace
+	case KindNode:
+		return "the Node " + c.Node.Name
 	}
 	return "an object of " + c.Kind.String()
 }

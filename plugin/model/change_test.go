@@ -16,6 +16,8 @@ func anyChange(t *testing.T, k Kind) Change {
 		return SliceChange(&Slice{SliceKey: SliceKey{"default", "db-1"}, Service: "db"})
 	case KindNamespace:
 		return NamespaceChange("default")
+	case KindNode:
+		return NodeChange(&Node{Name: "n1"})
 	}
 	t.Fatalf("no change to a %v is known here", k)
 	return Change{}
@@ -26,7 +28,7 @@ func TestEachKindIsCalledAsInTheAPI(t *testing.T) {
 	for _, k := range Kinds() {
 		got = append(got, k.String())
 	}
-	if want := []string{"Service", "EndpointSlice", "Namespace"}; !slices.Equal(got, want) {
+	if want := []string{"Service", "EndpointSlice", "Namespace", "Node"}; !slices.Equal(got, want) {
 		t.Errorf("got %q, want %q", got, want)
 	}
 	for _, k := range []Kind{0, kindEnd} {
@@ -41,6 +43,7 @@ func TestAChangeSaysWhatItIs(t *testing.T) {
 		KindService:   "the Service default/db",
 		KindSlice:     "the EndpointSlice default/db-1",
 		KindNamespace: "the Namespace default",
+		KindNode:      "the Node n1",
 	}
 	for _, k := range Kinds() {
 		c := anyChange(t, k)

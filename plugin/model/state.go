@@ -16,6 +16,7 @@ type State struct {
 	Services   map[ServiceKey]*Service
 	Slices     map[SliceKey]*Slice
 	Namespaces map[string]struct{}
+	Nodes      map[string]*Node
 }
 
 // Apply makes a change. It panics where the kind is unknown, because no object
@@ -28,6 +29,8 @@ func (s *State) Apply(c Change) {
 		put(&s.Slices, c.Slice.SliceKey, c.Slice, c.Removed)
 	case KindNamespace:
 		put(&s.Namespaces, c.Namespace, struct{}{}, c.Removed)
+	case KindNode:
+		put(&s.Nodes, c.Node.Name, c.Node, c.Removed)
 	default:
 		panic(fmt.Sprintf("model: a change of %v", c))
 	}
@@ -45,7 +48,9 @@ func put[K comparable, V any](all *map[K]V, key K, value V, removed bool) {
 }
 
 // Len returns how many objects the state holds.
-func (s *State) Len() int { return len(s.Services) + len(s.Slices) + len(s.Namespaces) }
+func (s *State) Len() int {
+	return len(s.Services) + len(s.Slices) + len(s.Namespaces) + len(s.Nodes)
+}
 
 // Share returns c with the object that s holds in place of an equal one of its
 // own, so that only one of them stays in memory, and a comparison of both need
@@ -61,6 +66,10 @@ func (s *State) Share(c Change) Change {
 		if known := s.Slices[c.Slice.SliceKey]; known != nil && known.Equal(c.Slice) {
 			c.Slice = known
 		}
+	case c.Kind == KindNode:
+		if known := s.Nodes[c.Node.Name]; known != nil && known.Equal(c.Node) {
+			c.Node = known
+		}
 	}
 	return c
 }
@@ -73,8 +82,8 @@ func (s *State) All() iter.Seq[Change] {
 
 // Difference returns the changes that make to of s, for a receiver that has seen s.
 // Removals come first, and so does that of a slice from a Service that it leaves
-// for another one. What is new or different follows: Namespaces, Services, slices.
-// Within these, changes are sorted by namespace and name.
+// for another one. What is new or different follows: Namespaces, Nodes, Services,
+// slices. Within these, changes are sorted by namespace and name.
 func (s *State) Difference(to *State) []Change {
 	return append(s.removals(to), s.news(to)...)
 }
@@ -95,6 +104,11 @@ func (s *State) removals(to *State) (changes []Change) {
 			changes = append(changes, NamespaceChange(name).Removal())
 		}
 	}
+	for name, node := range sorted(s.Nodes, strings.Compare) {
+		if to.Nodes[name] == nil {
+			changes = append(changes, NodeChange(node).Removal())
+		}
+	}
 	return changes
 }
 
@@ -102,6 +116,11 @@ func (s *State) news(to *State) (changes []Change) {
 	for name := range sorted(to.Namespaces, strings.Compare) {
 		if _, known := s.Namespaces[name]; !known {
 			changes = append(changes, NamespaceChange(name))
+		}
+	}
+	for name, node := range sorted(to.Nodes, strings.Compare) {
+		if known := s.Nodes[name]; known == nil || !known.Equal(node) {
+			changes = append(changes, NodeChange(node))
 		}
 	}
 	for key, service := range sorted(to.Services, ServiceKey.Compare) {

@@ -53,6 +53,9 @@ func slice(namespace, name, of string, version uint64) Change {
 	return SliceChange(&Slice{SliceKey: SliceKey{namespace, name}, Service: of, Version: version})
 }
 
+// node is one with that many CPUs.
+func node(name string, cpus int64) Change { return NodeChange(&Node{Name: name, CPU: 1000 * cpus}) }
+
 func stateOf(changes ...Change) *State {
 	s := new(State)
 	for _, c := range changes {
@@ -83,6 +86,10 @@ func TestDifference(t *testing.T) {
 			stateOf(service("a", "db", "x."), slice("a", "db-1", "db", 1)),
 			stateOf(service("a", "db", "y."), slice("a", "db-1", "db", 2)),
 			[]string{"the Service a/db", "the EndpointSlice a/db-1"}},
+		{"of Nodes",
+			stateOf(node("same", 1), node("gone", 1), node("larger", 1), NamespaceChange("a")),
+			stateOf(node("same", 1), node("larger", 2), node("new", 1), NamespaceChange("b"), service("a", "db", "x.")),
+			[]string{"- the Namespace a", "- the Node gone", "the Namespace b", "the Node larger", "the Node new", "the Service a/db"}},
 		{"of slices that differ only in a zone",
 			stateOf(placedSlice(t, "a", "z1", ""), placedSlice(t, "b", "z1", ""), placedSlice(t, "c", "z1", "")),
 			stateOf(placedSlice(t, "a", "z1", ""), placedSlice(t, "b", "z2", ""), placedSlice(t, "c", "", "")),
@@ -123,6 +130,8 @@ func drawnState(t *rapid.T) *State {
 		name := rapid.SampledFrom([]string{"db", "web"}).Draw(t, "name")
 		s.Apply(rapid.SampledFrom([]Change{
 			NamespaceChange(namespace),
+			node(name, 1),
+			node(name, 2),
 			service(namespace, name, name+"."),
 			service(namespace, name, "elsewhere."),
 			slice(namespace, name+"-1", name, 1),
@@ -150,7 +159,7 @@ func TestADifferenceLeadsToTheOtherStateAndHoldsNothingElse(t *testing.T) {
 			}
 			got.Apply(c)
 		}
-		if !maps.EqualFunc(got.Services, to.Services, (*Service).Equal) || !maps.EqualFunc(got.Slices, to.Slices, (*Slice).Equal) || !maps.Equal(got.Namespaces, to.Namespaces) {
+		if !maps.EqualFunc(got.Services, to.Services, (*Service).Equal) || !maps.EqualFunc(got.Slices, to.Slices, (*Slice).Equal) || !maps.Equal(got.Namespaces, to.Namespaces) || !maps.EqualFunc(got.Nodes, to.Nodes, (*Node).Equal) {
 			t.Fatalf("got %v, want %v", slices.Collect(got.All()), slices.Collect(to.All()))
 		}
 		if again := got.Difference(to); len(again) > 0 {
@@ -160,7 +169,7 @@ func TestADifferenceLeadsToTheOtherStateAndHoldsNothingElse(t *testing.T) {
 }
 
 func TestShareTakesTheObjectThatIsKnown(t *testing.T) {
-	known := stateOf(service("a", "db", "x."), slice("a", "db-1", "db", 1), NamespaceChange("a"))
+	known := stateOf(service("a", "db", "x."), slice("a", "db-1", "db", 1), NamespaceChange("a"), node("n1", 1))
 	for _, tc := range []struct {
 		name   string
 		change Change
@@ -174,6 +183,9 @@ func TestShareTakesTheObjectThatIsKnown(t *testing.T) {
 		{"an unknown slice", slice("b", "db-1", "db", 1), false},
 		{"a Service that goes", service("a", "db", "x.").Removal(), false},
 		{"a Namespace", NamespaceChange("a"), false},
+		{"an equal Node", node("n1", 1), true},
+		{"another Node", node("n1", 2), false},
+		{"an unknown Node", node("n2", 1), false},
 	} {
 		got := known.Share(tc.change)
 		if shared := got != tc.change; shared != tc.shared || got.String() != tc.change.String() || got.Removed != tc.change.Removed {
@@ -190,6 +202,9 @@ func TestEqualLooksAtEachField(t *testing.T) {
 	})
 	t.Run("Slice", func(t *testing.T) {
 		eachField(t, func(a, b *Slice) bool { return a.Equal(b) })
+	})
+	t.Run("Node", func(t *testing.T) {
+		eachField(t, func(a, b *Node) bool { return a.Equal(b) })
 	})
 	t.Run("Places", func(t *testing.T) {
 		eachField(t, func(a, b *Places) bool { return (&Slice{Places: a}).Equal(&Slice{Places: b}) })

@@ -73,7 +73,8 @@ func newForm() *protobuf.Serializer {
 }
 
 // object returns the API object of a change, which is not a removal. An error
-// means that a kind is new to the model and has no place in this format yet.
+// means that a kind has no place in this format: Nodes have none, since what they are
+// for can wait until they are listed.
 func object(c model.Change) (runtime.Object, error) {
 	switch c.Kind {
 	case model.KindService:
