@@ -41,6 +41,13 @@ type Refusals struct {
 
 type refusal struct{ kind, namespace, name string }
 
+func (r refusal) String() string {
+	if r.namespace == "" {
+		return r.kind + " " + r.name
+	}
+	return r.kind + " " + r.namespace + "/" + r.name
+}
+
 // placed is an error that stands somewhere.
 type placed struct {
 	place string
@@ -55,6 +62,15 @@ func (p placed) Error() string { return p.place + ": " + p.error.Error() }
 
 // Unwrap makes the cause visible to the package errors.
 func (p placed) Unwrap() error { return p.error }
+
+// partial is an error of a part of an object.
+type partial struct{ error }
+
+// OfPart returns an error of a part of an object, of which the rest counts.
+func OfPart(err error) error { return partial{err} }
+
+// Unwrap makes the cause visible to the package errors.
+func (p partial) Unwrap() error { return p.error }
 
 // Refuse counts and logs that the object is left out, and why.
 func (r *Refusals) Refuse(log clog.P, kind, namespace, name string, why error) {
@@ -89,8 +105,16 @@ func (r *Refusals) Note(log clog.P, kind, namespace, name string, why error) {
 	}
 	r.known[key] = append(before, reason)
 	if (line{r.Origin, key, reason}).tell() {
-		log.Warningf("Left out the %s %s/%s: %s", kind, key.namespace, key.name, text)
+		log.Warningf("%s %s: %s", leftOut(why), key, text)
 	}
+}
+
+// leftOut says how much is left out.
+func leftOut(why error) string {
+	if _, ok := errors.AsType[partial](why); ok {
+		return "Left out of the"
+	}
+	return "Left out the"
 }
 
 // Forget takes note that the object is gone: the next refusal of it is logged again.
@@ -103,7 +127,7 @@ func (r *Refusals) Forget(kind, namespace, name string) {
 func (r *Refusals) Readmit(log clog.P, kind, namespace, name string) {
 	key := newRefusal(kind, namespace, name)
 	if r.forget(key) {
-		log.Infof("The %s %s/%s counts again", kind, key.namespace, key.name)
+		log.Infof("The %s counts again", key)
 	}
 }
 

@@ -183,3 +183,33 @@ func TestARefusalIsOneShortLine(t *testing.T) {
 		forget(row.object)
 	}
 }
+
+func TestALineNamesWhatIsLeftOut(t *testing.T) {
+	var out bytes.Buffer
+	log.SetOutput(&out)
+	t.Cleanup(func() { log.SetOutput(os.Stderr) })
+	plugin := clog.NewWithPlugin("test")
+	for _, row := range []struct {
+		name      string
+		namespace string
+		why       error
+		want      string
+	}{
+		{"an object", "default", errors.New("wrong"), "Left out the Thing default/a: wrong"},
+		{"one without a namespace", "", errors.New("wrong"), "Left out the Thing a: wrong"},
+		{"a part of one", "", OfPart(errors.New("wrong")), "Left out of the Thing a: wrong"},
+		{"a part of one in a file", "default", At("f:1", OfPart(errors.New("wrong"))), "Left out of the Thing default/a: f:1: wrong"},
+	} {
+		var r Refusals
+		out.Reset()
+		r.Refuse(plugin, "Thing", row.namespace, "a", row.why)
+		if got := out.String(); !strings.HasSuffix(got, row.want+"\n") {
+			t.Errorf("%s: logged %q, want %q", row.name, got, row.want)
+		}
+		out.Reset()
+		r.Readmit(plugin, "Thing", row.namespace, "a")
+		if !strings.Contains(out.String(), " counts again") {
+			t.Errorf("%s: that it is over was logged as %q", row.name, out.String())
+		}
+	}
+}
