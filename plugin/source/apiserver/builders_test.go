@@ -86,6 +86,20 @@ func unusable(name, service string, version int) *discoveryv1.EndpointSlice {
 	return s
 }
 
+// node is one with a podCIDR and an address, in a zone unless that is empty.
+func node(name string, version int, zone string) *corev1.Node {
+	n := &corev1.Node{
+		ObjectMeta: objectMeta(name, version),
+		Spec:       corev1.NodeSpec{PodCIDRs: []string{"10.1.2.0/24"}},
+		Status:     corev1.NodeStatus{Addresses: []corev1.NodeAddress{{Type: corev1.NodeInternalIP, Address: "192.0.2.1"}}},
+	}
+	n.Namespace = ""
+	if zone != "" {
+		n.Labels[corev1.LabelTopologyZone] = zone
+	}
+	return n
+}
+
 func namespace(name string, version int, label string) *corev1.Namespace {
 	n := &corev1.Namespace{ObjectMeta: objectMeta(name, version)}
 	n.Namespace = ""

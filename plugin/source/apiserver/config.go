@@ -51,6 +51,10 @@ type Config struct {
 	// Namespaces. Namespaces are watched only where NamespaceLabels is set.
 	Labels          string
 	NamespaceLabels string
+	// Places are read of slices where it is true: where endpoints are, and for whose use.
+	Places bool
+	// Nodes are watched where it is true, all of the cluster, whatever else is selected.
+	Nodes bool
 	// contents is the digest of the kubeconfig file, see NoteContents.
 	contents string
 }
@@ -101,6 +105,7 @@ type Key struct {
 	// namespaces are joined by spaces, which no name has.
 	namespaces              string
 	labels, namespaceLabels string
+	places, nodes           bool
 	contents                string
 }
 
@@ -120,6 +125,8 @@ func (c Config) Key() Key {
 		namespaces:      strings.Join(sorted(c.Namespaces), " "),
 		labels:          canonical(c.Labels),
 		namespaceLabels: canonical(c.NamespaceLabels),
+		places:          c.Places,
+		nodes:           c.Nodes,
 		contents:        c.contents,
 	}
 }

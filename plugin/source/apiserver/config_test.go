@@ -191,6 +191,8 @@ func TestKey(t *testing.T) {
 		func(c *Config) { c.Namespaces = []string{"a"} },
 		func(c *Config) { c.Labels = "x" },
 		func(c *Config) { c.NamespaceLabels = "x" },
+		func(c *Config) { c.Places = true },
+		func(c *Config) { c.Nodes = true },
 	} {
 		c := base
 		change(&c)

@@ -16,10 +16,12 @@ func follow(ctx context.Context, s *stream, lw *cache.ListWatch, retry wait.Back
 	logger := logr.New(&sink{connection: &s.connection, over: ctx.Done()})
 	ctx = klog.NewContext(ctx, logger)
 	r := newRequests(s, lw, retry)
-	cache.NewReflectorWithOptions(r, s.query.example, s, cache.ReflectorOptions{
+	reflector := cache.NewReflectorWithOptions(r, s.query.example, s, cache.ReflectorOptions{
 		Name:    s.query.name,
 		Logger:  &logger,
 		Backoff: &wait.Backoff{}, // the requests wait
-	}).RunWithContext(ctx)
+	})
+	reflector.WatchListPageSize = s.query.page
+	reflector.RunWithContext(ctx)
 	r.drain()
 }

@@ -38,7 +38,10 @@ type join struct {
 	services   *table
 	slices     *table
 	namespaces *table
-	changes    []model.Change
+	nodes      *table
+	// reported are the Nodes as the Receiver knows them, to tell heartbeats from news.
+	reported map[string]*model.Node
+	changes  []model.Change
 	// count is how many served slices each Service has, without those that are left
 	// out.
 	count map[model.ServiceKey]int
@@ -47,7 +50,7 @@ type join struct {
 	lacking map[model.ServiceKey]time.Time
 	// fallbacks are by Namespace, or one is for all, under the empty name.
 	fallbacks map[string]*fallback
-	// unlisted counts the inputs without a first list, without fallbacks.
+	// unlisted counts the inputs without a first list, without fallbacks and Nodes.
 	unlisted int
 	// unsearched counts the Namespaces whose slices without the headless label
 	// were not yet asked for.
@@ -65,6 +68,8 @@ func newJoin(c clock.PassiveClock, r source.Receiver) *join {
 		services:   newTable(model.KindService),
 		slices:     newTable(model.KindSlice),
 		namespaces: newTable(model.KindNamespace),
+		nodes:      newTable(model.KindNode),
+		reported:   make(map[string]*model.Node),
 		count:      make(map[model.ServiceKey]int),
 		lacking:    make(map[model.ServiceKey]time.Time),
 		fallbacks:  make(map[string]*fallback),
@@ -79,6 +84,10 @@ func (j *join) enter(k model.Kind) *input {
 	j.unlisted++
 	return &input{table: j.table(k)}
 }
+
+// enterNodes returns the input for the stream of Nodes. Nothing waits for it: without
+// them all else is as right as with them.
+func (j *join) enterNodes() *input { return &input{table: j.nodes, aside: true} }
 
 func (j *join) table(k model.Kind) *table {
 	switch k {
@@ -172,7 +181,7 @@ func (j *join) noteListed(in *input) {
 	switch {
 	case in.fallback != nil:
 		j.noteFallback(in.fallback)
-	case !in.listed:
+	case !in.listed && !in.aside:
 		j.unlisted--
 		j.rouse()
 	}

@@ -5,13 +5,14 @@ import (
 	"unique"
 
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/model"
+	"github.com/k8s-endpoints/k8s_endpoints/plugin/source"
 
 	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
-// key names an object of one kind. A Namespace has only a name.
+// key names an object of one kind. A Namespace and a Node have only a name.
 type key struct{ namespace, name string }
 
 // object is what is left of an API object behind the door. An initial list
@@ -33,12 +34,13 @@ type object struct {
 	labelled bool
 	// owner is the name of the Service that a slice is of.
 	owner string
-	// service or slice is set where matches is true, save for a Namespace, and for
+	// service, slice or node is set where matches is true, save for a Namespace, and for
 	// what is unchanged.
 	service *model.Service
 	slice   *model.Slice
-	// refused is why the object is left out. Where it is nobody's, neither of the two
-	// is set.
+	node    *model.Node
+	// refused is why the object is left out, or a part of a Node. Where it is nobody's,
+	// none of the three is set.
 	refused error
 }
 
@@ -75,7 +77,8 @@ func readServices(matches func(*corev1.Service) bool) reader {
 	}
 }
 
-func readSlices(matches func(*discoveryv1.EndpointSlice) bool) reader {
+// readSlices makes a reader of slices, and of their places where these are wanted.
+func readSlices(places bool, matches func(*discoveryv1.EndpointSlice) bool) reader {
 	return func(obj any) *object {
 		api, ok := obj.(*discoveryv1.EndpointSlice)
 		if !ok {
@@ -89,6 +92,9 @@ func readSlices(matches func(*discoveryv1.EndpointSlice) bool) reader {
 		_, o.labelled = api.Labels[corev1.IsHeadlessService]
 		if o.slice, o.refused = model.NewSlice(api); o.slice != nil {
 			o.owner = o.slice.Service
+			if places {
+				o.slice.ReadPlaces(api)
+			}
 		}
 		return o
 	}
@@ -114,6 +120,19 @@ func readNamespaces(matches func(*corev1.Namespace) bool) reader {
 		o.matches = matches(api)
 		return o
 	}
+}
+
+func readNodes(obj any) *object {
+	api, ok := obj.(*corev1.Node)
+	if !ok {
+		return nil
+	}
+	o := newObject(api)
+	o.matches = true
+	if o.node, o.refused = model.NewNode(api); o.node != nil && o.refused != nil {
+		o.refused = source.OfPart(o.refused)
+	}
+	return o
 }
 
 // newObject takes the name as it is: a slice shares its bytes with the model.

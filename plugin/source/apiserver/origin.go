@@ -10,8 +10,9 @@ import (
 
 // Origin names the API server and what of it is read: two Configs with the same
 // Origin see the same objects. Unlike Key it leaves out how the API server is
-// asked, and tells another cluster behind the same file name or address by its
-// certificate authority. It reads files and does not dial.
+// asked and how much is read of an object, and Nodes, which are in no snapshot. It
+// tells another cluster behind the same file name or address by its certificate
+// authority. It reads files and does not dial.
 func (c Config) Origin() (string, error) {
 	config, err := c.resolve()
 	if err != nil {

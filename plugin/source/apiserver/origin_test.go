@@ -51,6 +51,7 @@ func TestOriginTellsWhatIsReadAndNotHow(t *testing.T) {
 		{"another file about the same", with(func(c *Config) { c.Kubeconfig = kubeconfigFor(t, server, "YQ==") }), true},
 		{"a context by its name", with(func(c *Config) { c.Context = "c" }), true},
 		{"other rates", with(func(c *Config) { c.QPS, c.Burst, c.MaxInflight = 1, 2, 3 }), true},
+		{"more of the same objects, and Nodes", with(func(c *Config) { c.Places, c.Nodes = true, true }), true},
 		{"another order", with(func(c *Config) { c.Namespaces, c.Labels = []string{"b", "a", "b"}, "y=2,x=1" }), true},
 		{"another server", with(func(c *Config) { c.Kubeconfig = kubeconfigFor(t, "https://192.0.2.2:6443", "YQ==") }), false},
 		{"another authority", with(func(c *Config) { c.Kubeconfig = kubeconfigFor(t, server, "Yg==") }), false},

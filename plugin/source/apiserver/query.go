@@ -26,6 +26,7 @@ const (
 	slicesOther        = "endpointslices_other"
 	slicesUnlabelled   = "endpointslices_unlabelled"
 	namespacesSelected = "namespaces"
+	nodesAll           = "nodes"
 )
 
 const sliceController = "endpointslice-controller.k8s.io"
@@ -58,14 +59,21 @@ type query struct {
 	// fresh makes the first list, too, one of what is now: an API server may
 	// answer others from before the reason for the query.
 	fresh bool
-	read  reader
+	// page is how many objects a page of a list has at most, where the API server does
+	// not stream it; 0 leaves that to client-go and the API server.
+	page int64
+	read reader
+	// trim takes out of a page what is not read of it; nil leaves it as it is.
+	trim func(page runtime.Object)
 }
 
 // queries are those of a Config: of Services, of slices with the headless label, of
-// slices that others manage, and of Namespaces where they are selected by label,
-// else nil.
+// slices that others manage, of Namespaces where they are selected by label, else nil,
+// and of Nodes where they are wanted, else nil.
 type queries struct {
-	services, labelled, other, namespaces *query
+	services, labelled, other, namespaces, nodes *query
+	// places is true where places are read of slices.
+	places bool
 	// controller selects all slices of the EndpointSlice controller that may be of
 	// selected Services, unlabelled those without the headless label.
 	controller, unlabelled labels.Selector
@@ -78,10 +86,14 @@ func (c Config) queries() (*queries, error) {
 	}
 	q := &queries{
 		services:   serviceQuery(selected),
-		labelled:   sliceQuery(slicesHeadless, controllerSlices(headlessLabels, selected)),
-		other:      sliceQuery(slicesOther, parsed(otherLabels)),
+		labelled:   sliceQuery(slicesHeadless, controllerSlices(headlessLabels, selected), c.Places),
+		other:      sliceQuery(slicesOther, parsed(otherLabels), c.Places),
+		places:     c.Places,
 		controller: controllerSlices(controllerLabels, selected),
 		unlabelled: controllerSlices(unlabelledLabels, selected),
+	}
+	if c.Nodes {
+		q.nodes = nodeQuery()
 	}
 	if c.NamespaceLabels == "" {
 		return q, nil
@@ -108,9 +120,9 @@ func (q *queries) fallback(services []string, inNeed func(model.ServiceKey) bool
 		named, _ := labels.NewRequirement(discoveryv1.LabelServiceName, selection.In, services)
 		selector = selector.Add(*named)
 	}
-	f := sliceQuery(slicesUnlabelled, selector)
+	f := sliceQuery(slicesUnlabelled, selector, q.places)
 	f.fresh = true
-	f.read = readSlices(func(s *discoveryv1.EndpointSlice) bool {
+	f.read = readSlices(q.places, func(s *discoveryv1.EndpointSlice) bool {
 		return selector.Matches(labels.Set(s.Labels)) && inNeed(ownerOf(s))
 	})
 	return f
@@ -157,11 +169,11 @@ func serviceQuery(selector labels.Selector) *query {
 	}
 }
 
-func sliceQuery(name string, selector labels.Selector) *query {
+func sliceQuery(name string, selector labels.Selector, places bool) *query {
 	return &query{
 		name: name, kind: model.KindSlice, resource: "endpointslices", example: &discoveryv1.EndpointSlice{},
 		labels: selector,
-		read:   readSlices(func(s *discoveryv1.EndpointSlice) bool { return selector.Matches(labels.Set(s.Labels)) }),
+		read:   readSlices(places, func(s *discoveryv1.EndpointSlice) bool { return selector.Matches(labels.Set(s.Labels)) }),
 	}
 }
 
@@ -173,13 +185,38 @@ func namespaceQuery(selector labels.Selector) *query {
 	}
 }
 
+// nodePage bounds the Nodes of a page, of which each may have some 20 KB.
+const nodePage = 200
+
+func nodeQuery() *query {
+	return &query{
+		name: nodesAll, kind: model.KindNode, resource: "nodes", example: &corev1.Node{},
+		labels: labels.Everything(), page: nodePage, read: readNodes, trim: trimNodes,
+	}
+}
+
+// trimNodes bounds what a list of Nodes needs while its pages come together.
+func trimNodes(page runtime.Object) {
+	if list, ok := page.(*corev1.NodeList); ok {
+		for i := range list.Items {
+			model.TrimNode(&list.Items[i])
+		}
+	}
+}
+
 func (q *query) listWatch(client rest.Interface, namespace string) *cache.ListWatch {
 	return cache.NewFilteredListWatchFromClient(client, q.resource, namespace, func(o *metav1.ListOptions) {
 		o.LabelSelector = q.labels.String()
-		if q.fresh && o.ResourceVersion == "0" {
+		if q.fresh && o.ResourceVersion == "0" || q.pages(o) {
 			o.ResourceVersion = ""
 		}
 	})
+}
+
+// pages reports whether o is for the first page of a list in pages. An API server makes
+// no pages of what it lists as of the version 0, and may have forgotten a later one.
+func (q *query) pages(o *metav1.ListOptions) bool {
+	return q.page > 0 && !o.Watch && o.Limit > 0 && o.Continue == ""
 }
 
 // check refuses a list that is none of the query's objects: it would seem to say

@@ -27,6 +27,7 @@ type receiver struct {
 	services   map[string]*model.Service
 	slices     map[string]*model.Slice
 	namespaces map[string]bool
+	nodes      map[string]*model.Node
 	applied    [][]model.Change
 	synced     int
 	faults     []string
@@ -40,6 +41,7 @@ func newReceiver() *receiver {
 		services:   make(map[string]*model.Service),
 		slices:     make(map[string]*model.Slice),
 		namespaces: make(map[string]bool),
+		nodes:      make(map[string]*model.Node),
 		changed:    make(chan struct{}),
 	}
 }
@@ -80,6 +82,16 @@ func (r *receiver) apply(c model.Change) {
 		delete(r.namespaces, c.Namespace)
 	case c.Kind == model.KindNamespace:
 		r.namespaces[c.Namespace] = true
+	case c.Kind == model.KindNode && c.Removed:
+		if r.nodes[c.Node.Name] == nil {
+			r.fault("removal of the Node %s, which is not there", c.Node.Name)
+		}
+		delete(r.nodes, c.Node.Name)
+	case c.Kind == model.KindNode:
+		if known := r.nodes[c.Node.Name]; known != nil && known.Equal(c.Node) {
+			r.fault("a heartbeat of the Node %s", c.Node.Name)
+		}
+		r.nodes[c.Node.Name] = c.Node
 	default:
 		r.fault("a change of %v", c)
 	}
@@ -131,8 +143,18 @@ func (r *receiver) stateLocked() string {
 	for name := range maps.Keys(r.namespaces) {
 		parts = append(parts, "namespace "+name)
 	}
+	for _, n := range r.nodes {
+		parts = append(parts, fmt.Sprintf("node %s%s %v %v", n.Name, inZone(n.Zone), n.PodCIDRs, n.Addresses))
+	}
 	slices.Sort(parts)
 	return strings.Join(parts, ", ")
+}
+
+func inZone(zone model.Place) string {
+	if zone == (model.Place{}) {
+		return ""
+	}
+	return " in " + zone.Value()
 }
 
 // has reports whether an object is there, by kind and name in the namespace n.

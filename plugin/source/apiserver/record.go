@@ -39,6 +39,8 @@ type input struct {
 	// newest is the newest resource version that the stream has come to.
 	newest uint64
 	listed bool
+	// aside is true where Synced does not wait for the first list.
+	aside bool
 	// rewound is true while a list is taken that shows a store which was put back to
 	// an earlier state: then what is older is right.
 	rewound bool

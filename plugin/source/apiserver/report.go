@@ -5,6 +5,9 @@ import "github.com/k8s-endpoints/k8s_endpoints/plugin/model"
 // report hands the state of an object on. One that is left out is handed on as such, so
 // that answers can say so; it is withdrawn where it is nobody's.
 func (j *join) report(t *table, o *object, rec *record) {
+	if o.node != nil && j.isHeartbeat(o, rec) {
+		return
+	}
 	if o.refused != nil {
 		j.refusals.Refuse(log, t.kind.String(), o.namespace, o.name, o.refused)
 	} else if rec.refused {
@@ -16,6 +19,8 @@ func (j *join) report(t *table, o *object, rec *record) {
 		j.reportService(o, rec)
 	case o.slice != nil:
 		j.reportSlice(o.slice, rec)
+	case o.node != nil:
+		j.reportNode(o.node, rec)
 	case rec.refused:
 		j.withdraw(t, o.key, rec)
 		rec.owner = o.owner
@@ -80,6 +85,22 @@ func (j *join) reportNamespace(name string, rec *record) {
 	}
 }
 
+// isHeartbeat reports whether an event changes nothing of a Node that anybody reads.
+// There is one at least every few minutes of each, and it ends here.
+func (j *join) isHeartbeat(o *object, rec *record) bool {
+	known := j.reported[o.name]
+	return known != nil && known.Equal(o.node) && rec.refused == (o.refused != nil)
+}
+
+func (j *join) reportNode(n *model.Node, rec *record) {
+	rec.served = true
+	if known := j.reported[n.Name]; known != nil && known.Equal(n) {
+		return
+	}
+	j.reported[n.Name] = n
+	j.changes = append(j.changes, model.NodeChange(n))
+}
+
 // withdraw takes back what the Receiver knows of an object.
 func (j *join) withdraw(t *table, k key, rec *record) {
 	if !rec.served {
@@ -93,6 +114,9 @@ func (j *join) withdraw(t *table, k key, rec *record) {
 		j.withdrawSlice(k, rec)
 	case model.KindNamespace:
 		j.changes = append(j.changes, model.NamespaceChange(k.name).Removal())
+	case model.KindNode:
+		delete(j.reported, k.name)
+		j.changes = append(j.changes, model.NodeChange(&model.Node{Name: k.name}).Removal())
 	}
 }
 

@@ -84,8 +84,11 @@ func (r *requests) ListWithContext(ctx context.Context, o metav1.ListOptions) (r
 	if err == nil {
 		err = r.stream.query.check(list)
 	}
-	if err != nil && ctx.Err() == nil {
+	switch trim := r.stream.query.trim; {
+	case err != nil && ctx.Err() == nil:
 		r.failed(err)
+	case err == nil && trim != nil:
+		trim(list)
 	}
 	return list, err
 }

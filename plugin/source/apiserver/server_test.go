@@ -87,6 +87,8 @@ func resourceOf(obj runtime.Object) string {
 		return "services"
 	case *corev1.Namespace:
 		return "namespaces"
+	case *corev1.Node:
+		return "nodes"
 	}
 	return "endpointslices"
 }
@@ -97,6 +99,8 @@ func kindsOf(resource string) schema.GroupVersionKind {
 		return corev1.SchemeGroupVersion.WithKind("Service")
 	case "namespaces":
 		return corev1.SchemeGroupVersion.WithKind("Namespace")
+	case "nodes":
+		return corev1.SchemeGroupVersion.WithKind("Node")
 	}
 	return discoveryv1.SchemeGroupVersion.WithKind("EndpointSlice")
 }
@@ -186,12 +190,31 @@ func (a *apiServer) list(w http.ResponseWriter, r request) {
 		return
 	}
 	kinds := kindsOf(r.resource())
+	meta := map[string]string{"resourceVersion": strconv.Itoa(a.version)}
+	items := a.selectedLocked(r)
+	if r.query.Get("resourceVersion") != "0" {
+		items, meta["continue"] = r.page(items)
+	}
 	_ = json.NewEncoder(w).Encode(map[string]any{
 		"kind":       kinds.Kind + "List",
 		"apiVersion": kinds.GroupVersion().String(),
-		"metadata":   map[string]string{"resourceVersion": strconv.Itoa(a.version)},
-		"items":      a.selectedLocked(r),
+		"metadata":   meta,
+		"items":      items,
 	})
+}
+
+// page returns the part of a list that a request is for, and what asks for the next one.
+func (r request) page(all []runtime.Object) (part []runtime.Object, next string) {
+	slices.SortFunc(all, func(a, b runtime.Object) int {
+		return strings.Compare(a.(metav1.Object).GetName(), b.(metav1.Object).GetName())
+	})
+	from, _ := strconv.Atoi(r.query.Get("continue"))
+	limit, _ := strconv.Atoi(r.query.Get("limit"))
+	to := from + limit
+	if limit == 0 || to >= len(all) {
+		return all[from:], ""
+	}
+	return all[from:to], strconv.Itoa(to)
 }
 
 // listMetadataLocked makes pages of the size that is asked for, also at the

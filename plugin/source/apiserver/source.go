@@ -5,7 +5,8 @@
 // controller made for headless Services, of the slices that others manage, and,
 // only while a Service is in need of it, of slices that the controller made before
 // the Service became headless (need.go). What is read of Services with a ClusterIP
-// is dropped at the door.
+// is dropped at the door. Where they are asked for, Namespaces and Nodes have a
+// stream each; nothing waits for that of Nodes.
 //
 // Reading order: source.go runs the streams that query.go names. follow.go ties a
 // stream (stream.go), which is the store behind a reflector, to its requests
@@ -54,7 +55,7 @@ type Source struct {
 	outage     *outage
 	// backoff is retryBackoff, and searchBackoff for the search, where nil.
 	backoff *wait.Backoff
-	// watched are the streams of a Run, without fallbacks.
+	// watched are the streams of a Run, without fallbacks and that of Nodes.
 	watched atomic.Pointer[[]*stream]
 }
 
@@ -142,7 +143,7 @@ func (s *Source) Run(ctx context.Context, r source.Receiver) {
 	defer j.refusals.Close()
 	streams := s.streams(ctx, j)
 	s.watched.Store(&streams)
-	for _, stream := range streams {
+	for _, stream := range slices.Concat(streams, s.nodeStreams(j)) {
 		running.Go(func() { s.watch(ctx, stream) })
 	}
 	for {
@@ -166,9 +167,9 @@ func (s *Source) Run(ctx context.Context, r source.Receiver) {
 	utilnet.CloseIdleConnectionsFor(s.client.Transport)
 }
 
-// Current returns when the API server last told, on each of the streams, that
-// what was reported is how it is: it does so about once a minute even if nothing
-// changes. It is zero before a Run.
+// Current returns when the API server last told, on each of the streams but that of
+// Nodes, that what was reported is how it is: it does so about once a minute even if
+// nothing changes. It is zero before a Run.
 func (s *Source) Current() time.Time {
 	streams := s.watched.Load()
 	if streams == nil {
@@ -220,6 +221,14 @@ func (s *Source) streams(ctx context.Context, j *join) []*stream {
 	}
 	j.unsearched = len(s.namespaces)
 	return streams
+}
+
+// nodeStreams returns the stream of Nodes where they are asked for.
+func (s *Source) nodeStreams(j *join) []*stream {
+	if s.queries.nodes == nil {
+		return nil
+	}
+	return []*stream{s.stream(j, j.enterNodes(), s.queries.nodes, metav1.NamespaceAll)}
 }
 
 func (s *Source) stream(j *join, in *input, q *query, namespace string) *stream {
