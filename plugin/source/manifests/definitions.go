@@ -66,6 +66,7 @@ func (d *definitions) state() (model.State, []remark) {
 		Services:   make(map[model.ServiceKey]*model.Service),
 		Slices:     make(map[model.SliceKey]*model.Slice),
 		Namespaces: make(map[string]struct{}),
+		Nodes:      make(map[string]*model.Node),
 	}
 	remarks := slices.Clone(d.remarks)
 	sliced := d.sliced()
@@ -76,6 +77,9 @@ func (d *definitions) state() (model.State, []remark) {
 		}
 		if def.matches {
 			s.Namespaces[def.name] = struct{}{}
+		}
+		if def.node != nil {
+			s.Nodes[def.node.Name] = def.node
 		}
 		reported, why := d.isReported(def, sliced)
 		if why != nil {

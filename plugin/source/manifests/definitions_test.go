@@ -212,6 +212,9 @@ func TestTheStartSaysWhatItRead(t *testing.T) {
 		{"what is left out", map[string]string{
 			"a.yaml": headless("a") + "---\n" + slice("s", "a", "nowhere") + "---\n" + headless("a"),
 		}, "INFO Read the directory of manifests .: files: 1; Services: 1, EndpointSlices: 0, endpoints: 0; skipped: Service (1), refused EndpointSlice (1)"},
+		{"a Node of which a part is left out", map[string]string{
+			"a.yaml": headless("a") + "---\napiVersion: v1\nkind: Node\nmetadata: {name: n1}\nspec: {podCIDRs: [bad]}\n",
+		}, "INFO Read the directory of manifests .: files: 1; Services: 1, EndpointSlices: 0, endpoints: 0, Nodes: 1\n"},
 		{"nothing of use", map[string]string{"a.yaml": pod("a")},
 			"WARNING Read the directory of manifests .: files: 1; Services: 0, EndpointSlices: 0, endpoints: 0; skipped: Pod (1)"},
 		{"many kinds", map[string]string{"a.yaml": headless("a") + manyKinds(maxKinds+5)},
@@ -221,7 +224,7 @@ func TestTheStartSaysWhatItRead(t *testing.T) {
 			log := captureLog(t)
 			t.Chdir(t.TempDir())
 			write(t, ".", row.files)
-			newStill(t, ".", Options{})
+			newStill(t, ".", Options{Nodes: true})
 			level, text, _ := strings.Cut(row.want, " ")
 			for line := range strings.Lines(log.text()) {
 				if strings.Contains(line, text) && (strings.Contains(line, level) || strings.HasPrefix(row.want, "kind")) {

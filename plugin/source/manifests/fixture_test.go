@@ -61,6 +61,10 @@ func (r *receiver) contract(c model.Change) {
 	case model.KindNamespace:
 		_, old := r.state.Namespaces[c.Namespace]
 		r.demand(old == c.Removed, "reported without a change: %v", c)
+	case model.KindNode:
+		old := r.state.Nodes[c.Node.Name]
+		r.demand(!c.Removed || old != nil, "removed what was not there: %v", c)
+		r.demand(c.Removed || old == nil || !old.Equal(c.Node), "reported without a change: %v", c)
 	default:
 		r.demand(false, "reported %v", c)
 	}
@@ -145,13 +149,16 @@ func lines(s model.State) string {
 			continue
 		}
 		line := fmt.Sprintf("Slice %s of %s%s:", slice.SliceKey, slice.Service, ports(slice.Ports))
-		for _, e := range slice.Endpoints {
-			line += " " + endpoint(e)
+		for i := range slice.Endpoints {
+			line += " " + endpoint(slice, &slice.Endpoints[i])
 		}
 		text = append(text, line)
 	}
 	for name := range s.Namespaces {
 		text = append(text, "Namespace "+name)
+	}
+	for _, node := range s.Nodes {
+		text = append(text, "Node "+node.Name+placed(" in ", node.Zone)+fmt.Sprintf(" %v %v", node.PodCIDRs, node.Addresses))
 	}
 	slices.Sort(text)
 	return strings.Join(text, "\n")
@@ -166,7 +173,14 @@ func leftOutName(slice *model.Slice) string {
 	return name
 }
 
-func endpoint(e model.Endpoint) string {
+func placed(word string, place model.Place) string {
+	if place == (model.Place{}) {
+		return ""
+	}
+	return word + place.Value()
+}
+
+func endpoint(slice *model.Slice, e *model.Endpoint) string {
 	text := e.Address.String()
 	if e.Hostname != "" {
 		text += "=" + e.Hostname
@@ -176,6 +190,10 @@ func endpoint(e model.Endpoint) string {
 	}
 	if !e.Has(model.Ready) {
 		text += "!"
+	}
+	text += placed(" in ", slice.ZoneOf(e)) + placed(" on ", slice.NodeOf(e))
+	if e.Hints.Has(model.HintedZone) {
+		text += " for its zone"
 	}
 	return text
 }

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/model"
+	"github.com/k8s-endpoints/k8s_endpoints/plugin/source"
 
 	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
@@ -57,6 +58,8 @@ type object struct {
 	addresses []string
 	// Of a Namespace: whether it is reported.
 	matches bool
+	// Of a Node: itself.
+	node *model.Node
 }
 
 // versionOf returns a resourceVersion, which API servers make as numbers, and 0
@@ -80,7 +83,10 @@ func (o *object) nameIn(path string) string {
 
 // newObject makes what all kinds have in common.
 func newObject(kind string, meta *metav1.ObjectMeta) object {
-	if meta.Namespace == "" && kind != "Namespace" {
+	switch {
+	case kind == "Namespace" || kind == "Node":
+		meta.Namespace = ""
+	case meta.Namespace == "":
 		meta.Namespace = metav1.NamespaceDefault
 	}
 	o := object{
@@ -233,6 +239,9 @@ func (m maker) addSlice(o *object, obj *discoveryv1.EndpointSlice) error {
 	if err != nil {
 		return err
 	}
+	if m.places {
+		slice.ReadPlaces(obj)
+	}
 	slice.Version = 0
 	slice.Triggered = time.Time{}
 	if m.includes(o.namespace) {
@@ -242,9 +251,19 @@ func (m maker) addSlice(o *object, obj *discoveryv1.EndpointSlice) error {
 }
 
 func (m maker) namespace(obj *corev1.Namespace) object {
-	obj.Namespace = ""
 	o := newObject("Namespace", &obj.ObjectMeta)
 	o.matches = o.refused == nil && m.namespaceLabels.Matches(labels.Set(obj.Labels))
+	return o
+}
+
+func (m maker) node(obj *corev1.Node) object {
+	o := newObject("Node", &obj.ObjectMeta)
+	if o.refused != nil {
+		return o
+	}
+	if o.node, o.refused = model.NewNode(obj); o.refused != nil {
+		o.refused = source.OfPart(o.refused)
+	}
 	return o
 }
 

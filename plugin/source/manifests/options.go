@@ -16,6 +16,10 @@ type Options struct {
 	Labels labels.Selector
 	// NamespaceLabels selects the Namespaces that are reported by name.
 	NamespaceLabels labels.Selector
+	// Places are read of slices where it is true: where endpoints are, and for whose use.
+	Places bool
+	// Nodes are reported where it is true.
+	Nodes bool
 }
 
 // maker makes objects of what an API server would be sent.
@@ -23,11 +27,12 @@ type maker struct {
 	namespaces      map[string]bool
 	labels          labels.Selector
 	namespaceLabels labels.Selector
+	places, nodes   bool
 }
 
 // newMaker returns a maker of the objects that opts select.
 func newMaker(opts Options) maker {
-	m := maker{labels: opts.Labels, namespaceLabels: opts.NamespaceLabels}
+	m := maker{labels: opts.Labels, namespaceLabels: opts.NamespaceLabels, places: opts.Places, nodes: opts.Nodes}
 	if m.labels == nil {
 		m.labels = labels.Everything()
 	}

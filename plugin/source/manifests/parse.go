@@ -203,12 +203,16 @@ func (p *parser) object(doc document, meta metav1.TypeMeta) error {
 		return add(p, doc, p.maker.endpoints)
 	case metav1.TypeMeta{APIVersion: "v1", Kind: "Namespace"}:
 		return add(p, doc, p.maker.namespace)
+	case metav1.TypeMeta{APIVersion: "v1", Kind: "Node"}:
+		if p.maker.nodes {
+			return add(p, doc, p.maker.node)
+		}
 	}
 	p.skipped[meta.Kind]++
 	return nil
 }
 
-func add[T corev1.Service | discoveryv1.EndpointSlice | betaSlice | legacyEndpoints | corev1.Namespace](
+func add[T corev1.Service | discoveryv1.EndpointSlice | betaSlice | legacyEndpoints | corev1.Namespace | corev1.Node](
 	p *parser, doc document, make func(*T) object) error {
 	if len(doc.json) > maxValues && countValues(doc.json) > maxValues {
 		return doc.wrong("an object of more than %d values", maxValues)

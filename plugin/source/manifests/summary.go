@@ -14,7 +14,7 @@ const maxKinds = 20
 
 // summary is what was read of a directory.
 type summary struct {
-	files, services, slices, endpoints int
+	files, services, slices, endpoints, nodes int
 	// skipped counts the documents that say nothing here, by kind.
 	skipped map[string]int
 }
@@ -26,7 +26,7 @@ func (s *summary) add(c *content) {
 	}
 	for i := range c.objects {
 		switch o := &c.objects[i]; {
-		case o.refused != nil && o.reported == nil && len(o.slices) == 0:
+		case o.refused != nil && o.reported == nil && len(o.slices) == 0 && o.node == nil:
 			s.skipped["refused "+o.kind]++
 		case o.kind == "Service" && !o.served:
 			s.skipped["Service that is neither headless nor ExternalName"]++
@@ -58,6 +58,7 @@ func (s *summary) count(state *model.State, remarks []remark) {
 			s.endpoints += len(slice.Endpoints)
 		}
 	}
+	s.nodes = len(state.Nodes)
 	for _, r := range remarks {
 		s.skipped[r.kind]++
 	}
@@ -78,6 +79,9 @@ func (s summary) log(dir string) {
 
 func (s summary) String() string {
 	text := fmt.Sprintf("files: %d; Services: %d, EndpointSlices: %d, endpoints: %d", s.files, s.services, s.slices, s.endpoints)
+	if s.nodes > 0 {
+		text += fmt.Sprintf(", Nodes: %d", s.nodes)
+	}
 	for i, kind := range slices.Sorted(maps.Keys(s.skipped)) {
 		switch {
 		case i == maxKinds:
