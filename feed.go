@@ -70,12 +70,14 @@ func (sub *subscription) prepare() (err error) {
 // open returns the source that the stanza names.
 func open(s *corefile.Stanza) (source.Source, error) {
 	if s.Manifests == "" {
-		return apiserver.New(s.API)
+		return apiserver.New(s.Config())
 	}
 	return manifests.New(s.Manifests, manifests.Options{
 		Namespaces:      s.Namespaces,
 		Labels:          s.Labels,
 		NamespaceLabels: s.NamespaceLabels,
+		Places:          s.WantsPlaces(),
+		Nodes:           s.WantsNodes(),
 	})
 }
 

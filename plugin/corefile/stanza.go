@@ -62,4 +62,21 @@ type Key struct {
 }
 
 // Key returns the key of a stanza.
-func (s *Stanza) Key() Key { return Key{s.Settings, s.Manifests, s.API.Key()} }
+func (s *Stanza) Key() Key { return Key{s.Settings, s.Manifests, s.Config().Key()} }
+
+// Config says which API server is read, and what of it.
+func (s *Stanza) Config() apiserver.Config {
+	config := s.API
+	config.Places, config.Nodes = s.WantsPlaces(), s.WantsNodes()
+	return config
+}
+
+// WantsPlaces reports whether answers depend on where endpoints are, and for whose use.
+func (s *Stanza) WantsPlaces() bool {
+	return false // no option asks for them yet
+}
+
+// WantsNodes reports whether clients are found by the Nodes of the cluster.
+func (s *Stanza) WantsNodes() bool {
+	return false // no option asks for them yet
+}
