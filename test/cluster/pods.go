@@ -110,13 +110,3 @@ func (c *Cluster) patchPodStatus(ctx context.Context, namespace, name string, st
 	_, err = c.clients.CoreV1().Pods(namespace).Patch(ctx, name, types.MergePatchType, patch, metav1.PatchOptions{}, "status")
 	return err
 }
-
-// CreateNode creates a Node in the zone, for Pods to run on.
-func (c *Cluster) CreateNode(ctx context.Context, name, zone string) error {
-	node := &corev1.Node{ObjectMeta: metav1.ObjectMeta{
-		Name:   name,
-		Labels: map[string]string{corev1.LabelTopologyZone: zone},
-	}}
-	_, err := c.clients.CoreV1().Nodes().Create(ctx, node, metav1.CreateOptions{})
-	return err
-}

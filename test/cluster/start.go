@@ -103,5 +103,5 @@ func (c *Cluster) start(ctx context.Context) (err error) {
 	if err := c.startControllers(ctx); err != nil {
 		return err
 	}
-	return c.CreateNode(ctx, DefaultNode, "zone-a")
+	return c.CreateNode(ctx, Node{Name: DefaultNode, Zone: "zone-a"})
 }
