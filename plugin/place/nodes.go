@@ -1,0 +1,130 @@
+package place
+
+import (
+	"net/netip"
+	"slices"
+	"unique"
+
+	"github.com/k8s-endpoints/k8s_endpoints/plugin/model"
+)
+
+// nodes are the Nodes that are known. They claim what is wanted of them.
+type nodes struct {
+	wanted             Wanted
+	addresses, podCIDR *claims
+	notes              *notes
+	byName             map[model.Place]*node
+}
+
+// node is a Node with the clients that it claims prefixes for, in the order of claimsOf.
+type node struct {
+	object  *model.Node
+	clients []Client
+}
+
+// claim is a prefix of a Node.
+type claim struct {
+	source Source
+	prefix netip.Prefix
+}
+
+// change is what became of one Node.
+type change struct {
+	node model.Place
+	// zoned is true where it has another zone than before, and moved where it has other
+	// podCIDRs.
+	zoned, moved bool
+}
+
+// zoneOf returns the zone of a Node, the zero Place where it is not known.
+func (ns *nodes) zoneOf(name model.Place) model.Place {
+	if n := ns.byName[name]; n != nil {
+		return n.object.Zone
+	}
+	return model.Place{}
+}
+
+// apply takes the new state of a Node. A state that says nothing new of places, as nearly
+// all of them, writes nothing.
+func (ns *nodes) apply(object *model.Node) change {
+	c := change{node: unique.Make(object.Name)}
+	before := ns.byName[c.node]
+	if before == nil {
+		before = new(node)
+	}
+	if before.object != nil && before.claimsLike(object) {
+		before.object = object
+		return c
+	}
+	after := ns.newNode(object)
+	ns.withdraw(before)
+	ns.byName[c.node] = after
+	for i, claim := range ns.claimsOf(object) {
+		ns.of(claim.source).add(claim.prefix, &after.clients[i])
+	}
+	c.zoned = object.Zone != (model.Place{}) && (before.object == nil || before.object.Zone != object.Zone)
+	c.moved = before.object == nil || !slices.Equal(before.object.PodCIDRs, object.PodCIDRs) || !before.object.Created.Equal(object.Created)
+	return c
+}
+
+// remove takes note that a Node is gone.
+func (ns *nodes) remove(name string) change {
+	c := change{node: unique.Make(name)}
+	if n := ns.byName[c.node]; n != nil {
+		ns.withdraw(n)
+		delete(ns.byName, c.node)
+		c.moved = true
+	}
+	return c
+}
+
+// claimsLike reports whether a Node claims what it did, for the same place.
+func (n *node) claimsLike(object *model.Node) bool {
+	return n.object.Zone == object.Zone && n.object.Created.Equal(object.Created) &&
+		slices.Equal(n.object.PodCIDRs, object.PodCIDRs) && slices.Equal(n.object.Addresses, object.Addresses)
+}
+
+func (ns *nodes) newNode(object *model.Node) *node {
+	claims := ns.claimsOf(object)
+	n := &node{object: object, clients: make([]Client, len(claims))}
+	where := ns.notes.where(object.Zone, unique.Make(object.Name))
+	where.created = object.Created.Unix()
+	for i, claim := range claims {
+		n.clients[i] = Client{where, claim.source, uint8(claim.prefix.Bits())}
+	}
+	return n
+}
+
+// withdraw ends what a Node claims.
+func (ns *nodes) withdraw(n *node) {
+	if n.object == nil {
+		return
+	}
+	for i, claim := range ns.claimsOf(n.object) {
+		ns.of(claim.source).remove(claim.prefix, &n.clients[i])
+	}
+}
+
+// of returns the claims of a source.
+func (ns *nodes) of(s Source) *claims {
+	if s == ByPodCIDR {
+		return ns.podCIDR
+	}
+	return ns.addresses
+}
+
+// claimsOf returns what a Node claims, always in the same order.
+func (ns *nodes) claimsOf(object *model.Node) []claim {
+	all := make([]claim, 0, len(object.PodCIDRs)+len(object.Addresses))
+	if ns.wanted.Pods {
+		for _, prefix := range object.PodCIDRs {
+			all = append(all, claim{ByPodCIDR, canonical(prefix)})
+		}
+	}
+	if ns.wanted.Addresses {
+		for _, addr := range object.Addresses {
+			all = append(all, claim{ByAddress, netip.PrefixFrom(addr, addr.BitLen())})
+		}
+	}
+	return all
+}
