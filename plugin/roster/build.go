@@ -80,6 +80,7 @@ func (c *Current) take(all []*model.Slice, holders []holder) {
 		c.positions = append(c.positions, holders[i].position)
 		c.put(At(i), holders[i].conditions)
 	}
+	c.takePlaces()
 }
 
 // name gives the endpoints their names. The specified one is what SRV and PTR

@@ -13,6 +13,7 @@ import (
 type Current struct {
 	*Roster
 	Conditions
+	Places
 
 	// slices are those that the Roster was made of, or later states of them.
 	slices []*model.Slice
@@ -54,6 +55,7 @@ func (c *Current) Kept() *Current {
 			Serving:     slices.Clone(c.Serving),
 			Terminating: slices.Clone(c.Terminating),
 		},
+		Places:    c.Places.clone(),
 		slices:    slices.Clone(c.slices),
 		positions: slices.Clone(c.positions),
 		order:     make([]At, c.Len()),
@@ -70,9 +72,8 @@ func (c *Current) Kept() *Current {
 	return kept
 }
 
-// Refresh takes over the conditions that slices say, and reports whether nothing
-// else has changed: otherwise it does nothing. Places (zone, node, hints) come and
-// go with readiness, so they will be taken over here as well.
+// Refresh takes over the conditions and places that slices say, and reports whether
+// nothing else has changed: otherwise it does nothing.
 func (c *Current) Refresh(all []*model.Slice) bool {
 	all = sortedByName(all)
 	if len(all) != len(c.slices) {
@@ -94,11 +95,12 @@ func (c *Current) Refresh(all []*model.Slice) bool {
 		for j, at := range of {
 			c.put(at, s.Endpoints[j].Conditions)
 		}
+		c.refreshPlaces(s, of)
 	}
 	return true
 }
 
-// alike reports whether two slices differ in conditions only.
+// alike reports whether two slices differ in conditions and places only.
 func alike(a, b *model.Slice) bool {
 	if a.Name != b.Name || len(a.Endpoints) != len(b.Endpoints) || !slices.Equal(a.Ports, b.Ports) {
 		return false
