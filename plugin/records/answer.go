@@ -12,9 +12,10 @@ import (
 // stack of a question is small, and drawing records must not begin deep in it.
 func (s *Set) Answer(q *Question) (a Answer) {
 	room := q.Room
+	a.Near = s.narrow(q)
 	if q.Explain {
 		// What is reduced is known before it is drawn.
-		if a.Note = s.note(q, Found); a.Note != "" {
+		if a.Note = s.note(q, &a.Near, Found); a.Note != "" {
 			room -= NoteSize(a.Note)
 		}
 	}
@@ -28,6 +29,9 @@ func (s *Set) Answer(q *Question) (a Answer) {
 		s.explanation(&a, q, room)
 	default:
 		s.match(&m, q)
+		if a.Near.Group != nil {
+			m.from = pool{list: a.Near.Group}
+		}
 		a.Outcome = m.outcome
 		if q.Type == dns.TypeANY && m.outcome == NoData && s.hasRecords(q) {
 			a.Outcome, a.Records = Found, AnswerANY(q.Owner, q.TTL)
@@ -37,10 +41,11 @@ func (s *Set) Answer(q *Question) (a Answer) {
 	case m.from.len() > 0:
 		s.addresses(&a, q, &m, room)
 	case len(m.ports) > 0:
+		m.near = s.narrowSRV(&q.Client)
 		s.srv(&a, q, &m, room)
 	}
 	if q.Explain && a.Outcome != Found {
-		a.Note = s.note(q, a.Outcome)
+		a.Note = s.note(q, &a.Near, a.Outcome)
 	}
 	return a
 }

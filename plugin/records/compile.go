@@ -9,6 +9,7 @@ import (
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/health"
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/model"
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/roster"
+	"github.com/k8s-endpoints/k8s_endpoints/plugin/topology"
 )
 
 // A compiler keeps the memory of one compilation for the next: else each change
@@ -16,6 +17,7 @@ import (
 type compiler struct {
 	builder   roster.Builder
 	standings health.Standings
+	topology  topology.Decider
 	takenOut  roster.Bits
 	nameless  roster.Bits
 	ports     portCompiler
@@ -45,6 +47,10 @@ func Compile(service *model.Service, all []*model.Slice, o Options, memory *Memo
 	wishes := health.Wishes{TakenOut: c.takenOut, PublishNotReady: service.PublishNotReady}
 	memory.Next = memory.health.Decide(st, &o.Policy, current, wishes, now)
 	s.roster, s.salt, s.publish = current.Roster, saltOf(service.ServiceKey), o.Policy.Publish
+	if o.Topology.Mode != topology.Off && o.ZoneOf != nil {
+		s.takesZones = current.FillZones(o.ZoneOf)
+	}
+	s.compileNear(&c.topology, &o.Topology, current, st)
 	s.explain(current, st, c.takenOut, o, memory, now)
 	s.count(st)
 	inName := roster.Select(st.InName, s.roster.Len())

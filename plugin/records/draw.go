@@ -50,6 +50,8 @@ type drawer struct {
 	seen  bitset
 	// drawn has the SRV records to be of one answer.
 	drawn []drawn
+	// near has how many of the targets of each port are near the client.
+	near []int64
 }
 
 var drawers = sync.Pool{New: func() any {

@@ -21,7 +21,7 @@ func (s *Set) Equal(o *Set) bool {
 // records.
 func (s *Set) EqualRecords(o *Set) bool {
 	return s.Service.Kind == o.Service.Kind && reflect.DeepEqual(s.declared, o.declared) &&
-		s.equalNames(o) &&
+		s.equalNames(o) && s.near.equal(o.near, s.sameEndpoint(o)) &&
 		s.equalEndpoints(o, s.name[roster.IPv4], o.name[roster.IPv4]) && s.equalEndpoints(o, s.name[roster.IPv6], o.name[roster.IPv6]) &&
 		s.equalPorts(o, s.ports, o.ports) && s.equalPorts(o, s.numbers, o.numbers)
 }
@@ -62,6 +62,14 @@ func (s *Set) equalEndpoints(o *Set, a, b roster.Selection) bool {
 		}
 	}
 	return true
+}
+
+// sameEndpoint compares the endpoints of two Sets by address.
+func (s *Set) sameEndpoint(o *Set) func(a, b roster.At) bool {
+	if s.roster == o.roster {
+		return func(a, b roster.At) bool { return a == b }
+	}
+	return func(a, b roster.At) bool { return s.roster.Address(a) == o.roster.Address(b) }
 }
 
 // equalNames compares the endpoints that have names, and what they are called.

@@ -9,8 +9,10 @@ import (
 	"time"
 
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/health"
+	"github.com/k8s-endpoints/k8s_endpoints/plugin/model"
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/name"
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/roster"
+	"github.com/k8s-endpoints/k8s_endpoints/plugin/topology"
 
 	"github.com/miekg/dns"
 )
@@ -31,7 +33,8 @@ func (s *Set) explain(c *roster.Current, st *health.Standings, takenOut roster.B
 		return
 	}
 	m.date(c, st, now)
-	s.explained = append(s.explained, "policy: "+o.Policy.String())
+	s.explained = append(s.explained, "policy: "+o.Policy.String()+topologyText(&o.Topology, s.Service))
+	s.explained = append(s.explained, s.near.explain()...)
 	size, left, order := explanationSize(s.explained[0]), c.Len(), byAddress(c.Roster)
 	for _, published := range []bool{false, true} {
 		for _, at := range order {
@@ -90,9 +93,44 @@ func podOf(c *roster.Current, at roster.At) podKey {
 }
 
 func (m *Memory) explain(c *roster.Current, st *health.Standings, at roster.At, takenOut bool) string {
-	return fmt.Sprintf("%s %s %s since %s: %s%s",
+	return fmt.Sprintf("%s %s %s since %s: %s%s%s",
 		c.Label(c.Target(at)), c.Address(at), st.Tier(at), m.since[podOf(c, at)],
-		m.why(c, st, at, takenOut), otherPorts(c.Roster, st, at))
+		m.why(c, st, at, takenOut), otherPorts(c.Roster, st, at), placeText(c, at))
+}
+
+// topologyText says what the policy says about topology, if anything, and what the
+// Service wishes.
+func topologyText(p *topology.Policy, service *model.Service) string {
+	if p.Mode == topology.Off {
+		return ""
+	}
+	wish := cmp.Or(service.Distribution.String(), "no trafficDistribution")
+	return fmt.Sprintf(", topology %s (%s)", p, wish)
+}
+
+// placeText says where an endpoint is, and for whose use its slice says it is.
+func placeText(c *roster.Current, at roster.At) (text string) {
+	if len(c.Zone) == 0 {
+		return ""
+	}
+	zone, node := c.ZoneName(at), c.Node(at)
+	if node != (model.Place{}) {
+		text += " on " + node.Value()
+	}
+	if zone != (model.Place{}) {
+		text += " in " + zone.Value()
+	}
+	var hints []string
+	for place := range c.HintedFor(at) {
+		hints = append(hints, place.Value())
+	}
+	if len(hints) > 0 {
+		text += ", for " + strings.Join(hints, " ")
+	}
+	if text == "" {
+		return ""
+	}
+	return ";" + text
 }
 
 // otherPorts says for which ports an endpoint is in another tier.
@@ -157,7 +195,11 @@ func (s *Set) explanation(a *Answer, q *Question, room int) {
 		return
 	}
 	a.Outcome = Found
-	for _, line := range s.explained {
+	lines := s.explained
+	if s.near != nil {
+		lines = append([]string{s.you(q)}, lines...)
+	}
+	for _, line := range lines {
 		if room -= explanationSize(line); room < 0 {
 			a.Truncated = true
 			break

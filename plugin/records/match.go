@@ -19,6 +19,8 @@ type match struct {
 	// most bounds how many records are drawn; 0 is no bound.
 	most  int
 	ports []portSet
+	// near are those near the client; nil makes no difference.
+	near *nearSRV
 }
 
 // match finds what a question leads to.

@@ -11,17 +11,18 @@ import (
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/model"
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/name"
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/roster"
+	"github.com/k8s-endpoints/k8s_endpoints/plugin/topology"
 
 	"github.com/miekg/dns"
 )
 
 // note says why an answer has less than a client could expect, or nothing at
 // all. It is empty where there is nothing to say.
-func (s *Set) note(q *Question, outcome Outcome) string {
+func (s *Set) note(q *Question, near *topology.Narrowing, outcome Outcome) string {
 	if s.Service.Kind == model.ExternalName {
 		return noteExternal(s.Service, q, outcome)
 	}
-	text, leftOut := s.noteServed(q, outcome), s.leftOut()
+	text, leftOut := s.noteServed(q, near, outcome), s.leftOut()
 	switch {
 	case leftOut == "":
 		return text
@@ -64,7 +65,7 @@ func noteLeftOut(all []*model.Slice) string {
 }
 
 // noteServed looks at the slices that are not left out.
-func (s *Set) noteServed(q *Question, outcome Outcome) string {
+func (s *Set) noteServed(q *Question, near *topology.Narrowing, outcome Outcome) string {
 	ofService := q.Name.Kind == name.Service
 	switch {
 	case outcome == NoName && q.Name.Kind == name.Endpoint:
@@ -74,9 +75,9 @@ func (s *Set) noteServed(q *Question, outcome Outcome) string {
 	case outcome == NoName && !ofService && !s.knows(q):
 		return textNoPort + s.Service.String()
 	case ofService && q.Type == dns.TypeA && outcome != NoName:
-		return s.noteAddresses(q, roster.IPv4)
+		return s.noteAddresses(q, near, roster.IPv4)
 	case ofService && q.Type == dns.TypeAAAA && outcome != NoName:
-		return s.noteAddresses(q, roster.IPv6)
+		return s.noteAddresses(q, near, roster.IPv6)
 	case outcome == NoName, q.Type == dns.TypeSRV && (ofService || q.Name.Kind == name.Port):
 		if text := s.noteFamily(s.betterFamily()); text != "" {
 			return text
@@ -144,8 +145,8 @@ func (s *Set) NoteReverse(addr netip.Addr) string {
 }
 
 // noteAddresses looks at the bound of the question too.
-func (s *Set) noteAddresses(q *Question, family int) string {
-	if text := s.noteFamily(family); text != "" {
+func (s *Set) noteAddresses(q *Question, near *topology.Narrowing, family int) string {
+	if text := cmp.Or(s.noteFamily(family), noteNear(near, q)); text != "" {
 		return text
 	}
 	if all := s.name[family].Len(); q.MaxAnswers > 0 && q.MaxAnswers < all {

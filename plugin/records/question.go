@@ -2,6 +2,7 @@ package records
 
 import (
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/name"
+	"github.com/k8s-endpoints/k8s_endpoints/plugin/topology"
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/wire"
 
 	"github.com/miekg/dns"
@@ -33,6 +34,8 @@ type Answer struct {
 	// Note says why there is less than a client could expect, where the question
 	// wants to know.
 	Note string
+	// Near is what topology said of it.
+	Near topology.Narrowing
 	// Truncated means that Records is a part of all there are, because the rest does
 	// not fit (RFC 2181, section 9).
 	Truncated bool
@@ -54,6 +57,8 @@ type Question struct {
 	MaxAnswers int
 	// Share says which part the client gets where it cannot have all.
 	Share Share
+	// Client is who asks.
+	Client Client
 	// Explain asks for a Note, for which there must be room.
 	Explain bool
 	// Wire takes address and SRV records as bytes, in place of the Answer, where it is

@@ -20,6 +20,7 @@ const (
 	textDraining         = "draining endpoints only"
 	textFailOpen         = "fail open: %d of %d serving"
 	textBounded          = "%d of %d addresses"
+	textBoundedNear      = "%d of %d %s"
 	textBoundedSRV       = "%d of %d SRV records"
 
 	// Of a Service, whose name follows where a text ends in a space.

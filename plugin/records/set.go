@@ -5,7 +5,7 @@
 // Service, health who is published, ports.go who offers which port, and memory.go
 // remembers for the next time. question.go has what is asked and answered, match.go finds
 // where a question leads; addresses.go, srv.go, external.go and declared.go make the
-// records, with draw.go for their choice and order. note.go and explain.go say why there is less than a
+// records, with draw.go for their choice and order, and near.go for who gets only those near it. note.go and explain.go say why there is less than a
 // client could expect, and answer.go puts all together. equal.go compares two Sets.
 package records
 
@@ -15,6 +15,7 @@ import (
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/health"
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/model"
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/roster"
+	"github.com/k8s-endpoints/k8s_endpoints/plugin/topology"
 )
 
 // A Set is all records of one Service. It is immutable: any number of queries
@@ -51,6 +52,10 @@ type Set struct {
 	observed int32
 	best     health.Tier
 	any      bool
+	// takesZones is true where endpoints have the zones of their nodes.
+	takesZones bool
+	// near is nil where all clients get the same.
+	near *near
 	// publish is by which condition the policy goes.
 	publish health.Publish
 	// Serial is for the SOA record of a Service that declares one. It is not of the
@@ -73,6 +78,10 @@ type missing struct {
 type Options struct {
 	Naming roster.Naming
 	Policy health.Policy
+	// Topology says when clients get only those near them, and ZoneOf in which zone a node
+	// is, where slices do not say it. It may be nil.
+	Topology topology.Policy
+	ZoneOf   func(node model.Place) model.Place
 	// Drain holds the endpoint names, in lower case and sorted, that are taken
 	// out.
 	Drain []string

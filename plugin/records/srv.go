@@ -65,7 +65,7 @@ func (s *Set) drawPart(d *drawer, q *Question, m *match, room int) (cut bool) {
 	size := of.sizeOf(k, fixed)
 	if size > int64(room) && k < of.n && k*int64(fixed) <= int64(room) {
 		// The largest ones may not be among them.
-		d.drawTargets(s.roster, m.ports, of, k, share)
+		d.drawTargets(s.roster, m, of, k, share)
 		size = s.sizeOf(d.drawn, fixed)
 	}
 	if cut = size > int64(room); cut {
@@ -77,7 +77,7 @@ func (s *Set) drawPart(d *drawer, q *Question, m *match, room int) (cut bool) {
 			k = min(k, int64(max(room/(fixed+of.longest), 0)))
 		}
 	}
-	d.drawTargets(s.roster, m.ports, of, k, share)
+	d.drawTargets(s.roster, m, of, k, share)
 	return cut
 }
 
@@ -148,12 +148,16 @@ func fitting(ports []portSet, fits func(choice) bool) (of choice) {
 
 // drawTargets draws k of the targets of a choice into d.drawn, in random order. Each
 // port gives as many as it has a part in the choice.
-func (d *drawer) drawTargets(r *roster.Roster, ports []portSet, of choice, k int64, share Share) {
+func (d *drawer) drawTargets(r *roster.Roster, m *match, of choice, k int64, share Share) {
+	if m.near != nil {
+		d.drawNearFirst(r, m, of, k, share)
+		return
+	}
 	d.drawn = slices.Grow(d.drawn[:0], int(k))
 	// Of a port that has less than a record, some clients get one.
 	shift, before := share.first(of.n), int64(0)
-	for i := range ports {
-		p := &ports[i]
+	for i := range m.ports {
+		p := &m.ports[i]
 		if p.tier > of.worst {
 			continue
 		}

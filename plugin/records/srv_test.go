@@ -88,7 +88,7 @@ func TestTargetsBeyond32BitsAreDrawn(t *testing.T) {
 	d := drawers.Get().(*drawer)
 	defer d.release()
 	highest := uint16(0)
-	d.drawTargets(set.roster, ports, of, 1000, ShareOf(netip.MustParseAddr("10.244.0.1")))
+	d.drawTargets(set.roster, &match{ports: ports}, of, 1000, ShareOf(netip.MustParseAddr("10.244.0.1")))
 	for _, each := range d.drawn {
 		if each.target < 0 || int(each.target) >= set.Len() || each.number == 0 {
 			t.Fatalf("drew %+v", each)

@@ -1,6 +1,9 @@
 package records
 
-import "github.com/k8s-endpoints/k8s_endpoints/plugin/health"
+import (
+	"github.com/k8s-endpoints/k8s_endpoints/plugin/health"
+	"github.com/k8s-endpoints/k8s_endpoints/plugin/topology"
+)
 
 // Tally is what there is to count of a Service.
 type Tally struct {
@@ -14,11 +17,13 @@ type Tally struct {
 	// Best is the best tier that the Service name has, where it has Any.
 	Best health.Tier
 	Any  bool
+	// Topology is what the Service does about where clients are.
+	Topology topology.Result
 }
 
 // Tally counts.
 func (s *Set) Tally() Tally {
-	t := Tally{Observed: int(s.observed), Best: s.best, Any: s.any}
+	t := Tally{Observed: int(s.observed), Best: s.best, Any: s.any, Topology: s.near.state()}
 	for family := range s.counts {
 		for tier, n := range s.counts[family] {
 			t.Tiers[tier] += int(n)

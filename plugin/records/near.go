@@ -1,0 +1,231 @@
+package records
+
+import (
+	"fmt"
+	"iter"
+	"net/netip"
+
+	"github.com/k8s-endpoints/k8s_endpoints/plugin/health"
+	"github.com/k8s-endpoints/k8s_endpoints/plugin/model"
+	"github.com/k8s-endpoints/k8s_endpoints/plugin/name"
+	"github.com/k8s-endpoints/k8s_endpoints/plugin/roster"
+	"github.com/k8s-endpoints/k8s_endpoints/plugin/topology"
+
+	"github.com/miekg/dns"
+)
+
+// near is how a Set narrows what its Service name has, by where the client is.
+type near struct {
+	policy topology.Policy
+	// always is what each question meets, whoever asks.
+	always topology.Result
+	// of is nil for a family without a wish.
+	of [roster.Families]*topology.Near
+	// unhealthy are the families that have others than good endpoints in the name.
+	unhealthy [roster.Families]bool
+}
+
+// A Client is who asks. Where it is counts only where Set.Wants says so.
+type Client struct {
+	Address netip.Addr
+	// Zone and Node are zero where nobody knows. A client of which both are is anywhere.
+	Zone, Node model.Place
+	// InZone and OnNode are what an answer says that has only those near the client.
+	InZone, OnNode string
+	// Where says where the client is, for people.
+	Where string
+}
+
+// Wants reports whether the answer depends on where the client is.
+func (s *Set) Wants(q *Question) bool {
+	return s.near != nil && (q.wantsAll() || s.explains(q))
+}
+
+// TakesZones reports whether the Set depends on the zones that nodes have.
+func (s *Set) TakesZones() bool { return s.takesZones }
+
+// compileNear groups the endpoints of the Service name, where the Service wants that.
+func (s *Set) compileNear(d *topology.Decider, p *topology.Policy, c *roster.Current, st *health.Standings) {
+	if p.Mode == topology.Off {
+		return
+	}
+	n := near{policy: *p}
+	wants := false
+	for family := range roster.Families {
+		n.unhealthy[family] = !onlyGood(st, family) && (s.Service.Distribution != model.NoDistribution || p.Level != topology.ByWish)
+		if !n.unhealthy[family] {
+			n.of[family] = d.Decide(p, s.Service.Distribution, c, st, family)
+		}
+		wants = wants || n.unhealthy[family] || n.of[family] != nil
+	}
+	if !wants {
+		return
+	}
+	if s.Service.PublishNotReady && !p.Own {
+		n = near{policy: *p, always: topology.ToPeers}
+	}
+	s.near = &n
+}
+
+// onlyGood reports whether the Service name has good endpoints of a family, and no
+// others, or has none at all.
+func onlyGood(st *health.Standings, family int) bool {
+	for tier := health.Good + 1; int(tier) < health.Tiers; tier++ {
+		if st.Counts[family][tier] > 0 && st.Published(family, tier) {
+			return false
+		}
+	}
+	return true
+}
+
+// narrow says which endpoints of the Service name the client gets.
+func (s *Set) narrow(q *Question) (r topology.Narrowing) {
+	if s.near == nil || q.Name.Kind != name.Service {
+		return r
+	}
+	switch q.Type {
+	case dns.TypeA:
+		return s.near.narrow(s.roster, roster.IPv4, &q.Client)
+	case dns.TypeAAAA:
+		return s.near.narrow(s.roster, roster.IPv6, &q.Client)
+	}
+	return r
+}
+
+func (n *near) narrow(all *roster.Roster, family int, c *Client) (r topology.Narrowing) {
+	switch {
+	case n.always != topology.NotAsked:
+		r.Result = n.always
+	case n.unhealthy[family]:
+		r.Result = topology.Unhealthy
+	case n.of[family] == nil:
+	case c.Zone == model.Place{} && c.Node == model.Place{}:
+		r.Result = topology.UnknownClient
+	default:
+		r = n.nearest(all, family, c)
+	}
+	r.Mode = n.policy.Mode
+	return r
+}
+
+// nearest is for a client of which it is known where it is.
+func (n *near) nearest(all *roster.Roster, family int, c *Client) topology.Narrowing {
+	r := n.of[family].For(c.Zone, c.Node)
+	if !n.policy.Peers && isIn(all, c.Address) {
+		r.Result, r.Group, r.FarOfGroup = topology.Peer, nil, r.FarOfAll
+	}
+	if n.policy.Mode == topology.Observe {
+		r.Group = nil
+	}
+	return r
+}
+
+// isIn reports whether an address is that of an endpoint, published or not.
+func isIn(all *roster.Roster, addr netip.Addr) bool {
+	_, ok := all.Find(addr)
+	return ok
+}
+
+// noteNear says that an answer has only those near the client.
+func noteNear(r *topology.Narrowing, q *Question) string {
+	switch {
+	case r.Group == nil:
+		return ""
+	case q.MaxAnswers > 0 && q.MaxAnswers < len(r.Group):
+		return fmt.Sprintf(textBoundedNear, q.MaxAnswers, len(r.Group), q.Client.nearness(r))
+	}
+	return q.Client.nearness(r)
+}
+
+func (c *Client) nearness(r *topology.Narrowing) string {
+	if r.Result == topology.ToNode {
+		return c.OnNode
+	}
+	return c.InZone
+}
+
+// equal reports whether two Sets narrow alike.
+func (n *near) equal(o *near, same func(a, b roster.At) bool) bool {
+	if n == nil || o == nil {
+		return n == o
+	}
+	return n.policy == o.policy && n.always == o.always && n.unhealthy == o.unhealthy &&
+		n.of[roster.IPv4].Equal(o.of[roster.IPv4], same) && n.of[roster.IPv6].Equal(o.of[roster.IPv6], same)
+}
+
+// state is what the Service does about topology.
+func (n *near) state() topology.Result {
+	switch {
+	case n == nil:
+		return topology.NotAsked
+	case n.always != topology.NotAsked:
+		return n.always
+	}
+	for _, of := range n.of {
+		if of != nil {
+			return of.State()
+		}
+	}
+	return topology.Unhealthy
+}
+
+// Places yields the zones that the endpoints of the Service name are in, with how many
+// are in each, as far as topology looks at them. A zone may come twice.
+func (s *Set) Places() iter.Seq[topology.Count] {
+	return func(yield func(topology.Count) bool) {
+		if s.near == nil {
+			return
+		}
+		for _, of := range s.near.of {
+			if of == nil {
+				continue
+			}
+			for _, each := range of.Places() {
+				if !yield(each) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// explain says how the Service name narrows.
+func (n *near) explain() (lines []string) {
+	if n == nil {
+		return nil
+	}
+	if n.always == topology.ToPeers {
+		return []string{"topology: not narrowed, because its endpoints are for each other: publishNotReadyAddresses is set, and no annotation asks for it"}
+	}
+	for family, of := range n.of {
+		record := [...]string{"A", "AAAA"}[family]
+		switch {
+		case n.unhealthy[family]:
+			lines = append(lines, fmt.Sprintf("topology: %s not narrowed, because not only good endpoints are published", record))
+		case of != nil:
+			lines = append(lines, fmt.Sprintf("topology: %s %s", record, of))
+		}
+	}
+	return lines
+}
+
+// you says who asks, where it is, and what it gets.
+func (s *Set) you(q *Question) string {
+	text := fmt.Sprintf("you: %s is %s", q.Client.Address, q.Client.Where)
+	for family := range roster.Families {
+		all := s.name[family].Len()
+		if all == 0 {
+			continue
+		}
+		r := s.near.narrow(s.roster, family, &q.Client)
+		record, got := [...]string{"A", "AAAA"}[family], all
+		if r.Group != nil {
+			got = len(r.Group)
+		}
+		text += fmt.Sprintf("; %s: %d of %d", record, got, all)
+		if r.Result != topology.NotAsked {
+			text += ", " + r.Result.String()
+		}
+	}
+	return text
+}
