@@ -12,7 +12,7 @@ import (
 // resolver that is believed. The option of anybody else is nil: the server ignores it, and
 // does not send it back (RFC 7871, section 7.2.1).
 func (t *Table) SubnetOf(r *dns.Msg, sender netip.Addr) *dns.EDNS0_SUBNET {
-	if len(t.subnets) == 0 {
+	if t == nil || len(t.subnets) == 0 {
 		return nil
 	}
 	opt := r.IsEdns0()

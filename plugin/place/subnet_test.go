@@ -164,8 +164,10 @@ func TestOnlyResolversAreBelieved(t *testing.T) {
 			t.Errorf("%s: got %v", c.name, got)
 		}
 	}
-	if got := NewTable(new(Lines), nil).SubnetOf(with, netip.MustParseAddr("10.0.0.9")); got != nil {
-		t.Errorf("nobody is believed, and yet %v", got)
+	for _, table := range []*Table{nil, NewTable(new(Lines), nil)} {
+		if got := table.SubnetOf(with, netip.MustParseAddr("10.0.0.9")); got != nil {
+			t.Errorf("nobody is believed, and yet %v", got)
+		}
 	}
 }
 

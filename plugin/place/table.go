@@ -8,7 +8,7 @@ import (
 )
 
 // Table finds clients for one stanza: by its own prefixes, and by those that its feed
-// knows. Anybody may use it at any time, and it takes no lock.
+// knows. Anybody may use it at any time, and it takes no lock. A nil Table knows nobody.
 type Table struct {
 	fixed prefixes
 	// known is nil where the stanza asks for nothing that changes.
@@ -49,6 +49,9 @@ func NewTable(l *Lines, known *Known) *Table {
 // known. The longest prefix counts; of equally long ones, that of the Corefile, then that
 // of an address or a Service, then a podCIDR.
 func (t *Table) Lookup(addr netip.Addr) *Client {
+	if t == nil {
+		return nil
+	}
 	addr = addr.Unmap()
 	best, _ := t.fixed.Lookup(addr)
 	if t.known != nil {
@@ -67,6 +70,9 @@ func (t *Table) Lookup(addr netip.Addr) *Client {
 // LookupPrefix is to a network, as the function Network returns it, what Lookup is to an
 // address: what is found holds all of it. It returns nil where no prefix does.
 func (t *Table) LookupPrefix(network netip.Prefix) *Client {
+	if t == nil {
+		return nil
+	}
 	best, _ := t.fixed.LookupPrefix(network)
 	if t.known != nil {
 		if client, ok := t.known.addresses.published.Load().LookupPrefix(network); ok {

@@ -87,8 +87,13 @@ func TestTheLongestPrefixCounts(t *testing.T) {
 			t.Errorf("%s: got %s by %s, want %s by %s", c.name, shown(got), got.Prefix(addr), c.want, c.by)
 		}
 	}
-	if got := NewTable(new(Lines), nil).Lookup(netip.MustParseAddr("10.1.1.1")); got != nil {
-		t.Errorf("without lines: got %s", shown(got))
+	for _, table := range []*Table{nil, NewTable(new(Lines), nil), NewTable(new(Lines), NewKnown(Wanted{}))} {
+		if got := table.Lookup(netip.MustParseAddr("10.1.1.1")); got != nil {
+			t.Errorf("without lines: got %s", shown(got))
+		}
+		if got := table.LookupPrefix(netip.MustParsePrefix("10.1.1.0/24")); got != nil {
+			t.Errorf("without lines: a network got %s", shown(got))
+		}
 	}
 }
 
