@@ -19,6 +19,9 @@ type parser struct {
 	stanza  Stanza
 	options records.Options
 	given   map[string]bool
+	// clientsAt has the places in the Corefile of the lines of clients, by their first
+	// words.
+	clientsAt map[string]string
 }
 
 // argument returns the one argument of an option.

@@ -3,7 +3,8 @@
 //
 // To read it, begin with stanza.go, which has all that a stanza can say. Then
 // parse.go, which reads one: its options stand in sources.go (which objects are
-// read) and answers.go (how they are answered for), with the help of arguments.go.
+// read), answers.go (how they are answered for) and clients.go (where clients are), with
+// the help of arguments.go.
 // What a Service may say as well stands in words.go, once for both, with the records that
 // it declares in declared.go, and settings.go puts the two together. block.go is about
 // what stands beside the stanza.
@@ -14,6 +15,7 @@ import (
 	"time"
 
 	"github.com/coredns/coredns/plugin/pkg/fall"
+	"github.com/k8s-endpoints/k8s_endpoints/plugin/place"
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/snapshot"
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/source/apiserver"
 
@@ -40,6 +42,8 @@ type Stanza struct {
 	// StartupTimeout is how long the start waits for the first list.
 	StartupTimeout time.Duration
 	Settings       Settings
+	// Clients are where clients are.
+	Clients place.Lines
 
 	// Manifests is a directory; without one, objects come from an API server.
 	Manifests string
@@ -58,11 +62,14 @@ type Key struct {
 	settings  Settings
 	manifests string
 	// api also has what is selected, from whichever source.
-	api apiserver.Key
+	api     apiserver.Key
+	clients place.Wanted
 }
 
 // Key returns the key of a stanza.
-func (s *Stanza) Key() Key { return Key{s.Settings, s.Manifests, s.Config().Key()} }
+func (s *Stanza) Key() Key {
+	return Key{s.Settings, s.Manifests, s.Config().Key(), s.Clients.Feed()}
+}
 
 // Config says which API server is read, and what of it.
 func (s *Stanza) Config() apiserver.Config {
@@ -77,6 +84,4 @@ func (s *Stanza) WantsPlaces() bool {
 }
 
 // WantsNodes reports whether clients are found by the Nodes of the cluster.
-func (s *Stanza) WantsNodes() bool {
-	return false // no option asks for them yet
-}
+func (s *Stanza) WantsNodes() bool { return s.Clients.Feed().Nodes() }
