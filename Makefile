@@ -154,6 +154,7 @@ test-fuzz:
 	go test -run '^$$' -fuzz '^FuzzObject$$' -fuzztime $$((15000 * $(FUZZ)))x $(MINIMIZE) ./plugin/source/apiserver/sparse
 	go test -run '^$$' -fuzz '^FuzzEvent$$' -fuzztime $$((15000 * $(FUZZ)))x $(MINIMIZE) ./plugin/source/apiserver/sparse
 	go test -run '^$$' -fuzz '^FuzzSubnet$$' -fuzztime $$((20000 * $(FUZZ)))x $(MINIMIZE) ./plugin/place
+	go test -run '^$$' -fuzz '^FuzzClients$$' -fuzztime $$((20000 * $(FUZZ)))x $(MINIMIZE) ./plugin/corefile
 
 # One suite after the other: each has a control plane, servers and a load. Some
 # of them have several tests that take SOAK each.

@@ -37,7 +37,11 @@ var options = map[string]func(*parser) error{
 	"endpoint_pod_names":     endpointPodNames,
 	"explain":                explain,
 	"annotations":            annotations,
+	"clients":                clients,
 }
+
+// repeated are the options that may be given several times.
+var repeated = map[string]bool{"clients": true}
 
 // Parse reads the stanza of a server block, and refuses a second one. An error
 // names the file and the line.
@@ -102,7 +106,7 @@ func (p *parser) option() error {
 	if !isWord && !isOption {
 		return p.Errf("unknown property '%s'", option)
 	}
-	if p.given[option] {
+	if p.given[option] && !repeated[option] {
 		return p.Errf("%s is given twice", option)
 	}
 	p.given[option] = true
@@ -133,5 +137,5 @@ func (p *parser) check() error {
 			return p.Errf("%s has no meaning with manifests: there is no API server", option)
 		}
 	}
-	return nil
+	return p.checkClients()
 }
