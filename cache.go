@@ -13,6 +13,7 @@ import (
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/health"
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/index"
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/model"
+	"github.com/k8s-endpoints/k8s_endpoints/plugin/place"
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/records"
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/source"
 )
@@ -48,6 +49,7 @@ type cache struct {
 	complete bool
 	wake     chan struct{}
 	refusals source.Refusals
+	whereabouts
 
 	// Only run touches these. memories has an entry only for a Service with something
 	// to remember; due says when a Service changes without an event.
@@ -147,6 +149,7 @@ func (c *cache) Apply(changes []model.Change) {
 		}
 	}
 	c.changedIn(namespaces)
+	c.applyPlaces(changes)
 	c.mu.Unlock()
 	c.wakeUp()
 }
@@ -391,6 +394,7 @@ func (c *cache) publish() {
 		key := j.key.Name + "." + j.key.Namespace
 		before := c.set(key)
 		after := c.compile(j)
+		c.placeClients(&j, after)
 		countChange(before, after)
 		b.add(key, before, after)
 		b.leaveOut(key, c.whyLeftOut(key), j.whyLeftOut())
@@ -402,6 +406,7 @@ func (c *cache) publish() {
 	for _, j := range jobs {
 		observeLatency(j.object, j.triggered)
 	}
+	c.settlePlaces(complete)
 	if !complete {
 		return
 	}
@@ -525,7 +530,9 @@ func (c *cache) compile(j job) *records.Set {
 		}
 	}
 	flapsTotal.Add(float64(memory.Observe(j.options.Policy.Damping, j.changes, j.slices)))
-	set := records.Compile(j.object, j.slices, *j.options, memory, c.now())
+	options := *j.options
+	options.ZoneOf = c.zoneOf()
+	set := records.Compile(j.object, j.slices, options, memory, c.now())
 	if !memory.Empty() {
 		c.memories[j.key] = memory
 	}
@@ -596,6 +603,7 @@ func (c *cache) close() {
 	for _, set := range c.sets.All {
 		countChange(set, nil)
 	}
+	c.countPlaces(place.Counts{})
 }
 
 func same(a, b *records.Set) bool {

@@ -141,6 +141,7 @@ func (sub *subscription) run(others iter.Seq[*feed]) (*feed, error) {
 
 func newFeed(s *corefile.Stanza, from source.Source) (*feed, error) {
 	c := newCache(s.Settings, s.NamespaceLabels != nil)
+	c.whereabouts = newWhereabouts(s.Clients.Feed())
 	f := &feed{cache: c, handover: newHandover(c), source: from}
 	if s.Manifests == "" {
 		var err error

@@ -9,7 +9,9 @@ import (
 
 	"github.com/coredns/coredns/plugin"
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/name"
+	"github.com/k8s-endpoints/k8s_endpoints/plugin/place"
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/records"
+	"github.com/k8s-endpoints/k8s_endpoints/plugin/topology"
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/wire"
 
 	"github.com/miekg/dns"
@@ -21,7 +23,9 @@ type handler struct {
 	terms
 	// cache is the one of the stanza's feed once that is started, and an empty
 	// one before.
-	cache    atomic.Pointer[cache]
+	cache atomic.Pointer[cache]
+	// clients are where those of the stanza are, nil where that does not matter.
+	clients  atomic.Pointer[place.Table]
 	upstream upstream
 	counters counters
 }
@@ -96,7 +100,7 @@ type answer struct {
 }
 
 func (h *handler) answer(ctx context.Context, w dns.ResponseWriter, r *dns.Msg) answer {
-	q := query{terms: &h.terms, cache: h.cache.Load()}
+	q := query{terms: &h.terms, cache: h.cache.Load(), clients: h.clients.Load()}
 	if !q.read(w, r) {
 		return answer{}
 	}
@@ -193,7 +197,11 @@ func (h *handler) service(ctx context.Context, q *query, set *records.Set) *dns.
 	q.asked.MaxAnswers = or(set.Declared().MaxAnswers, q.maxAnswers)
 	q.asked.Explain, q.asked.Share = q.r.IsEdns0() != nil, records.ShareOf(addressOf(q.w.RemoteAddr()))
 	q.asked.Wire = q.wire(set)
+	q.locate(set)
 	a := set.Answer(&q.asked)
+	if a.Near.Result != topology.NotAsked && a.Outcome == records.Found {
+		h.counters.of(ctx).countNear(&a.Near, q.asked.Client.Zone)
+	}
 	if q.end(&a) {
 		return nil
 	}

@@ -3,6 +3,7 @@ package endpoints
 import (
 	"context"
 	"maps"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -12,6 +13,7 @@ import (
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/health"
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/model"
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/records"
+	"github.com/k8s-endpoints/k8s_endpoints/plugin/topology"
 
 	"github.com/miekg/dns"
 	"github.com/prometheus/client_golang/prometheus"
@@ -61,6 +63,41 @@ var (
 		Name:      "fail_open_services",
 		Help:      "Gauge of the Services that publish endpoints which are not ready, because too few are.",
 	})
+	// nearTotal counts the answers for Services that want clients to get those near them.
+	nearTotal = promauto.NewCounterVec(prometheus.CounterOpts{
+		Namespace: plugin.Namespace,
+		Subsystem: pluginName,
+		Name:      "topology_answers_total",
+		Help:      "Counter of address answers for Services with a topology wish, by the mode of the Service and what the client got or why it got all; with observe, what it would have got.",
+	}, []string{"server", "mode", "result"})
+	// crossZoneTotal adds up shares of answers.
+	crossZoneTotal = promauto.NewCounterVec(prometheus.CounterOpts{
+		Namespace: plugin.Namespace,
+		Subsystem: pluginName,
+		Name:      "cross_zone_answers_total",
+		Help:      "Counter of the shares of addresses outside of the client's zone, of each answer to a client in a known zone: of all addresses, and of those that topology leaves, or would leave.",
+	}, []string{"server", "addresses"})
+	// clientsByZone counts questions by where they come from.
+	clientsByZone = promauto.NewCounterVec(prometheus.CounterOpts{
+		Namespace: plugin.Namespace,
+		Subsystem: pluginName,
+		Name:      "topology_clients_total",
+		Help:      "Counter of answers for Services with a topology wish, by the zone of the client.",
+	}, []string{"zone"})
+	// endpointsByZone is where the endpoints are that those answers are about.
+	endpointsByZone = promauto.NewGaugeVec(prometheus.GaugeOpts{
+		Namespace: plugin.Namespace,
+		Subsystem: pluginName,
+		Name:      "topology_endpoints",
+		Help:      "Gauge of the published addresses of Services with a topology wish, by zone.",
+	}, []string{"zone"})
+	// nearServices is how many Services narrow, and how.
+	nearServices = promauto.NewGaugeVec(prometheus.GaugeOpts{
+		Namespace: plugin.Namespace,
+		Subsystem: pluginName,
+		Name:      "topology_services",
+		Help:      "Gauge of the Services with a topology wish, by what they do about it.",
+	}, []string{"state"})
 	// flapsTotal counts the Pods that stopped serving without being told to.
 	flapsTotal = promauto.NewCounter(prometheus.CounterOpts{
 		Namespace: plugin.Namespace,
@@ -146,8 +183,31 @@ func countChange(before, after *records.Set) {
 	if more := is.Observed - was.Observed; more > 0 {
 		wouldDampTotal.Add(float64(more))
 	}
+	if was.Topology != is.Topology {
+		countState(was.Topology, -1)
+		countState(is.Topology, +1)
+	}
+	countPlaces(before, -1)
+	countPlaces(after, +1)
 	if before != nil && after != nil && bestOf(was) != bestOf(is) {
 		tierChangesTotal.WithLabelValues(bestOf(is)).Inc()
+	}
+}
+
+// countState adds n to the Services that do something about topology.
+func countState(state topology.Result, n float64) {
+	if state != topology.NotAsked {
+		nearServices.WithLabelValues(state.String()).Add(n)
+	}
+}
+
+// countPlaces adds the endpoints of a Set, n times, to those of their zones.
+func countPlaces(set *records.Set, n float64) {
+	if set == nil {
+		return
+	}
+	for each := range set.Places() {
+		endpointsByZone.WithLabelValues(zones.label(each.Zone)).Add(n * float64(each.N))
 	}
 }
 
@@ -229,6 +289,8 @@ type serverCounters struct {
 	answers   [len(types)][len(results)]counter
 	truncated [len(types)]counter
 	wire      counter
+	near      [topology.Modes][topology.Results]counter
+	crossZone [2]counter
 }
 
 // counter is one of a vector, once it was needed.
@@ -236,13 +298,15 @@ type counter struct {
 	made atomic.Pointer[prometheus.Counter]
 }
 
-func (c *counter) inc(of func() prometheus.Counter) {
+func (c *counter) inc(of func() prometheus.Counter) { c.add(1, of) }
+
+func (c *counter) add(n float64, of func() prometheus.Counter) {
 	if made := c.made.Load(); made != nil {
-		(*made).Inc()
+		(*made).Add(n)
 		return
 	}
 	first := of()
-	first.Inc()
+	first.Add(n)
 	c.made.Store(&first)
 }
 
@@ -258,6 +322,66 @@ func (s *serverCounters) countTruncated(t int) {
 // countWire counts an answer that was sent as bytes.
 func (s *serverCounters) countWire() {
 	s.wire.inc(func() prometheus.Counter { return wireTotal.WithLabelValues(s.server) })
+}
+
+// countNear counts an answer that topology looked at, to a client in a zone that may be
+// unknown.
+func (s *serverCounters) countNear(near *topology.Narrowing, zone model.Place) {
+	s.near[near.Mode][near.Result].inc(func() prometheus.Counter {
+		return nearTotal.WithLabelValues(s.server, near.Mode.String(), near.Result.String())
+	})
+	if !near.Known {
+		return
+	}
+	for i, share := range [...]float64{near.FarOfAll, near.FarOfGroup} {
+		s.crossZone[i].add(share, func() prometheus.Counter {
+			return crossZoneTotal.WithLabelValues(s.server, [...]string{"all", "narrowed"}[i])
+		})
+	}
+	zones.counter(zone).Inc()
+}
+
+// maxZones bounds how many zones metrics tell apart. All others are one.
+const maxZones = 32
+
+// otherZones is the label of those.
+const otherZones = "other"
+
+// zoneLabels gives zones their labels in metrics, for good: what is added with one is taken
+// away with it.
+type zoneLabels struct {
+	counters sync.Map // of model.Place to zoneCounter
+	mu       sync.Mutex
+	n        int
+}
+
+type zoneCounter struct {
+	label   string
+	answers prometheus.Counter
+}
+
+var zones zoneLabels
+
+func (z *zoneLabels) label(zone model.Place) string               { return z.of(zone).label }
+func (z *zoneLabels) counter(zone model.Place) prometheus.Counter { return z.of(zone).answers }
+
+func (z *zoneLabels) of(zone model.Place) zoneCounter {
+	if known, ok := z.counters.Load(zone); ok {
+		return known.(zoneCounter)
+	}
+	z.mu.Lock()
+	defer z.mu.Unlock()
+	if known, ok := z.counters.Load(zone); ok {
+		return known.(zoneCounter)
+	}
+	if z.n == maxZones {
+		return zoneCounter{otherZones, clientsByZone.WithLabelValues(otherZones)}
+	}
+	z.n++
+	label := strings.ToValidUTF8(zone.Value(), "?")
+	c := zoneCounter{label, clientsByZone.WithLabelValues(label)}
+	z.counters.Store(zone, c)
+	return c
 }
 
 func (c *counters) of(ctx context.Context) *serverCounters {

@@ -8,6 +8,7 @@ import (
 	"github.com/coredns/coredns/request"
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/corefile"
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/name"
+	"github.com/k8s-endpoints/k8s_endpoints/plugin/place"
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/records"
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/wire"
 
@@ -59,9 +60,11 @@ func newTerms(s *corefile.Stanza) terms {
 type query struct {
 	*terms
 	cache *cache
-	w     dns.ResponseWriter
-	r     *dns.Msg
-	lower string
+	// clients says where clients are; nil knows of none.
+	clients *place.Table
+	w       dns.ResponseWriter
+	r       *dns.Msg
+	lower   string
 	// zone is written as in the question.
 	zone string
 	// asked is what a record set needs to know.

@@ -13,18 +13,21 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unique"
 
 	"github.com/coredns/coredns/plugin/pkg/fall"
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/corefile"
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/health"
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/model"
+	"github.com/k8s-endpoints/k8s_endpoints/plugin/place"
+	"github.com/k8s-endpoints/k8s_endpoints/plugin/topology"
 
 	"github.com/miekg/dns"
 	"k8s.io/apimachinery/pkg/labels"
 )
 
 // The files that have the texts of Extended DNS Errors.
-var reasonFiles = []string{"reasons.go", "plugin/records/reasons.go"}
+var reasonFiles = []string{"reasons.go", "plugin/records/reasons.go", "plugin/place/reasons.go"}
 
 // reasonText is a text of the code.
 type reasonText struct {
@@ -182,6 +185,7 @@ type reasonCase struct {
 func served(s *corefile.Stanza, changes ...[]model.Change) func() *handler {
 	return func() *handler {
 		h := testHandler(s, testChanges())
+		h.clients.Store(place.NewTable(&s.Clients, nil))
 		c, now := h.cache.Load(), time.Now()
 		c.now = func() time.Time { return now }
 		for _, change := range changes {
@@ -210,6 +214,22 @@ func stateOf(c model.Conditions, addresses ...string) model.Change {
 	return state
 }
 
+// placed is a slice with an endpoint in each zone, each on a node of its own.
+func placed(namespace, service string, zones ...string) model.Change {
+	var addresses []string
+	for i := range zones {
+		addresses = append(addresses, fmt.Sprintf("10.2.0.%d", i+1))
+	}
+	c := readySlice(namespace, service, service+"-1", addresses...)
+	c.Slice.Places = new(model.Places)
+	for i, zone := range zones {
+		c.Slice.Places.Zones = append(c.Slice.Places.Zones, unique.Make(zone))
+		c.Slice.Places.Nodes = append(c.Slice.Places.Nodes, unique.Make(fmt.Sprintf("node-%d", i)))
+		c.Slice.Endpoints[i].Zone, c.Slice.Endpoints[i].Node = uint16(i+1), uint16(i+1)
+	}
+	return c
+}
+
 func reasonCases() []reasonCase {
 	const (
 		x     = "x.default.svc.cluster.local."
@@ -234,6 +254,14 @@ func reasonCases() []reasonCase {
 		flaps = append(flaps, []model.Change{stateOf(0, "10.0.0.9")}, []model.Change{stateOf(ready, "10.0.0.9")})
 	}
 	portDown := stateOf(model.Ready, "10.0.0.9")
+	wishes := headlessService("default", "x")
+	wishes.Service.Distribution = model.PreferSameNode
+	inZones := func(node string, most int) func() *handler {
+		s := testStanza()
+		s.MaxAnswers, s.Settings.Topology = most, topology.Policy{Mode: topology.On, Count: 1, Percent: 50}
+		s.Clients.Server = place.Server{Zone: unique.Make("a"), Node: unique.Make(node)}
+		return served(s, []model.Change{wishes, placed("default", "x", "a", "a", "b")})
+	}
 	return []reasonCase{
 		{"db.default.svc.cluster.local.", dns.TypeA, "", nil},
 		{"_sql._tcp.db.default.svc.cluster.local.", dns.TypeSRV, "", nil},
@@ -243,6 +271,9 @@ func reasonCases() []reasonCase {
 		{"starting.default.svc.cluster.local.", dns.TypeA, "no endpoint is ready: 1 starting", nil},
 		{"starting.default.svc.cluster.local.", dns.TypeTXT, "no endpoint is ready: 1 starting", nil},
 		{"starting.default.svc.cluster.local.", dns.TypeA, "no endpoint is up: 1 starting", served(byServing)},
+		{x, dns.TypeA, "endpoints in zone a, where the client is", inZones("elsewhere", 0)},
+		{x, dns.TypeA, "1 of 2 endpoints in zone a, where the client is", inZones("elsewhere", 1)},
+		{x, dns.TypeA, "endpoints on the client's own node", inZones("node-0", 0)},
 		{x, dns.TypeA, "draining endpoints only", of(service, stateOf(model.Serving|model.Terminating, "10.0.0.8"))},
 		{"_sql._tcp." + x, dns.TypeSRV, "draining endpoints only", of(service, others, stateOf(model.Serving|model.Terminating, "10.0.0.8"))},
 		{"_sql._tcp." + x, dns.TypeSRV, "damped endpoints only", served(damping, flaps...)},

@@ -6,6 +6,8 @@ import (
 	"github.com/coredns/coredns/plugin"
 	pkgupstream "github.com/coredns/coredns/plugin/pkg/upstream"
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/corefile"
+	"github.com/k8s-endpoints/k8s_endpoints/plugin/place"
+	"github.com/k8s-endpoints/k8s_endpoints/plugin/topology"
 )
 
 func init() { plugin.Register(pluginName, setup) }
@@ -36,6 +38,9 @@ func setup(c *caddy.Controller) error {
 			return plugin.Error(pluginName, err)
 		}
 		h.cache.Store(feed.cache)
+		if s.Settings.Topology.Mode != topology.Off {
+			h.clients.Store(place.NewTable(&s.Clients, feed.cache.known))
+		}
 		feed.wait(s.StartupTimeout)
 		return nil
 	})

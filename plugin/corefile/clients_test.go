@@ -13,7 +13,7 @@ import (
 
 // clientsOf parses lines of a stanza, and returns what they say of clients.
 func clientsOf(lines ...string) (place.Lines, error) {
-	s, err := Parse(controller("k8s_endpoints {\n" + strings.Join(lines, "\n") + "\n}"))
+	s, err := Parse(controller("k8s_endpoints {\n" + strings.Join(lines, "\n") + "\ntopology on\n}"))
 	if err != nil {
 		return place.Lines{}, err
 	}
@@ -63,7 +63,7 @@ func TestClientsAreReadLineByLine(t *testing.T) {
 			return l.AddService(perNode("a", "c", 24, 64))
 		})},
 		{"a Service of a namespace that is read", []string{"clients service b/c", "namespaces a b"}, lines(func(l *place.Lines) error { return l.AddService(perNode("b", "c", 32, 128)) })},
-		{"resolvers", []string{"clients subnet 10.0.0.9/32 fd00::53/128"}, place.Lines{Subnets: []netip.Prefix{prefix("10.0.0.9/32"), prefix("fd00::53/128")}}},
+		{"resolvers", []string{"clients subnet 10.0.0.9/32 fd00::53/128", "clients server - b"}, place.Lines{Server: place.Server{Zone: zone("b")}, Subnets: []netip.Prefix{prefix("10.0.0.9/32"), prefix("fd00::53/128")}}},
 	} {
 		got, err := clientsOf(c.lines...)
 		if err != nil {
@@ -174,7 +174,7 @@ func TestClientsAndTopologyNeedEachOther(t *testing.T) {
 
 // What changes by itself is the feed's, and shared. What the Corefile says is not.
 func TestStanzasThatWantTheSameOfAFeedHaveOneKey(t *testing.T) {
-	const base = "endpoint http://127.0.0.1:1\nclients nodes\nclients service a/b\nclients service a/c 26"
+	const base = "topology on\nendpoint http://127.0.0.1:1\nclients nodes\nclients service a/b\nclients service a/c 26"
 	for _, c := range []struct {
 		name, options string
 		same          bool

@@ -9,6 +9,7 @@ import (
 	"github.com/coredns/coredns/plugin"
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/name"
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/records"
+	"github.com/k8s-endpoints/k8s_endpoints/plugin/topology"
 )
 
 // Defaults of a stanza. TTLs are in seconds.
@@ -76,7 +77,7 @@ func (p *parser) parse() error {
 		return err
 	}
 	s, o := &p.stanza, &p.options
-	s.Settings.Naming, s.Settings.Policy, s.Settings.Explain = o.Naming, o.Policy, o.Explain
+	s.Settings.Naming, s.Settings.Policy, s.Settings.Topology, s.Settings.Explain = o.Naming, o.Policy, o.Topology, o.Explain
 	s.TTL, s.NegativeTTL, s.MaxAnswers = *o.Declared.TTL, *o.Declared.NegativeTTL, *o.Declared.MaxAnswers
 	return p.reserveSnapshot()
 }
@@ -137,5 +138,8 @@ func (p *parser) check() error {
 			return p.Errf("%s has no meaning with manifests: there is no API server", option)
 		}
 	}
-	return p.checkClients()
+	if err := p.checkClients(); err != nil {
+		return err
+	}
+	return p.checkPlaces(p.options.Topology.Mode != topology.Off)
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/model"
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/records"
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/roster"
+	"github.com/k8s-endpoints/k8s_endpoints/plugin/topology"
 )
 
 // Settings say how Services are compiled, as far as the stanza goes. They can be
@@ -18,6 +19,8 @@ import (
 type Settings struct {
 	Naming roster.Naming
 	Policy health.Policy
+	// Topology is off where the zero value.
+	Topology topology.Policy
 	// Explain makes Services answer for _explain.
 	Explain bool
 	// Annotations are those by which a Service may say otherwise.
@@ -51,7 +54,7 @@ func annotation(name string) Annotations {
 
 // Options are for a Service that says nothing itself.
 func (s Settings) Options() records.Options {
-	return records.Options{Naming: s.Naming, Policy: s.Policy, Explain: s.Explain}
+	return records.Options{Naming: s.Naming, Policy: s.Policy, Topology: s.Topology, Explain: s.Explain}
 }
 
 // Of returns how a Service is compiled: as the stanza says, and where that allows

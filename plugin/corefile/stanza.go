@@ -18,6 +18,7 @@ import (
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/place"
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/snapshot"
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/source/apiserver"
+	"github.com/k8s-endpoints/k8s_endpoints/plugin/topology"
 
 	"k8s.io/apimachinery/pkg/labels"
 )
@@ -80,7 +81,7 @@ func (s *Stanza) Config() apiserver.Config {
 
 // WantsPlaces reports whether answers depend on where endpoints are, and for whose use.
 func (s *Stanza) WantsPlaces() bool {
-	return false // no option asks for them yet
+	return s.Settings.Topology.Mode != topology.Off
 }
 
 // WantsNodes reports whether clients are found by the Nodes of the cluster.

@@ -9,6 +9,7 @@ import (
 
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/health"
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/records"
+	"github.com/k8s-endpoints/k8s_endpoints/plugin/topology"
 )
 
 // Bounds of what can be said: TTLs in seconds, and counts.
@@ -24,6 +25,9 @@ type word struct {
 	speaker speaker
 	// read reads the arguments, unless the word is a number.
 	read func(*records.Options, []string) error
+	// say reads those of an annotation, where it has other ones. What the stanza says
+	// has been read.
+	say func(*records.Options, []string) error
 	// set takes a number from 0 to most.
 	set  func(*records.Declared, int)
 	most int
@@ -51,6 +55,7 @@ var words = map[string]word{
 	"fail_open": policy(both, health.ParseFailOpen, func(p *health.Policy) *int { return &p.FailOpen }),
 	"damping":   policy(both, health.ParseDamping, func(p *health.Policy) *health.Damping { return &p.Damping }),
 	"srv_tiers": policy(both, health.ParseSRVTiers, func(p *health.Policy) *health.SRVTiers { return &p.SRVTiers }),
+	"topology":  {speaker: both, read: topologyOf, say: ownTopology},
 	"drain":     {speaker: serviceOnly, read: drain},
 	"txt":       {speaker: serviceOnly, declare: text, atName: true},
 	"soa":       {speaker: serviceOnly, declare: soa, atName: true},
@@ -72,6 +77,16 @@ func policy[T any](by speaker, parse func([]string) (T, error), field func(*heal
 	}}
 }
 
+func topologyOf(o *records.Options, args []string) (err error) {
+	o.Topology, err = topology.Parse(args)
+	return err
+}
+
+func ownTopology(o *records.Options, args []string) (err error) {
+	o.Topology, err = o.Topology.Of(args)
+	return err
+}
+
 func drain(o *records.Options, args []string) error {
 	if len(args) > maxDrain {
 		return fmt.Errorf("%d names are more than %d", len(args), maxDrain)
@@ -87,7 +102,10 @@ func (w word) annotate(o *records.Options, value string) error {
 		return w.declare(o, value)
 	}
 	args := strings.FieldsFunc(strings.ToLower(value), func(r rune) bool { return unicode.IsSpace(r) || r == ',' })
-	if w.set == nil {
+	switch {
+	case w.say != nil:
+		return w.say(o, args)
+	case w.set == nil:
 		return w.read(o, args)
 	}
 	text := strings.Join(args, " ")

@@ -248,14 +248,9 @@ type Counts struct {
 func (k *Known) Counts() Counts {
 	k.mu.RLock()
 	defer k.mu.RUnlock()
-	c := Counts{Nodes: len(k.nodes.byName), Evidence: k.evidence.sum, Used: k.evidence.used}
+	c := Counts{Nodes: len(k.nodes.byName), Prefixes: k.nodes.prefixes, Evidence: k.evidence.sum, Used: k.evidence.used}
 	for _, s := range k.services {
 		c.Prefixes[ByService] += len(s.clients)
-	}
-	for _, n := range k.nodes.byName {
-		for i := range n.clients {
-			c.Prefixes[n.clients[i].Source]++
-		}
 	}
 	return c
 }

@@ -14,6 +14,8 @@ type nodes struct {
 	addresses, podCIDR *claims
 	notes              *notes
 	byName             map[model.Place]*node
+	// prefixes counts what they claim.
+	prefixes [Sources]int
 }
 
 // node is a Node with the clients that it claims prefixes for, in the order of claimsOf.
@@ -61,6 +63,7 @@ func (ns *nodes) apply(object *model.Node) change {
 	ns.byName[c.node] = after
 	for i, claim := range ns.claimsOf(object) {
 		ns.of(claim.source).add(claim.prefix, &after.clients[i])
+		ns.prefixes[claim.source]++
 	}
 	c.zoned = object.Zone != (model.Place{}) && (before.object == nil || before.object.Zone != object.Zone)
 	c.moved = before.object == nil || !slices.Equal(before.object.PodCIDRs, object.PodCIDRs) || !before.object.Created.Equal(object.Created)
@@ -102,6 +105,7 @@ func (ns *nodes) withdraw(n *node) {
 	}
 	for i, claim := range ns.claimsOf(n.object) {
 		ns.of(claim.source).remove(claim.prefix, &n.clients[i])
+		ns.prefixes[claim.source]--
 	}
 }
 

@@ -211,3 +211,24 @@ func (s *Set) explanation(a *Answer, q *Question, room int) {
 // maxText is the length of the longest string in a TXT record, in bytes (RFC
 // 1035, section 3.3).
 const maxText = 255
+
+// you says who asks, where it is, and what it gets.
+func (s *Set) you(q *Question) string {
+	text := fmt.Sprintf("you: %s is %s", q.Client.Address, q.Client.Where)
+	for family := range roster.Families {
+		all := s.name[family].Len()
+		if all == 0 {
+			continue
+		}
+		r := s.near.narrow(s.roster, family, &q.Client)
+		record, got := [...]string{"A", "AAAA"}[family], all
+		if r.Group != nil {
+			got = len(r.Group)
+		}
+		text += fmt.Sprintf("; %s: %d of %d", record, got, all)
+		if r.Result != topology.NotAsked {
+			text += ", " + r.Result.String()
+		}
+	}
+	return text
+}

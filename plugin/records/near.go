@@ -4,14 +4,12 @@ import (
 	"fmt"
 	"iter"
 	"net/netip"
+	"slices"
 
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/health"
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/model"
-	"github.com/k8s-endpoints/k8s_endpoints/plugin/name"
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/roster"
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/topology"
-
-	"github.com/miekg/dns"
 )
 
 // near is how a Set narrows what its Service name has, by where the client is.
@@ -23,22 +21,6 @@ type near struct {
 	of [roster.Families]*topology.Near
 	// unhealthy are the families that have others than good endpoints in the name.
 	unhealthy [roster.Families]bool
-}
-
-// A Client is who asks. Where it is counts only where Set.Wants says so.
-type Client struct {
-	Address netip.Addr
-	// Zone and Node are zero where nobody knows. A client of which both are is anywhere.
-	Zone, Node model.Place
-	// InZone and OnNode are what an answer says that has only those near the client.
-	InZone, OnNode string
-	// Where says where the client is, for people.
-	Where string
-}
-
-// Wants reports whether the answer depends on where the client is.
-func (s *Set) Wants(q *Question) bool {
-	return s.near != nil && (q.wantsAll() || s.explains(q))
 }
 
 // TakesZones reports whether the Set depends on the zones that nodes have.
@@ -79,19 +61,6 @@ func onlyGood(st *health.Standings, family int) bool {
 }
 
 // narrow says which endpoints of the Service name the client gets.
-func (s *Set) narrow(q *Question) (r topology.Narrowing) {
-	if s.near == nil || q.Name.Kind != name.Service {
-		return r
-	}
-	switch q.Type {
-	case dns.TypeA:
-		return s.near.narrow(s.roster, roster.IPv4, &q.Client)
-	case dns.TypeAAAA:
-		return s.near.narrow(s.roster, roster.IPv6, &q.Client)
-	}
-	return r
-}
-
 func (n *near) narrow(all *roster.Roster, family int, c *Client) (r topology.Narrowing) {
 	switch {
 	case n.always != topology.NotAsked:
@@ -124,24 +93,6 @@ func (n *near) nearest(all *roster.Roster, family int, c *Client) topology.Narro
 func isIn(all *roster.Roster, addr netip.Addr) bool {
 	_, ok := all.Find(addr)
 	return ok
-}
-
-// noteNear says that an answer has only those near the client.
-func noteNear(r *topology.Narrowing, q *Question) string {
-	switch {
-	case r.Group == nil:
-		return ""
-	case q.MaxAnswers > 0 && q.MaxAnswers < len(r.Group):
-		return fmt.Sprintf(textBoundedNear, q.MaxAnswers, len(r.Group), q.Client.nearness(r))
-	}
-	return q.Client.nearness(r)
-}
-
-func (c *Client) nearness(r *topology.Narrowing) string {
-	if r.Result == topology.ToNode {
-		return c.OnNode
-	}
-	return c.InZone
 }
 
 // equal reports whether two Sets narrow alike.
@@ -209,23 +160,54 @@ func (n *near) explain() (lines []string) {
 	return lines
 }
 
-// you says who asks, where it is, and what it gets.
-func (s *Set) you(q *Question) string {
-	text := fmt.Sprintf("you: %s is %s", q.Client.Address, q.Client.Where)
-	for family := range roster.Families {
-		all := s.name[family].Len()
-		if all == 0 {
-			continue
-		}
-		r := s.near.narrow(s.roster, family, &q.Client)
-		record, got := [...]string{"A", "AAAA"}[family], all
-		if r.Group != nil {
-			got = len(r.Group)
-		}
-		text += fmt.Sprintf("; %s: %d of %d", record, got, all)
-		if r.Result != topology.NotAsked {
-			text += ", " + r.Result.String()
+// nearSRV are the good endpoints of the client's zone, by family. Of a family without
+// a list, all are.
+type nearSRV [roster.Families][]roster.At
+
+// srv returns nil where the client's place makes no difference to SRV records.
+func (n *near) srv(all *roster.Roster, c *Client) *nearSRV {
+	if n == nil || n.policy.Mode != topology.On || n.always != topology.NotAsked || c.Zone == (model.Place{}) {
+		return nil
+	}
+	if !n.policy.Peers && isIn(all, c.Address) {
+		return nil
+	}
+	var near nearSRV
+	for family, of := range n.of {
+		if of != nil && !n.unhealthy[family] {
+			near[family] = of.InZone(c.Zone)
 		}
 	}
-	return text
+	if near[roster.IPv4] == nil && near[roster.IPv6] == nil {
+		return nil
+	}
+	return &near
+}
+
+// has reports whether an endpoint is near the client.
+func (n *nearSRV) has(r *roster.Roster, at roster.At) bool {
+	list := n[r.Family(at)]
+	if list == nil {
+		return true
+	}
+	_, found := slices.BinarySearch(list, at)
+	return found
+}
+
+// of returns how many of the targets of a port are near the client.
+func (n *nearSRV) of(r *roster.Roster, p *portSet) (near int64) {
+	v4, v6 := p.who.Split(r.Split())
+	for family, who := range [...]roster.Selection{v4, v6} {
+		list := n[family]
+		if list == nil {
+			near += int64(who.Len())
+			continue
+		}
+		for _, at := range list {
+			if who.Has(at) {
+				near++
+			}
+		}
+	}
+	return near
 }

@@ -4,68 +4,13 @@ import (
 	"slices"
 
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/health"
-	"github.com/k8s-endpoints/k8s_endpoints/plugin/model"
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/roster"
-	"github.com/k8s-endpoints/k8s_endpoints/plugin/topology"
 )
 
 // srvFar is what the priority of a target outside the client's zone has more than that
 // of one in it: it stays in the answer, behind those of its tier and before the next
 // tier (RFC 2782).
 const srvFar = srvPerTier / 2
-
-// nearSRV are the good endpoints of the client's zone, by family. Of a family without
-// a list, all are.
-type nearSRV [roster.Families][]roster.At
-
-// narrowSRV returns nil where the client's place makes no difference to SRV records.
-func (s *Set) narrowSRV(c *Client) *nearSRV {
-	n := s.near
-	if n == nil || n.policy.Mode != topology.On || n.always != topology.NotAsked || c.Zone == (model.Place{}) {
-		return nil
-	}
-	if !n.policy.Peers && isIn(s.roster, c.Address) {
-		return nil
-	}
-	var near nearSRV
-	for family, of := range n.of {
-		if of != nil && !n.unhealthy[family] {
-			near[family] = of.InZone(c.Zone)
-		}
-	}
-	if near[roster.IPv4] == nil && near[roster.IPv6] == nil {
-		return nil
-	}
-	return &near
-}
-
-// has reports whether an endpoint is near the client.
-func (n *nearSRV) has(r *roster.Roster, at roster.At) bool {
-	list := n[r.Family(at)]
-	if list == nil {
-		return true
-	}
-	_, found := slices.BinarySearch(list, at)
-	return found
-}
-
-// of returns how many of the targets of a port are near the client.
-func (n *nearSRV) of(r *roster.Roster, p *portSet) (near int64) {
-	v4, v6 := p.who.Split(r.Split())
-	for family, who := range [...]roster.Selection{v4, v6} {
-		list := n[family]
-		if list == nil {
-			near += int64(who.Len())
-			continue
-		}
-		for _, at := range list {
-			if who.Has(at) {
-				near++
-			}
-		}
-	}
-	return near
-}
 
 // drawNearFirst draws k of the targets of a choice into d.drawn, in random order: those
 // near the client, and others only as far as k is more.

@@ -155,6 +155,24 @@ func (s *Set) noteAddresses(q *Question, near *topology.Narrowing, family int) s
 	return ""
 }
 
+// noteNear says that an answer has only those near the client.
+func noteNear(r *topology.Narrowing, q *Question) string {
+	switch {
+	case r.Group == nil:
+		return ""
+	case q.MaxAnswers > 0 && q.MaxAnswers < len(r.Group):
+		return fmt.Sprintf(textBoundedNear, q.MaxAnswers, len(r.Group), q.Client.nearness(r))
+	}
+	return q.Client.nearness(r)
+}
+
+func (c *Client) nearness(r *topology.Narrowing) string {
+	if r.Result == topology.ToNode {
+		return c.OnNode
+	}
+	return c.InZone
+}
+
 // notePort says how good those are who offer the port that was asked for, where the
 // Service has better ones.
 func (s *Set) notePort(q *Question) string {

@@ -114,8 +114,7 @@ func partialOutage() Figure {
 		}
 		return worst
 	})
-	// Chance is part of the load of one Pod.
-	f.Accepts = f.On <= 2.1
+	f.Accepts = f.On < 2.005
 	return f
 }
 

@@ -1,0 +1,49 @@
+package endpoints
+
+import (
+	"strings"
+
+	"github.com/k8s-endpoints/k8s_endpoints/plugin/model"
+	"github.com/k8s-endpoints/k8s_endpoints/plugin/name"
+	"github.com/k8s-endpoints/k8s_endpoints/plugin/place"
+	"github.com/k8s-endpoints/k8s_endpoints/plugin/records"
+)
+
+// locate finds out where the client is, where the answer of a Service depends on it.
+func (q *query) locate(set *records.Set) {
+	if !set.Wants(&q.asked) {
+		return
+	}
+	c := &q.asked.Client
+	c.Address = addressOf(q.w.RemoteAddr())
+	found := q.clients.Lookup(c.Address)
+	if found != nil && !found.Never {
+		c.Zone, c.Node = found.Zone, found.Node
+		c.InZone, c.OnNode = found.Notes[place.ZoneLevel], found.Notes[place.NodeLevel]
+	}
+	if q.asked.Name.Kind != name.Service && q.asked.Name.Kind != name.Port {
+		c.Where = describe(found, c)
+	}
+}
+
+// describe says where a client is, for people.
+func describe(found *place.Client, c *records.Client) string {
+	switch {
+	case found == nil:
+		return "nowhere that is known"
+	case found.Never:
+		return "anywhere (none " + found.Prefix(c.Address).String() + ")"
+	}
+	var parts []string
+	if found.Node != (model.Place{}) {
+		parts = append(parts, "on "+found.Node.Value())
+	}
+	if found.Zone != (model.Place{}) {
+		parts = append(parts, "in "+found.Zone.Value())
+	}
+	by := found.Source.String()
+	if found.Source != place.ByServer {
+		by += " " + found.Prefix(c.Address).String()
+	}
+	return strings.Join(parts, " ") + " (" + by + ")"
+}
