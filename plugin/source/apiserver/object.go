@@ -129,7 +129,11 @@ func readNodes(obj any) *object {
 	}
 	o := newObject(api)
 	o.matches = true
-	if o.node, o.refused = model.NewNode(api); o.node != nil && o.refused != nil {
+	if o.node, o.refused = model.NewNode(api); o.node == nil {
+		return o
+	}
+	o.name = o.node.Name // so that only one of the two is kept
+	if o.refused != nil {
 		o.refused = source.OfPart(o.refused)
 	}
 	return o
