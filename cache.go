@@ -216,8 +216,8 @@ func (c *cache) applySlice(slice *model.Slice, removed bool) {
 	countSlice(after, +1)
 	if c.complete {
 		s.changes = append(s.changes, health.Transition{Before: before, After: after, At: c.now()})
-		if after != nil && (before == nil || !before.Triggered.Equal(after.Triggered)) {
-			s.trigger(after.Triggered)
+		if after != nil && (before == nil || before.Triggered != after.Triggered) {
+			s.trigger(after.Triggered.Time())
 		}
 	}
 	c.changed(key, s)

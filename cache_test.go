@@ -441,7 +441,7 @@ func TestProgrammingLatencyOfASliceThatComesBeforeItsService(t *testing.T) {
 			cache := newTestCache()
 			cache.Synced()
 			slice := readySlice("default", "db", "db-1", "10.0.0.1")
-			slice.Slice.Triggered = time.Now().Add(-c.before)
+			slice.Slice.Triggered = model.MomentOf(time.Now().Add(-c.before))
 			before := observedLatencies(t)
 			cache.Apply([]model.Change{slice})
 			cache.publish()
@@ -464,7 +464,7 @@ func TestProgrammingLatencyIsOfChangesAfterTheFirstState(t *testing.T) {
 	service.Service.HasSelector = true
 	at := func(trigger time.Time, addr string) model.Change {
 		s := readySlice("default", "db", "db-1", addr)
-		s.Slice.Triggered = trigger
+		s.Slice.Triggered = model.MomentOf(trigger)
 		return s
 	}
 	before, now := observed(), time.Now()

@@ -242,9 +242,9 @@ func (s *Slice) read(obj *discoveryv1.EndpointSlice) (err error) {
 	return err
 }
 
-func triggered(annotations map[string]string) time.Time {
+func triggered(annotations map[string]string) Moment {
 	at, _ := time.Parse(time.RFC3339Nano, annotations[corev1.EndpointsLastChangeTriggerTime])
-	return at
+	return MomentOf(at)
 }
 
 // slicePorts leaves out a port without a number: it stands for all ports, and

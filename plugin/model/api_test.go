@@ -204,7 +204,7 @@ func TestNewSliceKeepsWhatIsServed(t *testing.T) {
 		Service:   "db",
 		Version:   42,
 		Ports:     []Port{{Name: "sql", Number: 5432}, {Number: 80}},
-		Triggered: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC),
+		Triggered: MomentOf(time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)),
 		Endpoints: []Endpoint{
 			{Address: netip.MustParseAddr("10.0.0.1"), Hostname: "db-0", Pod: "db-0", ID: uuid, Conditions: Ready | Serving},
 			{Address: netip.MustParseAddr("10.0.0.2"), Hostname: "db-0", Pod: "db-0", ID: uuid, Conditions: Ready | Serving},

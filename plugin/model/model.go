@@ -164,7 +164,28 @@ type Slice struct {
 	Places *Places
 	// Triggered is when the change that led to this state of the slice
 	// happened, as the controller noted it; zero where nobody did.
-	Triggered time.Time
+	Triggered Moment
+}
+
+// Moment is a time in nanoseconds since 1970, or 0 for none. It is a third of a
+// time.Time: a slice may have few endpoints to share its bytes among.
+type Moment int64
+
+// MomentOf returns 0 for the zero time, and for one that is not within 292 years of 1970.
+func MomentOf(t time.Time) Moment {
+	m := Moment(t.UnixNano())
+	if t.IsZero() || !m.Time().Equal(t) {
+		return 0
+	}
+	return m
+}
+
+// Time returns the zero time for 0.
+func (m Moment) Time() time.Time {
+	if m == 0 {
+		return time.Time{}
+	}
+	return time.Unix(0, int64(m)).UTC()
 }
 
 // Owner returns the key of the Service that the slice belongs to.

@@ -76,8 +76,8 @@ func (s *Slice) Object() *discoveryv1.EndpointSlice {
 		obj.AddressType = discoveryv1.AddressType(refusedValue + s.Refused)
 		return obj
 	}
-	if !s.Triggered.IsZero() {
-		metav1.SetMetaDataAnnotation(&obj.ObjectMeta, corev1.EndpointsLastChangeTriggerTime, s.Triggered.Format(time.RFC3339Nano))
+	if s.Triggered != 0 {
+		metav1.SetMetaDataAnnotation(&obj.ObjectMeta, corev1.EndpointsLastChangeTriggerTime, s.Triggered.Time().Format(time.RFC3339Nano))
 	}
 	if len(s.Endpoints) > 0 && s.Endpoints[0].Address.Is6() {
 		obj.AddressType = discoveryv1.AddressTypeIPv6

@@ -171,6 +171,9 @@ func TestNobodyPaysForPlacesThatNobodyReads(t *testing.T) {
 	if size := unsafe.Sizeof(Endpoint{}); size != 80 {
 		t.Errorf("an Endpoint has %d bytes, want 80", size)
 	}
+	if size := unsafe.Sizeof(Slice{}); size > 144 {
+		t.Errorf("a Slice has %d bytes, want at most 144, the size of what Go allocates for it", size)
+	}
 	zone := "z"
 	obj := sliceObject(discoveryv1.AddressTypeIPv4, discoveryv1.Endpoint{Addresses: []string{"10.0.0.1"}, Zone: &zone, NodeName: &zone, Hints: hintsFor("z y", "z")})
 	s, err := NewSlice(obj)

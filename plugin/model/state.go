@@ -162,10 +162,9 @@ func (s *Service) Equal(other *Service) bool {
 	return s == other || reflect.DeepEqual(s, other)
 }
 
-// Equal reports whether nothing tells s and other apart but the time zone in
-// which Triggered is written. Neither is nil.
+// Equal reports whether nothing tells s and other apart. Neither is nil.
 func (s *Slice) Equal(other *Slice) bool {
 	return s == other || s.SliceKey == other.SliceKey && s.Service == other.Service && s.Refused == other.Refused &&
-		s.Version == other.Version && s.Triggered.Equal(other.Triggered) &&
+		s.Version == other.Version && s.Triggered == other.Triggered &&
 		slices.Equal(s.Ports, other.Ports) && slices.Equal(s.Endpoints, other.Endpoints) && s.Places.equal(other.Places)
 }

@@ -281,10 +281,22 @@ func other(t *testing.T, of reflect.Type) reflect.Value {
 	return v
 }
 
-func TestTheTimeZoneOfATriggerMakesNoDifference(t *testing.T) {
-	at := time.Unix(1_700_000_000, 0)
-	a, b := &Slice{Triggered: at.UTC()}, &Slice{Triggered: at.In(time.FixedZone("", 3600))}
-	if !a.Equal(b) {
-		t.Errorf("%v and %v are not equal", a.Triggered, b.Triggered)
+func TestAMomentIsATimeOrNone(t *testing.T) {
+	at := time.Unix(1_700_000_000, 123_456_789)
+	for _, tc := range []struct {
+		name string
+		at   time.Time
+		want time.Time
+	}{
+		{"none", time.Time{}, time.Time{}},
+		{"to the nanosecond", at, at},
+		{"in another time zone", at.In(time.FixedZone("", 3600)), at},
+		{"before 1970", time.Unix(-1, 1), time.Unix(-1, 1)},
+		{"too early", time.Date(1600, 1, 1, 0, 0, 0, 0, time.UTC), time.Time{}},
+		{"too late", time.Date(2300, 1, 1, 0, 0, 0, 0, time.UTC), time.Time{}},
+	} {
+		if got := MomentOf(tc.at).Time(); !got.Equal(tc.want) || got.IsZero() != tc.want.IsZero() {
+			t.Errorf("%s: got %v, want %v", tc.name, got, tc.want)
+		}
 	}
 }

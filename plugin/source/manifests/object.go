@@ -243,7 +243,7 @@ func (m maker) addSlice(o *object, obj *discoveryv1.EndpointSlice) error {
 		slice.ReadPlaces(obj)
 	}
 	slice.Version = 0
-	slice.Triggered = time.Time{}
+	slice.Triggered = 0
 	if m.includes(o.namespace) {
 		o.slices = append(o.slices, slice)
 	}
