@@ -102,7 +102,7 @@ func (s *Source) connect(config *rest.Config) error {
 	if err != nil {
 		return fmt.Errorf("cannot make a client of the API server %s: %w", config.Host, err)
 	}
-	if s.discovery, err = discoveryClient(config, s.client); err != nil {
+	if s.discovery, err = discoveryClient(config, s.client, s.queries.places); err != nil {
 		return fmt.Errorf("cannot make a client of the API server %s: %w", config.Host, err)
 	}
 	if s.metadata, err = metadata.NewForConfigAndClient(config, s.client); err != nil {
@@ -112,12 +112,13 @@ func (s *Source) connect(config *rest.Config) error {
 	return nil
 }
 
-// discoveryClient differs from client-go's in what it decodes of slices.
-func discoveryClient(config *rest.Config, client *http.Client) (rest.Interface, error) {
+// discoveryClient differs from client-go's in what it decodes of slices: places only where
+// they are wanted.
+func discoveryClient(config *rest.Config, client *http.Client, places bool) (rest.Interface, error) {
 	own := rest.CopyConfig(config)
 	own.APIPath = "/apis"
 	own.GroupVersion = &discoveryv1.SchemeGroupVersion
-	own.NegotiatedSerializer = sparse.Wrap(rest.CodecFactoryForGeneratedClient(scheme.Scheme, scheme.Codecs).WithoutConversion())
+	own.NegotiatedSerializer = sparse.Wrap(rest.CodecFactoryForGeneratedClient(scheme.Scheme, scheme.Codecs).WithoutConversion(), places)
 	return rest.RESTClientForConfigAndClient(own, client)
 }
 

@@ -38,8 +38,9 @@ func readEvent(data []byte, event *metav1.WatchEvent) bool {
 	return !m.broken
 }
 
-// newSlice returns nil where client-go has to read the object.
-func newSlice(data []byte) *discoveryv1.EndpointSlice {
+// newSlice returns nil where client-go has to read the object. It reads places only
+// where they are wanted.
+func newSlice(data []byte, places bool) *discoveryv1.EndpointSlice {
 	data, ok := bytes.CutPrefix(data, prefix)
 	if !ok {
 		return nil
@@ -59,7 +60,7 @@ func newSlice(data []byte) *discoveryv1.EndpointSlice {
 		return nil
 	}
 	slice := &discoveryv1.EndpointSlice{TypeMeta: kind}
-	if !readSlice(raw, slice) {
+	if !readSlice(raw, slice, places) {
 		return nil
 	}
 	return slice
@@ -78,17 +79,17 @@ func readKind(m *message, kind *metav1.TypeMeta) {
 	m.over(&part)
 }
 
-func readSlice(raw []byte, slice *discoveryv1.EndpointSlice) bool {
+func readSlice(raw []byte, slice *discoveryv1.EndpointSlice, places bool) bool {
 	m := newMessage(raw)
 	m.whole = string(raw)
-	var space endpointSpace
+	space := endpointSpace{places: places}
 	for m.next() {
 		switch m.number {
 		case 1:
 			readMeta(&m, &slice.ObjectMeta)
 		case 2:
 			if space.endpoints == nil {
-				space = newSpace(&m)
+				space.reserve(&m)
 			}
 			readEndpoint(&m, &space)
 		case 3:
@@ -167,17 +168,23 @@ type endpointSpace struct {
 	addresses []string
 	hostnames []string
 	targets   []corev1.ObjectReference
+	// places is true where the rest is wanted: names are those of nodes and zones.
+	places   bool
+	names    []string
+	hints    []discoveryv1.EndpointHints
+	forZones []discoveryv1.ForZone
+	forNodes []discoveryv1.ForNode
 }
 
-// newSpace makes room for the endpoint that m is at, and those after it.
-func newSpace(m *message) endpointSpace {
+// reserve makes room for the endpoint that m is at, and those after it.
+func (s *endpointSpace) reserve(m *message) {
 	n := 1
 	for rest := *m; rest.next(); {
 		if rest.number == 2 {
 			n++
 		}
 	}
-	return endpointSpace{endpoints: make([]discoveryv1.Endpoint, 0, n), addresses: make([]string, 0, n)}
+	s.endpoints, s.addresses = make([]discoveryv1.Endpoint, 0, n), make([]string, 0, n)
 }
 
 func readEndpoint(m *message, space *endpointSpace) {
@@ -193,6 +200,10 @@ func readEndpoint(m *message, space *endpointSpace) {
 			space.setHostname(&e, part.shared())
 		case 4:
 			space.readTarget(&part, &e)
+		case 6, 7, 8:
+			if space.places {
+				space.readPlace(&part, &e)
+			}
 		}
 	}
 	m.over(&part)
@@ -200,30 +211,76 @@ func readEndpoint(m *message, space *endpointSpace) {
 }
 
 func (s *endpointSpace) addAddress(e *discoveryv1.Endpoint, text string) {
-	if e.Addresses != nil {
-		e.Addresses = append(e.Addresses, text)
-		return
-	}
-	n := len(s.addresses)
-	s.addresses = append(s.addresses, text)
-	e.Addresses = s.addresses[n : n+1 : n+1]
+	e.Addresses = appended(&s.addresses, e.Addresses, text, cap(s.endpoints))
 }
 
 func (s *endpointSpace) setHostname(e *discoveryv1.Endpoint, text string) {
-	if s.hostnames == nil {
-		s.hostnames = make([]string, 0, cap(s.endpoints))
+	e.Hostname = kept(&s.hostnames, text, cap(s.endpoints))
+}
+
+// kept returns a pointer to a value in a space, for which room is made at the first
+// one.
+func kept[T any](space *[]T, value T, room int) *T {
+	if *space == nil {
+		*space = make([]T, 0, room)
 	}
-	s.hostnames = append(s.hostnames, text)
-	e.Hostname = &s.hostnames[len(s.hostnames)-1]
+	*space = append(*space, value)
+	return &(*space)[len(*space)-1]
+}
+
+// appended appends a value to a list. That of a list of one stands in a space.
+func appended[T any](space *[]T, list []T, value T, room int) []T {
+	if list != nil {
+		return append(list, value)
+	}
+	kept(space, value, room)
+	n := len(*space)
+	return (*space)[n-1 : n : n]
+}
+
+func (s *endpointSpace) readPlace(m *message, e *discoveryv1.Endpoint) {
+	switch m.number {
+	case 6:
+		e.NodeName = kept(&s.names, m.shared(), 2*cap(s.endpoints))
+	case 7:
+		e.Zone = kept(&s.names, m.shared(), 2*cap(s.endpoints))
+	case 8:
+		s.readHints(m, e)
+	}
+}
+
+func (s *endpointSpace) readHints(m *message, e *discoveryv1.Endpoint) {
+	if e.Hints == nil {
+		e.Hints = kept(&s.hints, discoveryv1.EndpointHints{}, cap(s.endpoints))
+	}
+	h := e.Hints
+	part := m.part()
+	for part.next() {
+		switch part.number {
+		case 1:
+			h.ForZones = appended(&s.forZones, h.ForZones, discoveryv1.ForZone{Name: readName(&part)}, cap(s.endpoints))
+		case 2:
+			h.ForNodes = appended(&s.forNodes, h.ForNodes, discoveryv1.ForNode{Name: readName(&part)}, cap(s.endpoints))
+		}
+	}
+	m.over(&part)
+}
+
+// readName reads a part that has nothing but a name.
+func readName(m *message) (name string) {
+	part := m.part()
+	for part.next() {
+		if part.number == 1 {
+			name = part.shared()
+		}
+	}
+	m.over(&part)
+	return name
 }
 
 func (s *endpointSpace) readTarget(m *message, e *discoveryv1.Endpoint) {
 	if e.TargetRef == nil {
-		if s.targets == nil {
-			s.targets = make([]corev1.ObjectReference, 0, cap(s.endpoints))
-		}
-		s.targets = append(s.targets, corev1.ObjectReference{})
-		e.TargetRef = &s.targets[len(s.targets)-1]
+		e.TargetRef = kept(&s.targets, corev1.ObjectReference{}, cap(s.endpoints))
 	}
 	part := m.part()
 	for part.next() {

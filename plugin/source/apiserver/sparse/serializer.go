@@ -19,19 +19,20 @@ import (
 )
 
 // Wrap returns a serializer whose stream decoder fills in only the fields of an
-// EndpointSlice that are named at object. Others decode as client-go's do.
-func Wrap(s runtime.NegotiatedSerializer) runtime.NegotiatedSerializer {
+// EndpointSlice that are named at object, and where places are wanted those of where
+// endpoints are, and for whose use. Others decode as client-go's do.
+func Wrap(s runtime.NegotiatedSerializer, places bool) runtime.NegotiatedSerializer {
 	infos := slices.Clone(s.SupportedMediaTypes())
 	for i := range infos {
 		if infos[i].MediaType == runtime.ContentTypeProtobuf {
-			infos[i] = wrapped(infos[i])
+			infos[i] = wrapped(infos[i], places)
 		}
 	}
 	return negotiated{NegotiatedSerializer: s, infos: infos}
 }
 
-func wrapped(info runtime.SerializerInfo) runtime.SerializerInfo {
-	info.Serializer = objects{info.Serializer}
+func wrapped(info runtime.SerializerInfo, places bool) runtime.SerializerInfo {
+	info.Serializer = objects{info.Serializer, places}
 	if stream := info.StreamSerializer; stream != nil {
 		copied := *stream
 		copied.Serializer = events{stream.Serializer}
@@ -48,12 +49,15 @@ type negotiated struct {
 func (n negotiated) SupportedMediaTypes() []runtime.SerializerInfo { return n.infos }
 
 // objects decodes what an event carries.
-type objects struct{ runtime.Serializer }
+type objects struct {
+	runtime.Serializer
+	places bool
+}
 
 // Decode leaves it to client-go to fill in an object that the caller brings.
 func (o objects) Decode(data []byte, defaults *schema.GroupVersionKind, into runtime.Object) (runtime.Object, *schema.GroupVersionKind, error) {
 	if into == nil {
-		if slice := newSlice(data); slice != nil {
+		if slice := newSlice(data, o.places); slice != nil {
 			kind := slice.GroupVersionKind()
 			return slice, &kind, nil
 		}

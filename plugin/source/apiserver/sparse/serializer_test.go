@@ -5,10 +5,12 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"reflect"
+	"slices"
 	"testing"
 
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/model"
 
+	"google.golang.org/protobuf/encoding/protowire"
 	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -47,8 +49,8 @@ func encoded(t testing.TB, obj runtime.Object) []byte {
 	return b.Bytes()
 }
 
-// kept returns what this package decodes of a slice.
-func kept(full *discoveryv1.EndpointSlice) *discoveryv1.EndpointSlice {
+// shortened returns what this package decodes of a slice.
+func shortened(full *discoveryv1.EndpointSlice, places bool) *discoveryv1.EndpointSlice {
 	s := &discoveryv1.EndpointSlice{
 		TypeMeta: full.TypeMeta,
 		ObjectMeta: metav1.ObjectMeta{
@@ -65,6 +67,9 @@ func kept(full *discoveryv1.EndpointSlice) *discoveryv1.EndpointSlice {
 		short := discoveryv1.Endpoint{Addresses: e.Addresses, Conditions: e.Conditions, Hostname: e.Hostname}
 		if e.TargetRef != nil {
 			short.TargetRef = &corev1.ObjectReference{Name: e.TargetRef.Name, UID: e.TargetRef.UID}
+		}
+		if places {
+			short.NodeName, short.Zone, short.Hints = e.NodeName, e.Zone, e.Hints
 		}
 		s.Endpoints = append(s.Endpoints, short)
 	}
@@ -114,26 +119,33 @@ func published(random *rand.Rand, endpoints int) *discoveryv1.EndpointSlice {
 			Zone:     &zone,
 			Hints:    &discoveryv1.EndpointHints{ForZones: []discoveryv1.ForZone{{Name: zone}}},
 		})
+		// A few are for others too.
+		if hints := s.Endpoints[i].Hints; random.IntN(20) == 0 {
+			hints.ForZones = append(hints.ForZones, discoveryv1.ForZone{Name: "elsewhere"})
+			hints.ForNodes = []discoveryv1.ForNode{{Name: "node-0"}, {Name: "node-1"}}
+		}
 	}
 	return s
 }
 
 // Whatever fields a slice has, those that are kept are as client-go has them.
 func TestWhatIsKeptIsAsClientGoDecodesIt(t *testing.T) {
-	ours, _ := streamDecoder(t, Wrap(clientGo))
 	theirs, _ := streamDecoder(t, clientGo)
-	for seed := range int64(2000) {
-		data := encoded(t, filled(seed))
-		full, err := runtime.Decode(theirs, data)
-		if err != nil {
-			t.Fatalf("seed %d: %v", seed, err)
-		}
-		got, err := runtime.Decode(ours, data)
-		if err != nil {
-			t.Fatalf("seed %d: %v", seed, err)
-		}
-		if want := kept(full.(*discoveryv1.EndpointSlice)); !reflect.DeepEqual(got, want) {
-			t.Fatalf("seed %d:\n got %v\nwant %v", seed, got, want)
+	for _, places := range []bool{false, true} {
+		ours, _ := streamDecoder(t, Wrap(clientGo, places))
+		for seed := range int64(2000) {
+			data := encoded(t, filled(seed))
+			full, err := runtime.Decode(theirs, data)
+			if err != nil {
+				t.Fatalf("seed %d: %v", seed, err)
+			}
+			got, err := runtime.Decode(ours, data)
+			if err != nil {
+				t.Fatalf("seed %d: %v", seed, err)
+			}
+			if want := shortened(full.(*discoveryv1.EndpointSlice), places); !reflect.DeepEqual(got, want) {
+				t.Fatalf("places %t, seed %d:\n got %v\nwant %v", places, seed, got, want)
+			}
 		}
 	}
 }
@@ -141,32 +153,86 @@ func TestWhatIsKeptIsAsClientGoDecodesIt(t *testing.T) {
 // What the model makes of a slice does not depend on who decoded it. This fails
 // where the model reads a field that is not decoded.
 func TestNothingThatTheModelReadsIsMissing(t *testing.T) {
-	ours, _ := streamDecoder(t, Wrap(clientGo))
 	theirs, _ := streamDecoder(t, clientGo)
 	random := rand.New(rand.NewPCG(1, 2))
-	for range 200 {
-		data := encoded(t, published(random, random.IntN(12)))
-		var made [2]*model.Slice
-		for i, decoder := range []runtime.Decoder{ours, theirs} {
-			obj, err := runtime.Decode(decoder, data)
-			if err != nil {
-				t.Fatal(err)
+	for _, places := range []bool{false, true} {
+		ours, _ := streamDecoder(t, Wrap(clientGo, places))
+		for range 200 {
+			data := encoded(t, published(random, random.IntN(12)))
+			got, want := made(t, ours, data, places), made(t, theirs, data, places)
+			if !reflect.DeepEqual(got, want) {
+				t.Fatalf("places %t: got %v %v, want %v %v", places, got, got.Places, want, want.Places)
 			}
-			if made[i], err = model.NewSlice(obj.(*discoveryv1.EndpointSlice)); err != nil {
-				t.Fatal(err)
+			if len(want.Endpoints) > 0 && (want.Places != nil) != places {
+				t.Fatalf("it has the places %v", want.Places)
 			}
-		}
-		if !reflect.DeepEqual(made[0], made[1]) {
-			t.Fatalf("got %v, want %v", made[0], made[1])
 		}
 	}
+}
+
+// A message in two parts is that of both: so protocol buffers want it, whoever may write
+// so.
+func TestEndpointsInTwoParts(t *testing.T) {
+	var endpoint []byte
+	for _, part := range []discoveryv1.Endpoint{
+		{Addresses: []string{"10.0.0.1"}, TargetRef: &corev1.ObjectReference{Name: "db-0"}, Zone: new("a"),
+			Hints: &discoveryv1.EndpointHints{ForZones: []discoveryv1.ForZone{{Name: "a"}}}},
+		{Addresses: []string{"10.0.0.2"}, TargetRef: &corev1.ObjectReference{UID: "u"}, Zone: new("b"),
+			Hints: &discoveryv1.EndpointHints{ForZones: []discoveryv1.ForZone{{Name: "b"}}, ForNodes: []discoveryv1.ForNode{{Name: "n"}}}},
+	} {
+		data, err := part.Marshal()
+		if err != nil {
+			t.Fatal(err)
+		}
+		endpoint = append(endpoint, data...)
+	}
+	raw := protowire.AppendBytes(protowire.AppendTag(nil, 2, protowire.BytesType), endpoint)
+	unknown := runtime.Unknown{TypeMeta: runtime.TypeMeta{APIVersion: "discovery.k8s.io/v1", Kind: "EndpointSlice"}, Raw: raw}
+	data, err := unknown.Marshal()
+	if err != nil {
+		t.Fatal(err)
+	}
+	data = append(slices.Clone(prefix), data...)
+	theirs, _ := streamDecoder(t, clientGo)
+	full, err := runtime.Decode(theirs, data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if newSlice(data, true) == nil {
+		t.Fatal("it is left to client-go")
+	}
+	ours, _ := streamDecoder(t, Wrap(clientGo, true))
+	got, err := runtime.Decode(ours, data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := shortened(full.(*discoveryv1.EndpointSlice), true); !reflect.DeepEqual(got, want) {
+		t.Errorf("got %v, want %v", got, want)
+	}
+}
+
+// made returns what the model makes of an object, with its places where they are wanted.
+func made(t *testing.T, decoder runtime.Decoder, data []byte, places bool) *model.Slice {
+	t.Helper()
+	obj, err := runtime.Decode(decoder, data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := model.NewSlice(obj.(*discoveryv1.EndpointSlice))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if places {
+		s.ReadPlaces(obj.(*discoveryv1.EndpointSlice))
+	}
+	return s
 }
 
 // Lists, other kinds and objects that the caller brings are left to client-go.
 func TestTheRestIsClientGos(t *testing.T) {
 	random := rand.New(rand.NewPCG(1, 2))
 	slice := published(random, 3)
-	ours, _ := streamDecoder(t, Wrap(clientGo))
+	ours, _ := streamDecoder(t, Wrap(clientGo, true))
 	theirs, _ := streamDecoder(t, clientGo)
 	for _, obj := range []runtime.Object{
 		&discoveryv1.EndpointSliceList{Items: []discoveryv1.EndpointSlice{*slice}},
@@ -192,7 +258,7 @@ func TestTheRestIsClientGos(t *testing.T) {
 
 // An event is as client-go has it.
 func TestEventsAreAsClientGoDecodesThem(t *testing.T) {
-	_, ours := streamDecoder(t, Wrap(clientGo))
+	_, ours := streamDecoder(t, Wrap(clientGo, true))
 	_, theirs := streamDecoder(t, clientGo)
 	for _, want := range []metav1.WatchEvent{
 		{Type: "MODIFIED", Object: runtime.RawExtension{Raw: []byte("an object")}},
@@ -219,7 +285,8 @@ func TestEventsAreAsClientGoDecodesThem(t *testing.T) {
 
 // FuzzObject: no bytes stall or crash, and what both take, both read alike.
 func FuzzObject(f *testing.F) {
-	ours, _ := streamDecoder(f, Wrap(clientGo))
+	ours, _ := streamDecoder(f, Wrap(clientGo, false))
+	placed, _ := streamDecoder(f, Wrap(clientGo, true))
 	theirs, _ := streamDecoder(f, clientGo)
 	for seed := range int64(8) {
 		f.Add(encoded(f, filled(seed)))
@@ -227,26 +294,28 @@ func FuzzObject(f *testing.F) {
 	f.Add(encoded(f, published(rand.New(rand.NewPCG(1, 2)), 2)))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		full, theirErr := runtime.Decode(theirs, data)
-		got, err := runtime.Decode(ours, data)
-		if theirErr != nil {
-			return
-		}
-		if err != nil {
-			t.Fatalf("client-go takes it: %v", err)
-		}
-		want := full
-		if slice, ok := full.(*discoveryv1.EndpointSlice); ok && newSlice(data) != nil {
-			want = kept(slice)
-		}
-		if !reflect.DeepEqual(got, want) {
-			t.Fatalf("got %v, want %v", got, want)
+		for places, ours := range map[bool]runtime.Decoder{false: ours, true: placed} {
+			got, err := runtime.Decode(ours, data)
+			if theirErr != nil {
+				continue
+			}
+			if err != nil {
+				t.Fatalf("client-go takes it: %v", err)
+			}
+			want := full
+			if slice, ok := full.(*discoveryv1.EndpointSlice); ok && newSlice(data, places) != nil {
+				want = shortened(slice, places)
+			}
+			if !reflect.DeepEqual(got, want) {
+				t.Fatalf("places %t: got %v, want %v", places, got, want)
+			}
 		}
 	})
 }
 
 // FuzzEvent: as FuzzObject, of events.
 func FuzzEvent(f *testing.F) {
-	_, ours := streamDecoder(f, Wrap(clientGo))
+	_, ours := streamDecoder(f, Wrap(clientGo, false))
 	_, theirs := streamDecoder(f, clientGo)
 	event := metav1.WatchEvent{Type: "ADDED", Object: runtime.RawExtension{Raw: []byte("an object")}}
 	data, err := event.Marshal()
@@ -281,7 +350,7 @@ func BenchmarkEvent(b *testing.B) {
 	for _, c := range []struct {
 		name       string
 		serializer runtime.NegotiatedSerializer
-	}{{"sparse", Wrap(clientGo)}, {"client-go", clientGo}} {
+	}{{"sparse", Wrap(clientGo, false)}, {"sparse with places", Wrap(clientGo, true)}, {"client-go", clientGo}} {
 		objects, events := streamDecoder(b, c.serializer)
 		b.Run(c.name, func(b *testing.B) {
 			b.ReportAllocs()
