@@ -81,7 +81,7 @@ func filled(seed int64) *discoveryv1.EndpointSlice {
 	s := new(discoveryv1.EndpointSlice)
 	randfill.NewWithSeed(seed).NilChance(0.3).NumElements(0, 4).Funcs(
 		func(t *metav1.Time, c randfill.Continue) { *t = metav1.Unix(c.Int63n(1<<32), 0) },
-		func(f *metav1.FieldsV1, c randfill.Continue) { f.Raw = []byte(c.String(40)) },
+		func(f *metav1.FieldsV1, c randfill.Continue) { f.SetRawString(c.String(40)) },
 	).Fill(s)
 	s.TypeMeta = metav1.TypeMeta{}
 	return s
@@ -99,7 +99,7 @@ func published(random *rand.Rand, endpoints int) *discoveryv1.EndpointSlice {
 			},
 			Annotations:     map[string]string{corev1.EndpointsLastChangeTriggerTime: "2026-11-30T00:00:00Z"},
 			OwnerReferences: []metav1.OwnerReference{{APIVersion: "v1", Kind: "Service", Name: "db", UID: "6f9619ff-8b86-4011-b42d-00c04fc964ff"}},
-			ManagedFields:   []metav1.ManagedFieldsEntry{{Manager: "kube-controller-manager", FieldsV1: &metav1.FieldsV1{Raw: []byte(`{"f:addressType":{}}`)}}},
+			ManagedFields:   []metav1.ManagedFieldsEntry{{Manager: "kube-controller-manager", FieldsV1: metav1.NewFieldsV1(`{"f:addressType":{}}`)}},
 		},
 		AddressType: discoveryv1.AddressTypeIPv4,
 		Ports:       []discoveryv1.EndpointPort{{Name: new("sql"), Port: new(int32(5432)), Protocol: new(corev1.ProtocolTCP)}},
