@@ -5,11 +5,17 @@ import (
 	"maps"
 	"slices"
 	"testing"
+	"unique"
 
 	"github.com/coredns/coredns/plugin/test"
 	"github.com/coredns/coredns/request"
+	"github.com/k8s-endpoints/k8s_endpoints/plugin/corefile"
+	"github.com/k8s-endpoints/k8s_endpoints/plugin/place"
+	"github.com/k8s-endpoints/k8s_endpoints/plugin/topology"
 
 	"github.com/miekg/dns"
+	corev1 "k8s.io/api/core/v1"
+	discoveryv1 "k8s.io/api/discovery/v1"
 	"pgregory.net/rapid"
 )
 
@@ -43,7 +49,10 @@ func TestBytesAreTheMessage(t *testing.T) {
 		if rapid.Bool().Draw(t, "small") {
 			cluster = drawCluster(t, poolVersions[0])
 		}
-		c := synced(s.Settings.Naming, cluster.changes())
+		if rapid.Bool().Draw(t, "topology") {
+			byTopology(t, s, cluster)
+		}
+		c := syncedWith(s.Settings, cluster.changes())
 		server := newServer(s, c)
 		c.phase.Store(uint32(rapid.SampledFrom([]phase{current, current, restored}).Draw(t, "phase")))
 		for range rapid.IntRange(1, 8).Draw(t, "questions") {
@@ -57,6 +66,32 @@ func TestBytesAreTheMessage(t *testing.T) {
 			server.compareBytes(t, asked, by.tcp)
 		}
 	})
+}
+
+// byTopology puts the endpoints of a cluster into zones, and the client into one of them.
+func byTopology(t *rapid.T, s *corefile.Stanza, c drawnCluster) {
+	s.Settings.Topology = topology.Policy{Mode: topology.Mode(rapid.IntRange(0, 2).Draw(t, "mode")), Count: 1, Percent: 50}
+	s.Clients.Server = place.Server{Zone: unique.Make("a")}
+	wishes := rapid.Bool().Draw(t, "wishes")
+	zones := rapid.SampledFrom([][]string{{"a"}, {"a", "b"}, {"b", "a", "b"}, {"b"}, {"a", ""}}).Draw(t, "zones")
+	for _, key := range slices.Sorted(maps.Keys(c)) {
+		switch obj := c[key].(type) {
+		case *corev1.Service:
+			if wishes {
+				obj = obj.DeepCopy()
+				c[key] = obj
+				obj.Spec.TrafficDistribution = new(corev1.ServiceTrafficDistributionPreferClose)
+			}
+		case *discoveryv1.EndpointSlice:
+			obj = obj.DeepCopy()
+			c[key] = obj
+			for i := range obj.Endpoints {
+				if zone := zones[i%len(zones)]; zone != "" {
+					obj.Endpoints[i].Zone = &zone
+				}
+			}
+		}
+	}
 }
 
 func drawAnyQuestion(t *rapid.T) *dns.Msg {

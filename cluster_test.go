@@ -180,6 +180,7 @@ func change(key string, object any) model.Change {
 		}
 	case *discoveryv1.EndpointSlice:
 		if made, _ := model.NewSlice(object); made != nil {
+			made.ReadPlaces(object)
 			return model.SliceChange(made)
 		}
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/coredns/coredns/request"
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/corefile"
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/model"
+	"github.com/k8s-endpoints/k8s_endpoints/plugin/place"
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/roster"
 
 	"github.com/miekg/dns"
@@ -56,6 +57,7 @@ type wholeServer struct{ h *handler }
 func newServer(s *corefile.Stanza, c *cache) wholeServer {
 	server := wholeServer{newHandler(s)}
 	server.h.cache.Store(c)
+	server.h.clients.Store(place.NewTable(&s.Clients, nil))
 	server.h.next = plugin.HandlerFunc(next)
 	server.h.upstream, server.h.takesBytes = server, toClients
 	return server
@@ -63,7 +65,11 @@ func newServer(s *corefile.Stanza, c *cache) wholeServer {
 
 // synced returns a cache that serves the changes.
 func synced(naming roster.Naming, changes ...[]model.Change) *cache {
-	c := newCache(corefile.Settings{Naming: naming}, false)
+	return syncedWith(corefile.Settings{Naming: naming}, changes...)
+}
+
+func syncedWith(s corefile.Settings, changes ...[]model.Change) *cache {
+	c := newCache(s, false)
 	for _, batch := range changes {
 		c.Apply(batch)
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/topology"
 
 	"github.com/miekg/dns"
+	"pgregory.net/rapid"
 )
 
 // inZones is a slice of which each endpoint is in a zone and on a node of its own.
@@ -172,6 +173,94 @@ func TestSetsThatNarrowOtherwiseDiffer(t *testing.T) {
 	if a, b := set(topology.Policy{}, threeInTwoZones()), set(topology.Policy{}, moved); !a.Equal(b) {
 		t.Error("topology is off, and a zone makes a difference")
 	}
+}
+
+// SRV records all stay. Those of targets outside the client's zone come behind the others,
+// and where not all may be there they are the first to go.
+func TestSRVRecordsByTopology(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		n := rapid.IntRange(1, 40).Draw(t, "endpoints")
+		var zones []byte
+		var all []model.Endpoint
+		for i := range n {
+			zones = append(zones, rapid.SampledFrom([]byte("aab")).Draw(t, "zone"))
+			all = append(all, endpoint(byte(i), fmt.Sprintf("10.0.0.%d", i+1), fmt.Sprintf("db-%d", i), ready))
+		}
+		s := inZones(1, string(zones), all...)
+		s.Ports = []model.Port{sql, peer}
+		if rapid.Bool().Draw(t, "a port of some") {
+			s.Ports = []model.Port{sql}
+			half := slice(2, []model.Port{peer}, all[:n/2]...)
+			half.Places = s.Places
+			for i := range half.Endpoints {
+				half.Endpoints[i].Zone, half.Endpoints[i].Node = uint16(i+1), uint16(i+1)
+			}
+			compareSRV(t, string(zones), s, half)
+			return
+		}
+		compareSRV(t, string(zones), s)
+	})
+}
+
+func compareSRV(t *rapid.T, zones string, all ...*model.Slice) {
+	with := Compile(zonal(), all, Options{Topology: topologyOf(topology.On)}, new(Memory), time.Time{})
+	without := Compile(zonal(), all, Options{}, new(Memory), time.Time{})
+	for _, name := range []string{dbName, "_sql._tcp." + dbName} {
+		q := question(name, dns.TypeSRV)
+		q.Client = inZone(rapid.SampledFrom([]string{"a", "b", "c", ""}).Draw(t, "client"))
+		want := without.Answer(q).Records
+		zone := ""
+		if q.Client.Zone != (model.Place{}) {
+			zone = q.Client.Zone.Value()
+		}
+		near := strings.Count(zones, zone) * toInt(zone != "")
+		prioritized := make(map[string]bool)
+		for _, rr := range want {
+			srv := rr.(*dns.SRV)
+			var i int
+			_, _ = fmt.Sscanf(srv.Target, "db-%d.", &i)
+			if near > 0 && near < len(zones) && zones[i:i+1] != zone {
+				srv.Priority += 5
+			}
+			prioritized[fmt.Sprint(srv)] = true
+		}
+		got := with.Answer(q).Records
+		if len(got) != len(want) {
+			t.Fatalf("%d records, want %d", len(got), len(want))
+		}
+		for _, rr := range got {
+			if !prioritized[fmt.Sprint(rr)] {
+				t.Fatalf("in %q: got %v, want one of %v", zone, rr, prioritized)
+			}
+		}
+		boundSRV(t, with, q, want)
+	}
+}
+
+// boundSRV asks for some of the records, of which want are all.
+func boundSRV(t *rapid.T, set *Set, q *Question, want []dns.RR) {
+	if len(want) == 0 {
+		return
+	}
+	near := 0
+	for _, rr := range want {
+		near += toInt(rr.(*dns.SRV).Priority == 0)
+	}
+	q.MaxAnswers = rapid.IntRange(1, len(want)).Draw(t, "max_answers")
+	got, best := set.Answer(q).Records, 0
+	for _, rr := range got {
+		best += toInt(rr.(*dns.SRV).Priority == 0)
+	}
+	if len(got) != q.MaxAnswers || best != min(near, q.MaxAnswers) {
+		t.Fatalf("%d records, %d of them near, want %d and %d", len(got), best, q.MaxAnswers, min(near, q.MaxAnswers))
+	}
+}
+
+func toInt(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
 }
 
 // A change of hints in a large Service is seen, though its Roster is kept.

@@ -205,7 +205,7 @@ const unplaced = -1
 // places. Neither is for everybody.
 func (l *side) target(s *scene, at roster.At) (one int32, several []model.Place) {
 	hints := s.Hints[at]
-	if l.reads && !hints.Has(l.own) && hints.Has(model.HintedElsewhere) {
+	if l.reads && hints.Has(model.HintedElsewhere) {
 		if several = l.listed(s.Elsewhere(at)); len(several) > 0 {
 			return 0, several
 		}

@@ -312,6 +312,9 @@ func TestSharesOutsideOfAZone(t *testing.T) {
 		if d.Near == nil {
 			return
 		}
+		if d.For(model.Place{}, placeOf("n1")).Known {
+			t.Fatal("a share is known of a client in no zone that is known")
+		}
 		for _, zone := range []string{"a", "b", "c", "d"} {
 			r := d.For(placeOf(zone), model.Place{})
 			good, group := outside(d, all, zone, nil), outside(d, all, zone, r.Group)
