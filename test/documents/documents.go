@@ -18,6 +18,7 @@ import (
 const (
 	Readme     = "README.md"
 	Operations = "docs/operations.md"
+	Topology   = "docs/topology.md"
 )
 
 // Fenced returns the first fenced block with the info string, such as yaml, that
@@ -95,13 +96,25 @@ func fenced(text, words, info string) (string, error) {
 
 // Rights returns the rules of the ClusterRole that docs/operations.md names.
 func Rights(ctx context.Context) ([]rbacv1.PolicyRule, error) {
-	block, err := Fenced(ctx, Operations, "\n## Rights\n", "yaml")
-	if err != nil {
-		return nil, err
-	}
 	var role rbacv1.ClusterRole
-	if err := yaml.UnmarshalStrict([]byte(block), &role); err != nil {
-		return nil, fmt.Errorf("the ClusterRole of %s: %w", Operations, err)
+	err := rights(ctx, Operations, &role)
+	return role.Rules, err
+}
+
+// NodeRights returns the rules beside those that docs/topology.md names for `clients nodes`.
+func NodeRights(ctx context.Context) (rules []rbacv1.PolicyRule, err error) {
+	err = rights(ctx, Topology, &rules)
+	return rules, err
+}
+
+// rights reads what stands in a document's section about rights.
+func rights(ctx context.Context, document string, into any) error {
+	block, err := Fenced(ctx, document, "# Rights\n", "yaml")
+	if err != nil {
+		return err
 	}
-	return role.Rules, nil
+	if err := yaml.UnmarshalStrict([]byte(block), into); err != nil {
+		return fmt.Errorf("the rights of %s: %w", document, err)
+	}
+	return nil
 }
