@@ -133,7 +133,7 @@ func (h *handler) reply(ctx context.Context, q *query) *dns.Msg {
 		if serial := q.cache.serialIn(q.asked.Name.Namespace); serial > 0 {
 			return q.serial(serial, q.ttl)
 		}
-	case name.Zonal:
+	case name.Zonal, name.ZonalTree, name.ZonalOther:
 		if q.fallsThrough() {
 			return nil
 		}

@@ -40,8 +40,15 @@ const (
 	// Bare is P.T.S.N.svc.Z, where T is a protocol and an underscore is missing. Only the
 	// stock plugin takes it for a port.
 	Bare
-	// Zonal is _zone.S.N.svc.Z, or a name below it.
+	// Zonal is T.pin._zone.S.N.svc.Z, where T is a topology zone of one or more labels, or
+	// the same with prefer in place of pin: the endpoints in that zone. In front of it may
+	// stand _P._T, or _T alone, as in Port and Protocol.
 	Zonal
+	// ZonalTree is a name on the way to those: _zone.S.N.svc.Z, and that with pin or prefer
+	// in front.
+	ZonalTree
+	// ZonalOther is any other name below _zone.S.N.svc.Z.
+	ZonalOther
 	// Below is any other name below S.N.svc.Z. No record stands there.
 	Below
 	// Searched is a name of Z with Z behind it once more, such as S.N.svc.Z.Z: clients
@@ -56,6 +63,8 @@ const (
 // Name is a name and its parts, which are substrings of what was parsed.
 type Name struct {
 	Kind Kind
+	// Prefer is true for names of the kind Zonal with prefer.
+	Prefer bool
 	// Key is "S.N", for the kinds from Service to Below.
 	Key string
 	// Namespace is N, for the kinds from Namespace to Below.
@@ -64,6 +73,8 @@ type Name struct {
 	Endpoint string
 	// Port and Protocol come without their underscores.
 	Port, Protocol string
+	// Zone is T of the kind Zonal.
+	Zone string
 	// At is where Key begins in the name, in bytes.
 	At int
 	// Address is what a Reverse name stands for, and the Apex of a reverse zone
@@ -73,9 +84,12 @@ type Name struct {
 	Network netip.Prefix
 }
 
-// zonal is the label above which the stock plugin's option of that name has names of
-// topology zones.
-const zonal = "_zone"
+// The labels of names of topology zones, as the stock plugin's option zonal has them.
+const (
+	zonal  = "_zone"
+	pin    = "pin"
+	prefer = "prefer"
+)
 
 // Parse takes a lower-case name with a final dot, in presentation format, apart.
 // The name must lie in zone, which is written in the same way. It does not
@@ -133,10 +147,12 @@ func parseService(text string) Name {
 		return n
 	}
 	rest, first := cutLast(rest)
+	if first == zonal {
+		n.parseZonal(rest)
+		return n
+	}
 	_, second := cutLast(rest)
 	switch protocol, ok := strings.CutPrefix(first, "_"); {
-	case first == zonal:
-		n.Kind = Zonal
 	case rest == "" && ok:
 		n.Kind, n.Protocol = Protocol, protocol
 	case rest == "":
@@ -149,6 +165,46 @@ func parseService(text string) Name {
 		n.Kind = Below
 	}
 	return n
+}
+
+// parseZonal takes what stands in front of "_zone" apart.
+func (n *Name) parseZonal(text string) {
+	rest, directive := cutLast(text)
+	switch {
+	case text != "" && directive != pin && directive != prefer:
+		n.Kind = ZonalOther
+	case rest == "":
+		n.Kind = ZonalTree
+	default:
+		n.Kind, n.Prefer = Zonal, directive == prefer
+		n.parseZone(rest)
+	}
+}
+
+// parseZone takes what stands in front of the directive apart. The value of a label of
+// Nodes cannot begin with an underscore: what does so names a port. Where that makes no
+// sense, all is a zone, which nothing is in.
+func (n *Name) parseZone(text string) {
+	var front [2]string
+	count, rest := 0, text
+	for rest != "" && rest[0] == '_' && count <= len(front) {
+		label, behind := cutFirst(rest)
+		if label == "_" {
+			behind = ""
+		}
+		if count < len(front) {
+			front[count] = label[1:]
+		}
+		count, rest = count+1, behind
+	}
+	if count == 0 || count > len(front) || rest == "" {
+		n.Zone = text[:len(text)-1]
+		return
+	}
+	n.Zone, n.Protocol = rest[:len(rest)-1], front[count-1]
+	if count == len(front) {
+		n.Port = front[0]
+	}
 }
 
 // isProtocol reports whether the stock plugin takes a label, without its underscore, for a
@@ -173,6 +229,20 @@ func cutLast(text string) (before, label string) {
 			return text[:i+1], text[i+1 : end]
 		}
 	}
+}
+
+// cutFirst cuts the first label off a relative name that ends in a dot, as cutLast cuts
+// the last.
+func cutFirst(text string) (label, rest string) {
+	for i := 0; i < len(text); i++ {
+		switch text[i] {
+		case '\\':
+			i++
+		case '.':
+			return text[:i], text[i+1:]
+		}
+	}
+	return text, ""
 }
 
 // escaped reports whether the byte at i stands behind an odd number of

@@ -32,9 +32,22 @@ func TestParseTakesEveryShapeOfNameApart(t *testing.T) {
 		{"sql._.db.default.svc.cluster.local.", Name{Kind: Bare, Key: "db.default", Namespace: "default", At: 6}},
 		{"sql.no.db.default.svc.cluster.local.", Name{Kind: Below, Key: "db.default", Namespace: "default", At: 7}},
 		{"a._sql._tcp.db.default.svc.cluster.local.", Name{Kind: Below, Key: "db.default", Namespace: "default", At: 12}},
-		{"_zone.db.default.svc.cluster.local.", Name{Kind: Zonal, Key: "db.default", Namespace: "default", At: 6}},
-		{"pin._zone.db.default.svc.cluster.local.", Name{Kind: Zonal, Key: "db.default", Namespace: "default", At: 10}},
-		{"eu.1.pin._zone.db.default.svc.cluster.local.", Name{Kind: Zonal, Key: "db.default", Namespace: "default", At: 15}},
+		{"_zone.db.default.svc.cluster.local.", Name{Kind: ZonalTree, Key: "db.default", Namespace: "default", At: 6}},
+		{"pin._zone.db.default.svc.cluster.local.", Name{Kind: ZonalTree, Key: "db.default", Namespace: "default", At: 10}},
+		{"prefer._zone.db.default.svc.cluster.local.", Name{Kind: ZonalTree, Key: "db.default", Namespace: "default", At: 13}},
+		{"near._zone.db.default.svc.cluster.local.", Name{Kind: ZonalOther, Key: "db.default", Namespace: "default", At: 11}},
+		{"a.near._zone.db.default.svc.cluster.local.", Name{Kind: ZonalOther, Key: "db.default", Namespace: "default", At: 13}},
+		{"a.pin._zone.db.default.svc.cluster.local.", Name{Kind: Zonal, Key: "db.default", Namespace: "default", Zone: "a", At: 12}},
+		{"a.prefer._zone.db.default.svc.cluster.local.", Name{Kind: Zonal, Key: "db.default", Namespace: "default", Zone: "a", Prefer: true, At: 15}},
+		{"eu.1.pin._zone.db.default.svc.cluster.local.", Name{Kind: Zonal, Key: "db.default", Namespace: "default", Zone: "eu.1", At: 15}},
+		{"pin.pin._zone.db.default.svc.cluster.local.", Name{Kind: Zonal, Key: "db.default", Namespace: "default", Zone: "pin", At: 14}},
+		{`a\.b.pin._zone.db.default.svc.cluster.local.`, Name{Kind: Zonal, Key: "db.default", Namespace: "default", Zone: `a\.b`, At: 15}},
+		{"_sql._tcp.eu.1.pin._zone.db.default.svc.cluster.local.", Name{Kind: Zonal, Key: "db.default", Namespace: "default", Zone: "eu.1", Port: "sql", Protocol: "tcp", At: 25}},
+		{"_tcp.a.prefer._zone.db.default.svc.cluster.local.", Name{Kind: Zonal, Key: "db.default", Namespace: "default", Zone: "a", Prefer: true, Protocol: "tcp", At: 20}},
+		{"_a._sql._tcp.a.pin._zone.db.default.svc.cluster.local.", Name{Kind: Zonal, Key: "db.default", Namespace: "default", Zone: "_a._sql._tcp.a", At: 25}},
+		{"_sql._tcp.pin._zone.db.default.svc.cluster.local.", Name{Kind: Zonal, Key: "db.default", Namespace: "default", Zone: "_sql._tcp", At: 20}},
+		{"_.a.pin._zone.db.default.svc.cluster.local.", Name{Kind: Zonal, Key: "db.default", Namespace: "default", Zone: "_.a", At: 14}},
+		{`_a\._b.a.pin._zone.db.default.svc.cluster.local.`, Name{Kind: Zonal, Key: "db.default", Namespace: "default", Zone: "a", Protocol: `a\._b`, At: 19}},
 		{"_zone._tcp.db.default.svc.cluster.local.", Name{Kind: Port, Key: "db.default", Namespace: "default", Protocol: "tcp", Port: "zone", At: 11}},
 		{"db.default.svc.cluster.local.default.svc.cluster.local.", Name{Kind: Below, Key: "local.default", Namespace: "default", At: 23}},
 		{"db.default.svc.cluster.local.cluster.local.", Name{Kind: Searched}},
@@ -186,6 +199,7 @@ func drawAddress(t *rapid.T) netip.Addr {
 func TestParsingDoesNotAllocate(t *testing.T) {
 	zones := NewZones([]string{"cluster.local.", "in-addr.arpa.", "ip6.arpa."})
 	for _, name := range []string{
+		"_sql._tcp.eu.1.pin._zone.db.default.svc.cluster.local.",
 		"db-0.db.default.svc.cluster.local.",
 		"_sql._tcp.db.default.svc.cluster.local.",
 		"example.org.",
@@ -207,6 +221,7 @@ func FuzzParse(f *testing.F) {
 	for _, seed := range []string{
 		"_sql._tcp.db.default.svc.cluster.local.", `a\.b.db.default.svc.cluster.local.`, "cluster.local.", ".",
 		"4.3.2.10.in-addr.arpa.", "8.b.d.0.1.0.0.2.ip6.arpa.", `\\\..svc.cluster.local.`, "._...svc.",
+		"_sql._tcp.eu.1.pin._zone.db.default.svc.cluster.local.", "a.prefer._zone.db.default.svc.cluster.local.", "_.._.pin._zone.db.default.svc.cluster.local.",
 	} {
 		f.Add(seed)
 	}
@@ -219,6 +234,9 @@ func FuzzParse(f *testing.F) {
 		n := Parse(name, zones.Match(name))
 		if n.Key != "" && name[n.At:n.At+len(n.Key)] != n.Key {
 			t.Errorf("%q: the key %q does not stand at %d", name, n.Key, n.At)
+		}
+		if n.Zone != "" && (n.Kind != Zonal || !strings.Contains(name[:n.At], n.Zone+".")) {
+			t.Errorf("%q: the zone %q does not stand there", name, n.Zone)
 		}
 		ParseDashed(n.Endpoint)
 	})
