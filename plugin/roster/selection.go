@@ -35,6 +35,19 @@ func List(list []At) Selection {
 	return Selection{n: int32(len(list)), of: &subset{list: list}}
 }
 
+// Lists selects from a list, which it takes over, the places up to each end from the end
+// before on: each of these parts is sorted, and the list need not be.
+func Lists(list []At, ends []int32) []Selection {
+	parts, of, first := make([]Selection, len(ends)), &subset{list: list}, int32(0)
+	for i, end := range ends {
+		if end > first {
+			parts[i] = Selection{first: first, n: end - first, of: of}
+		}
+		first = end
+	}
+	return parts
+}
+
 // Select selects the places of a set, which it copies, of a Roster of that
 // length. Nearly always that is everybody.
 func Select(b Bits, length int) Selection {
@@ -78,9 +91,8 @@ func (s Selection) Has(at At) bool {
 			i = s.of.rankOf(at)
 		}
 	default:
-		var index int
-		index, found = slices.BinarySearch(s.of.list, at)
-		i = int32(index)
+		_, found = slices.BinarySearch(s.listed(), at)
+		return found
 	}
 	return found && i >= s.first && i < s.first+s.n
 }
@@ -106,6 +118,10 @@ func (s Selection) Equal(o Selection) bool {
 
 // rankOf returns how many are selected below a place.
 func (s Selection) rankOf(at At) int32 {
+	if s.of != nil && s.of.bits == nil {
+		i, _ := slices.BinarySearch(s.listed(), at)
+		return int32(i)
+	}
 	i := int32(at)
 	if s.of != nil {
 		i = s.of.rankOf(at)
@@ -113,12 +129,11 @@ func (s Selection) rankOf(at At) int32 {
 	return min(max(i-s.first, 0), s.n)
 }
 
-// rankOf returns how many of the subset are below a place.
+// listed returns the places of a Selection of a list.
+func (s Selection) listed() []At { return s.of.list[s.first : s.first+s.n] }
+
+// rankOf returns how many of the subset, which has bits, are below a place.
 func (o *subset) rankOf(at At) int32 {
-	if o.bits == nil {
-		i, _ := slices.BinarySearch(o.list, at)
-		return int32(i)
-	}
 	w := int(at / 64)
 	if w >= len(o.bits) {
 		return o.rank[len(o.rank)-1] + int32(bits.OnesCount64(o.bits[len(o.bits)-1]))

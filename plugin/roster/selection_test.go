@@ -35,6 +35,14 @@ func TestASelectionIsItsPlaces(t *testing.T) {
 			at, _ := slices.BinarySearch(want, At(split))
 			checkSelection(t, "the front of "+form, front, want[:at], n)
 			checkSelection(t, "the back of "+form, back, want[at:], n)
+			parts := Lists(slices.Concat(want[at:], want[:at]), []int32{int32(len(want) - at), int32(len(want) - at), int32(len(want))})
+			checkSelection(t, "the first of lists", parts[0], want[at:], n)
+			checkSelection(t, "an empty one of lists", parts[1], nil, n)
+			checkSelection(t, "the last of lists", parts[2], want[:at], n)
+			front, back = parts[2].Split(split / 2)
+			half, _ := slices.BinarySearch(want[:at], At(split/2))
+			checkSelection(t, "the front of a list", front, want[:half], n)
+			checkSelection(t, "the back of a list", back, want[half:at], n)
 			if !s.Equal(List(slices.Clone(want))) || !List(slices.Clone(want)).Equal(s) {
 				t.Fatalf("%s: not equal to the list", form)
 			}
