@@ -7,6 +7,7 @@ import (
 	"github.com/coredns/coredns/plugin/pkg/edns"
 	"github.com/coredns/coredns/plugin/test"
 	"github.com/coredns/coredns/request"
+	"github.com/k8s-endpoints/k8s_endpoints/plugin/corefile"
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/roster"
 
 	"github.com/miekg/dns"
@@ -25,6 +26,8 @@ var fuzzSeeds = []struct {
 	{"_sql._tcp.db.default.svc.cluster.local.", dns.TypeSRV},
 	{"_tcp.db.default.svc.cluster.local.", dns.TypeA},
 	{"n0.db.default.svc.cluster.local.", dns.TypeA},
+	{"_sql._tcp.a.prefer._zone.db.default.svc.cluster.local.", dns.TypeSRV},
+	{"b.pin._zone.db.default.svc.cluster.local.", dns.TypeA},
 	{"10-1-0-1.db.default.svc.cluster.local.", dns.TypeA},
 	{"fd00--1.db.default.svc.cluster.local.", dns.TypeAAAA},
 	{"a.b.c.db.default.svc.cluster.local.", dns.TypeA},
@@ -112,7 +115,8 @@ func fuzzServer() wholeServer {
 		"Service default/address": externalService("address", "192.0.2.1", dnsPort),
 		"Service default/web":     externalService("web", "example.org", dnsPort),
 	}
-	return newServer(testStanza(), synced(roster.ByPodName, testChanges(), largeSlice(60), cluster.changes()))
+	settings := corefile.Settings{Naming: roster.ByPodName, Zonal: true}
+	return newServer(testStanza(), syncedWith(settings, testChanges(), inTwoZones(largeSlice(60)), cluster.changes()))
 }
 
 // askAnything checks what holds for every reply.

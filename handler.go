@@ -134,7 +134,7 @@ func (h *handler) reply(ctx context.Context, q *query) *dns.Msg {
 			return q.serial(serial, q.ttl)
 		}
 	case name.Zonal, name.ZonalTree, name.ZonalOther:
-		if q.fallsThrough() {
+		if q.leavesZonal() && q.fallsThrough() {
 			return nil
 		}
 		fallthrough
@@ -154,6 +154,10 @@ func (h *handler) reply(ctx context.Context, q *query) *dns.Msg {
 	}
 	return nil
 }
+
+// leavesZonal reports whether a name below _zone is another plugin's, where there is one:
+// a directive of the future is.
+func (q *query) leavesZonal() bool { return !q.zonal || q.asked.Name.Kind == name.ZonalOther }
 
 // isNobodys reports whether nobody has a name, so that it does not pass on to a plugin
 // that may not know that yet: of all the names that a search path makes of one, some

@@ -33,5 +33,8 @@ func (h *handler) Metadata(ctx context.Context, state request.Request) context.C
 	} {
 		metadata.SetValueFunc(ctx, pluginName+"/"+label, func() string { return value })
 	}
+	if h.zonal {
+		metadata.SetValueFunc(ctx, pluginName+"/zone", func() string { return n.Zone })
+	}
 	return ctx
 }

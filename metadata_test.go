@@ -27,6 +27,12 @@ func TestMetadata(t *testing.T) {
 		}
 	}
 	ctx := metadata.ContextWithMetadata(context.Background())
+	h.zonal = true
+	h.Metadata(ctx, request.Request{W: &test.ResponseWriter{}, Req: new(dns.Msg).SetQuestion("EU.1.pin._zone.db.default.svc.cluster.local.", dns.TypeA)})
+	if f := metadata.ValueFunc(ctx, "k8s_endpoints/zone"); f == nil || f() != "eu.1" {
+		t.Error("the zone of a name of a zone is missing")
+	}
+	ctx = metadata.ContextWithMetadata(context.Background())
 	h.Metadata(ctx, request.Request{W: &test.ResponseWriter{}, Req: new(dns.Msg).SetQuestion("example.org.", dns.TypeA)})
 	if got := metadata.Labels(ctx); len(got) > 0 {
 		t.Errorf("a name outside of the zones has the labels %v", got)

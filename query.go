@@ -31,6 +31,8 @@ type terms struct {
 	nameServer []netip.Addr
 	// beside is what stands in the server block.
 	beside beside
+	// zonal is true where names of zones are answered for.
+	zonal bool
 	// selective is true where only some Services are selected.
 	selective bool
 	// takesBytes reports whether an answer may be written as bytes.
@@ -46,6 +48,7 @@ func newTerms(s *corefile.Stanza) terms {
 		negativeTTL: s.NegativeTTL,
 		maxAnswers:  s.MaxAnswers,
 		nameServer:  s.NameServer,
+		zonal:       s.Settings.Zonal,
 		takesBytes:  wire.Takes,
 		namespaces:  make(map[string]struct{}),
 		selective:   s.Labels != nil || s.NamespaceLabels != nil || len(s.Namespaces) > 0,

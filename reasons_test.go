@@ -258,6 +258,7 @@ func reasonCases() []reasonCase {
 	wishes.Service.Distribution = model.PreferSameNode
 	inZones := func(node string, most int) func() *handler {
 		s := testStanza()
+		s.Settings.Zonal = true
 		s.MaxAnswers, s.Settings.Topology = most, topology.Policy{Mode: topology.On, Count: 1, Percent: 50}
 		s.Clients.Server = place.Server{Zone: unique.Make("a"), Node: unique.Make(node)}
 		return served(s, []model.Change{wishes, placed("default", "x", "a", "a", "b")})
@@ -297,6 +298,7 @@ func reasonCases() []reasonCase {
 		{"_no._tcp.db.default.svc.cluster.local.", dns.TypeSRV, "no such port at any endpoint of default/db", nil},
 		{"_udp.db.default.svc.cluster.local.", dns.TypeSRV, "no such port at any endpoint of default/db", nil},
 		{"_sql._tcp." + x, dns.TypeSRV, "nobody who is published offers this port, in default/x", of(service, others, stateOf(0, "10.0.0.8"))},
+		{"c.pin._zone." + x, dns.TypeA, "nobody who is published is in that zone, in default/x", inZones("elsewhere", 0)},
 		{"a.b.c.db.default.svc.cluster.local.", dns.TypeA, "no such name in default/db", nil},
 		{"a.web.default.svc.cluster.local.", dns.TypeA, "no such endpoint in default/web, which is an ExternalName Service", nil},
 		{"_sql._tcp.web.default.svc.cluster.local.", dns.TypeSRV, "no such port in default/web, which is an ExternalName Service", nil},

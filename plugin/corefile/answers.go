@@ -14,6 +14,11 @@ func endpointPodNames(p *parser) error {
 	return p.flag()
 }
 
+func zonal(p *parser) error {
+	p.options.Zonal = true
+	return p.flag()
+}
+
 func explain(p *parser) error {
 	p.options.Explain = true
 	return p.flag()

@@ -161,7 +161,7 @@ func (b Block) warnEmptyService(string, *Stanza) string {
 
 func (b Block) warnZonal(own string, s *Stanza) string {
 	option, ok := b.option("kubernetes", "zonal")
-	if !ok || len(s.Fall.Zones) > 0 {
+	if !ok || s.Settings.Zonal || len(s.Fall.Zones) > 0 {
 		return ""
 	}
 	return fmt.Sprintf("%s: names of zonal of kubernetes are never asked for there: %s needs fallthrough", option.at, own)

@@ -55,6 +55,8 @@ func TestWarningsAreOfWhatDoesNotGoTogether(t *testing.T) {
 				"Corefile:3: kubernetes is never asked for cluster.local.: cache needs fallthrough to leave Services with a cluster IP to it",
 				"Corefile:4: names of zonal of kubernetes are never asked for there: cache needs fallthrough",
 			}},
+		{name: "names of zones are answered here", stanza: "cluster.local {\nzonal\n}", beside: "kubernetes cluster.local {\nzonal\n}",
+			want: []string{"Corefile:5: kubernetes is never asked for cluster.local.: cache needs fallthrough to leave Services with a cluster IP to it"}},
 		{name: "another zone than that of kubernetes", stanza: "example.org", beside: "kubernetes cluster.local"},
 		{name: "fallthrough for addresses only", stanza: "cluster.local in-addr.arpa {\nfallthrough in-addr.arpa\n}",
 			beside: "kubernetes cluster.local in-addr.arpa",

@@ -36,6 +36,7 @@ var options = map[string]func(*parser) error{
 	"fallthrough":            fallThrough,
 	"nameserver":             nameServer,
 	"endpoint_pod_names":     endpointPodNames,
+	"zonal":                  zonal,
 	"explain":                explain,
 	"annotations":            annotations,
 	"clients":                clients,
@@ -77,7 +78,8 @@ func (p *parser) parse() error {
 		return err
 	}
 	s, o := &p.stanza, &p.options
-	s.Settings.Naming, s.Settings.Policy, s.Settings.Topology, s.Settings.Explain = o.Naming, o.Policy, o.Topology, o.Explain
+	s.Settings.Naming, s.Settings.Policy, s.Settings.Topology = o.Naming, o.Policy, o.Topology
+	s.Settings.Zonal, s.Settings.Explain = o.Zonal, o.Explain
 	s.TTL, s.NegativeTTL, s.MaxAnswers = *o.Declared.TTL, *o.Declared.NegativeTTL, *o.Declared.MaxAnswers
 	return p.reserveSnapshot()
 }

@@ -21,8 +21,8 @@ type Settings struct {
 	Policy health.Policy
 	// Topology is off where the zero value.
 	Topology topology.Policy
-	// Explain makes Services answer for _explain.
-	Explain bool
+	// Zonal makes Services answer for names of zones, and Explain for _explain.
+	Zonal, Explain bool
 	// Annotations are those by which a Service may say otherwise.
 	Annotations Annotations
 }
@@ -54,7 +54,7 @@ func annotation(name string) Annotations {
 
 // Options are for a Service that says nothing itself.
 func (s Settings) Options() records.Options {
-	return records.Options{Naming: s.Naming, Policy: s.Policy, Topology: s.Topology, Explain: s.Explain}
+	return records.Options{Naming: s.Naming, Policy: s.Policy, Topology: s.Topology, Zonal: s.Zonal, Explain: s.Explain}
 }
 
 // Of returns how a Service is compiled: as the stanza says, and where that allows

@@ -81,7 +81,7 @@ func (s *Stanza) Config() apiserver.Config {
 
 // WantsPlaces reports whether answers depend on where endpoints are, and for whose use.
 func (s *Stanza) WantsPlaces() bool {
-	return s.Settings.Topology.Mode != topology.Off
+	return s.Settings.Zonal || s.Settings.Topology.Mode != topology.Off
 }
 
 // WantsNodes reports whether clients are found by the Nodes of the cluster.

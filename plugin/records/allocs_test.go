@@ -11,6 +11,7 @@ import (
 // The race detector makes sync.Pool drop things, so this runs without it.
 func TestAllocationsPerAnswer(t *testing.T) {
 	set := big(1000)
+	inZones := bigInZones(1000)
 	for _, c := range []struct {
 		name, question string
 		qtype          uint16
@@ -28,5 +29,18 @@ func TestAllocationsPerAnswer(t *testing.T) {
 		if got := testing.AllocsPerRun(100, func() { set.Answer(q) }); got > c.want {
 			t.Errorf("%s: %v allocations, want at most %v", c.name, got, c.want)
 		}
+	}
+	for labels, want := range map[string]float64{"a.pin._zone.": 2, "no.prefer._zone.": 2, "no.pin._zone.": 0} {
+		q := question(labels+dbName, dns.TypeA)
+		if got := testing.AllocsPerRun(100, func() { inZones.Answer(q) }); got > want {
+			t.Errorf("%s: %v allocations, want at most %v", labels, got, want)
+		}
+	}
+	// One more than those of the Service name: the ports that somebody there offers.
+	all, some := question(dbName, dns.TypeSRV), question("a.pin._zone."+dbName, dns.TypeSRV)
+	all.Room, some.Room = 1200, 1200
+	budget := testing.AllocsPerRun(100, func() { inZones.Answer(all) }) + 1
+	if got := testing.AllocsPerRun(100, func() { inZones.Answer(some) }); got > budget {
+		t.Errorf("SRV records of a zone: %v allocations, want at most %v", got, budget)
 	}
 }

@@ -21,6 +21,7 @@ type compiler struct {
 	takenOut  roster.Bits
 	nameless  roster.Bits
 	ports     portCompiler
+	zones     zoneCompiler
 }
 
 var compilers = sync.Pool{New: func() any { return new(compiler) }}
@@ -47,7 +48,7 @@ func Compile(service *model.Service, all []*model.Slice, o Options, memory *Memo
 	wishes := health.Wishes{TakenOut: c.takenOut, PublishNotReady: service.PublishNotReady}
 	memory.Next = memory.health.Decide(st, &o.Policy, current, wishes, now)
 	s.roster, s.salt, s.publish = current.Roster, saltOf(service.ServiceKey), o.Policy.Publish
-	if o.Topology.Mode != topology.Off && o.ZoneOf != nil {
+	if (o.Zonal || o.Topology.Mode != topology.Off) && o.ZoneOf != nil {
 		s.takesZones = current.FillZones(o.ZoneOf)
 	}
 	s.compileNear(&c.topology, &o.Topology, current, st)
@@ -56,6 +57,9 @@ func Compile(service *model.Service, all []*model.Slice, o Options, memory *Memo
 	inName := roster.Select(st.InName, s.roster.Len())
 	s.name[roster.IPv4], s.name[roster.IPv6] = inName.Split(s.roster.Split())
 	s.compilePorts(&c.ports, st, inName)
+	if o.Zonal {
+		s.compileZones(&c.zones, &c.ports, current)
+	}
 	// Now whoever is in SRV records has a name.
 	s.named = inName
 	if !slices.Equal(st.InName, st.Named) {

@@ -22,6 +22,7 @@ func (s *Set) Equal(o *Set) bool {
 func (s *Set) EqualRecords(o *Set) bool {
 	return s.Service.Kind == o.Service.Kind && reflect.DeepEqual(s.declared, o.declared) &&
 		s.equalNames(o) && s.near.equal(o.near, s.sameEndpoint(o)) &&
+		s.zoned.equal(o.zoned, func(a, b roster.Selection) bool { return s.equalEndpoints(o, a, b) }) &&
 		s.equalEndpoints(o, s.name[roster.IPv4], o.name[roster.IPv4]) && s.equalEndpoints(o, s.name[roster.IPv6], o.name[roster.IPv6]) &&
 		s.equalPorts(o, s.ports, o.ports) && s.equalPorts(o, s.numbers, o.numbers)
 }

@@ -36,6 +36,12 @@ func (s *Set) match(m *match, q *Question) {
 		}
 	case name.Port:
 		s.matchPort(m, q)
+	case name.Zonal:
+		s.matchZonal(m, q)
+	case name.ZonalTree:
+		if s.zoned != nil {
+			m.outcome = NoData
+		}
 	}
 }
 
@@ -96,16 +102,22 @@ func (s *Set) hasProtocol(protocol string) bool {
 
 // portsOf returns the sets of one port.
 func (s *Set) portsOf(port, protocol string) []portSet {
-	first, _ := slices.BinarySearchFunc(s.ports, port, func(p portSet, port string) int { return strings.Compare(p.port.Name, port) })
-	ports := s.ports[first:]
-	for len(ports) > 0 && ports[0].port.Name == port && ports[0].port.Protocol.String() != protocol {
-		ports = ports[1:]
+	first, end := s.rangeOf(port, protocol)
+	return s.ports[first:end]
+}
+
+// rangeOf returns where in s.ports the sets of one port begin and end.
+func (s *Set) rangeOf(port, protocol string) (first, end int) {
+	first, _ = slices.BinarySearchFunc(s.ports, port, func(p portSet, port string) int { return strings.Compare(p.port.Name, port) })
+	ports := s.ports
+	for first < len(ports) && ports[first].port.Name == port && ports[first].port.Protocol.String() != protocol {
+		first++
 	}
-	n := 0
-	for n < len(ports) && ports[n].port.Name == port && ports[n].port.Protocol == ports[0].port.Protocol {
-		n++
+	end = first
+	for end < len(ports) && ports[end].port.Name == port && ports[end].port.Protocol == ports[first].port.Protocol {
+		end++
 	}
-	return ports[:n]
+	return first, end
 }
 
 // meaning returns the endpoints that a target means and that have names, by family.
@@ -167,6 +179,8 @@ func (s *Set) hasRecords(q *Question) bool {
 		return true
 	case name.Service:
 		return s.name[roster.IPv4].Len()+s.name[roster.IPv6].Len()+len(s.numbers) > 0 || s.Declared().declaresAtName()
+	case name.Zonal:
+		return s.hasZonal(q)
 	}
 	return false
 }

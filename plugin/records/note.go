@@ -28,7 +28,7 @@ func (s *Set) note(q *Question, near *topology.Narrowing, outcome Outcome) strin
 		return text
 	case text != "":
 		return fmt.Sprintf(textApartFrom, leftOut, text)
-	case q.wantsAll():
+	case q.wantsAll(), q.Name.Kind == name.Zonal:
 		return leftOut
 	}
 	return ""
@@ -68,6 +68,8 @@ func noteLeftOut(all []*model.Slice) string {
 func (s *Set) noteServed(q *Question, near *topology.Narrowing, outcome Outcome) string {
 	ofService := q.Name.Kind == name.Service
 	switch {
+	case q.Name.Kind == name.Zonal && s.zoned != nil:
+		return s.noteZonal(q)
 	case outcome == NoName && q.Name.Kind == name.Endpoint:
 		return s.noteEndpoint(q.Name.Endpoint)
 	case outcome == NoName && !ofService && !q.ofPort():
@@ -171,6 +173,37 @@ func (c *Client) nearness(r *topology.Narrowing) string {
 		return c.OnNode
 	}
 	return c.InZone
+}
+
+// noteZonal says why a name of a zone has less than a client could expect.
+func (s *Set) noteZonal(q *Question) string {
+	family := roster.IPv4
+	switch q.Type {
+	case dns.TypeA:
+	case dns.TypeAAAA:
+		family = roster.IPv6
+	case dns.TypeSRV:
+		family = s.betterFamily()
+	default:
+		return textNoType + s.Service.String()
+	}
+	if text := s.noteFamily(family); text != "" {
+		return text
+	}
+	var m match
+	s.matchZonal(&m, q)
+	n := m.from.len()
+	switch {
+	case q.Type == dns.TypeSRV && len(m.ports) > 0:
+		return s.noteRecords(q)
+	case n == 0 && q.Name.Protocol != "":
+		return textNobodyOffers + s.Service.String()
+	case n == 0:
+		return textNobodyInZone + s.Service.String()
+	case m.most > 0 && m.most < n:
+		return fmt.Sprintf(textBounded, m.most, n)
+	}
+	return ""
 }
 
 // notePort says how good those are who offer the port that was asked for, where the

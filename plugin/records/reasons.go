@@ -29,6 +29,7 @@ const (
 	textNoEndpoint   = "no such endpoint in "
 	textNoPort       = "no such port at any endpoint of "
 	textNobodyOffers = "nobody who is published offers this port, in "
+	textNobodyInZone = "nobody who is published is in that zone, in "
 	textNoName       = "no such name in "
 	textNoType       = "no records of this type here, in "
 	// textNotOfExternalName has which part of a name there is not.

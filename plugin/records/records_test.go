@@ -330,12 +330,16 @@ func TestThePortOfAnAddressGivesThatAsFarAsItFits(t *testing.T) {
 
 // big has n endpoints with hostnames of different lengths.
 func big(n int) *Set {
+	return compile(headless, []*model.Slice{bigSlice(n)}, roster.ByHostname)
+}
+
+func bigSlice(n int) *model.Slice {
 	all := make([]model.Endpoint, n)
 	for i := range all {
 		all[i] = endpoint(byte(i), netip.AddrFrom4([4]byte{10, 0, byte(i >> 8), byte(i)}).String(), fmt.Sprintf("db-%d", i), ready)
 		all[i].ID = model.PodID{byte(i), byte(i >> 8)}
 	}
-	return compile(headless, []*model.Slice{slice(1, []model.Port{sql, peer}, all...)}, roster.ByHostname)
+	return slice(1, []model.Port{sql, peer}, all...)
 }
 
 func TestNamesTooLongForDNSAreLeftOut(t *testing.T) {

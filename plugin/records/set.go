@@ -5,8 +5,10 @@
 // Service, health who is published, ports.go who offers which port, and memory.go
 // remembers for the next time. question.go has what is asked and answered, match.go finds
 // where a question leads; addresses.go, srv.go, external.go and declared.go make the
-// records, with draw.go for their choice and order, and near.go for who gets only those near it. note.go and explain.go say why there is less than a
-// client could expect, and answer.go puts all together. equal.go compares two Sets.
+// records, with draw.go for their choice and order, near.go for who gets only those near
+// it, and zonal.go for names of zones, with zones.go for who is in which. note.go and
+// explain.go say why there is less than a client could expect, and answer.go puts all
+// together. equal.go compares two Sets.
 package records
 
 import (
@@ -54,8 +56,9 @@ type Set struct {
 	any      bool
 	// takesZones is true where endpoints have the zones of their nodes.
 	takesZones bool
-	// near is nil where all clients get the same.
-	near *near
+	// near is nil where all clients get the same, and zoned where nobody asks for a zone.
+	near  *near
+	zoned *zoned
 	// publish is by which condition the policy goes.
 	publish health.Publish
 	// Serial is for the SOA record of a Service that declares one. It is not of the
@@ -85,6 +88,8 @@ type Options struct {
 	// Drain holds the endpoint names, in lower case and sorted, that are taken
 	// out.
 	Drain []string
+	// Zonal makes the Set answer for names of zones.
+	Zonal bool
 	// Explain makes the Set answer for _explain.
 	Explain bool
 	// Declared is kept in the Set.
