@@ -11,7 +11,6 @@ import (
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/name"
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/place"
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/records"
-	"github.com/k8s-endpoints/k8s_endpoints/plugin/topology"
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/wire"
 
 	"github.com/miekg/dns"
@@ -201,11 +200,7 @@ func (h *handler) service(ctx context.Context, q *query, set *records.Set) *dns.
 	q.asked.MaxAnswers = or(set.Declared().MaxAnswers, q.maxAnswers)
 	q.asked.Explain, q.asked.Share = q.r.IsEdns0() != nil, records.ShareOf(addressOf(q.w.RemoteAddr()))
 	q.asked.Wire = q.wire(set)
-	q.locate(set)
-	a := set.Answer(&q.asked)
-	if a.Near.Result != topology.NotAsked && a.Outcome == records.Found {
-		h.counters.of(ctx).countNear(&a.Near, q.asked.Client.Zone)
-	}
+	a := h.answerOf(ctx, q, set)
 	if q.end(&a) {
 		return nil
 	}
@@ -219,6 +214,13 @@ func (h *handler) service(ctx context.Context, q *query, set *records.Set) *dns.
 		rcode = dns.RcodeNameError
 	}
 	return q.deny(rcode, or(set.Declared().NegativeTTL, q.negativeTTL), a.Note)
+}
+
+func (h *handler) answerOf(ctx context.Context, q *query, set *records.Set) records.Answer {
+	if set.Wants(&q.asked) {
+		return h.answerNear(ctx, q, set)
+	}
+	return set.Answer(&q.asked)
 }
 
 func (q *query) found(a *records.Answer) *dns.Msg {

@@ -1,20 +1,32 @@
 package endpoints
 
 import (
+	"context"
 	"strings"
 
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/model"
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/name"
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/place"
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/records"
+	"github.com/k8s-endpoints/k8s_endpoints/plugin/topology"
 )
 
-// locate finds out where the client is, where the answer of a Service depends on it.
-func (q *query) locate(set *records.Set) {
-	if !set.Wants(&q.asked) {
-		return
+// answerNear answers a client of which it matters where it is. It has a frame of its own,
+// since few questions need it and the stack of one is small.
+//
+//go:noinline
+func (h *handler) answerNear(ctx context.Context, q *query, set *records.Set) records.Answer {
+	var c records.Client
+	q.locate(&c)
+	a := set.AnswerTo(&q.asked, &c)
+	if c.Near.Result != topology.NotAsked && a.Outcome == records.Found {
+		h.counters.of(ctx).countNear(&c.Near, c.Zone)
 	}
-	c := &q.asked.Client
+	return a
+}
+
+// locate finds out where the client is.
+func (q *query) locate(c *records.Client) {
 	c.Address = addressOf(q.w.RemoteAddr())
 	found := q.clients.Lookup(c.Address)
 	if found != nil && !found.Never {

@@ -4,7 +4,6 @@ import (
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/model"
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/name"
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/roster"
-	"github.com/k8s-endpoints/k8s_endpoints/plugin/topology"
 
 	"github.com/miekg/dns"
 )
@@ -13,14 +12,18 @@ import (
 //
 // What is found out about the question is found out first, and returned: the
 // stack of a question is small, and drawing records must not begin deep in it.
-func (s *Set) Answer(q *Question) (a Answer) {
+func (s *Set) Answer(q *Question) Answer { return s.AnswerTo(q, nil) }
+
+// AnswerTo answers like Answer to a client, which may be nil where Wants is false. It
+// says in it what topology found out.
+func (s *Set) AnswerTo(q *Question, c *Client) (a Answer) {
 	room := q.Room
-	if s.near != nil {
-		a.Near = s.narrow(q)
+	if c != nil {
+		s.narrow(q, c)
 	}
 	if q.Explain {
 		// What is reduced is known before it is drawn.
-		if a.Note = s.note(q, &a.Near, Found); a.Note != "" {
+		if a.Note = s.note(q, c, Found); a.Note != "" {
 			room -= NoteSize(a.Note)
 		}
 	}
@@ -31,11 +34,11 @@ func (s *Set) Answer(q *Question) (a Answer) {
 	case s.Service.Kind == model.ExternalName:
 		s.external(&a, q)
 	case s.explains(q):
-		s.explanation(&a, q, room)
+		s.explanation(&a, q, c, room)
 	default:
 		s.match(&m, q)
-		if a.Near.Group != nil {
-			m.from = pool{list: a.Near.Group}
+		if c != nil {
+			m.narrow(c)
 		}
 		a.Outcome = m.outcome
 		if q.Type == dns.TypeANY && m.outcome == NoData && s.hasRecords(q) {
@@ -46,11 +49,10 @@ func (s *Set) Answer(q *Question) (a Answer) {
 	case m.from.len() > 0:
 		s.addresses(&a, q, &m, room)
 	case len(m.ports) > 0:
-		m.near = s.near.srv(s.roster, &q.Client)
 		s.srv(&a, q, &m, room)
 	}
 	if q.Explain && a.Outcome != Found {
-		a.Note = s.note(q, &a.Near, a.Outcome)
+		a.Note = s.note(q, c, a.Outcome)
 	}
 	return a
 }
@@ -60,16 +62,26 @@ func (s *Set) Wants(q *Question) bool {
 	return s.near != nil && (q.wantsAll() || s.explains(q))
 }
 
-// narrow says which endpoints of the Service name the client gets.
-func (s *Set) narrow(q *Question) (r topology.Narrowing) {
-	if s.near == nil || q.Name.Kind != name.Service {
-		return r
+// narrow finds out what the client gets.
+func (s *Set) narrow(q *Question, c *Client) {
+	switch {
+	case s.near == nil:
+	case q.Type == dns.TypeSRV:
+		c.srv = s.near.srv(s.roster, c)
+	case q.Name.Kind != name.Service:
+	case q.Type == dns.TypeA:
+		c.Near = s.near.narrow(s.roster, roster.IPv4, c)
+	case q.Type == dns.TypeAAAA:
+		c.Near = s.near.narrow(s.roster, roster.IPv6, c)
 	}
-	switch q.Type {
-	case dns.TypeA:
-		return s.near.narrow(s.roster, roster.IPv4, &q.Client)
-	case dns.TypeAAAA:
-		return s.near.narrow(s.roster, roster.IPv6, &q.Client)
+}
+
+// narrow leaves those that the client gets.
+func (m *match) narrow(c *Client) {
+	if c.Near.Group != nil {
+		m.from = pool{list: c.Near.Group}
 	}
-	return r
+	if !c.srv.isEmpty() {
+		m.near = &c.srv
+	}
 }

@@ -189,15 +189,15 @@ func (s *Set) explains(q *Question) bool {
 
 // explanation answers for _explain: a TXT record for each line, of which no
 // cache is to keep anything.
-func (s *Set) explanation(a *Answer, q *Question, room int) {
+func (s *Set) explanation(a *Answer, q *Question, c *Client, room int) {
 	if q.Type != dns.TypeTXT {
 		a.Outcome = NoData
 		return
 	}
 	a.Outcome = Found
 	lines := s.explained
-	if s.near != nil {
-		lines = append([]string{s.you(q)}, lines...)
+	if s.near != nil && c != nil {
+		lines = append([]string{s.you(c)}, lines...)
 	}
 	for _, line := range lines {
 		if room -= explanationSize(line); room < 0 {
@@ -213,14 +213,14 @@ func (s *Set) explanation(a *Answer, q *Question, room int) {
 const maxText = 255
 
 // you says who asks, where it is, and what it gets.
-func (s *Set) you(q *Question) string {
-	text := fmt.Sprintf("you: %s is %s", q.Client.Address, q.Client.Where)
+func (s *Set) you(c *Client) string {
+	text := fmt.Sprintf("you: %s is %s", c.Address, c.Where)
 	for family := range roster.Families {
 		all := s.name[family].Len()
 		if all == 0 {
 			continue
 		}
-		r := s.near.narrow(s.roster, family, &q.Client)
+		r := s.near.narrow(s.roster, family, c)
 		record, got := [...]string{"A", "AAAA"}[family], all
 		if r.Group != nil {
 			got = len(r.Group)

@@ -164,25 +164,24 @@ func (n *near) explain() (lines []string) {
 // a list, all are.
 type nearSRV [roster.Families][]roster.At
 
-// srv returns nil where the client's place makes no difference to SRV records.
-func (n *near) srv(all *roster.Roster, c *Client) *nearSRV {
-	if n == nil || n.policy.Mode != topology.On || n.always != topology.NotAsked || c.Zone == (model.Place{}) {
-		return nil
+// srv is empty where the client's place makes no difference to SRV records.
+func (n *near) srv(all *roster.Roster, c *Client) (near nearSRV) {
+	if n.policy.Mode != topology.On || n.always != topology.NotAsked || c.Zone == (model.Place{}) {
+		return near
 	}
 	if !n.policy.Peers && isIn(all, c.Address) {
-		return nil
+		return near
 	}
-	var near nearSRV
 	for family, of := range n.of {
 		if of != nil && !n.unhealthy[family] {
 			near[family] = of.InZone(c.Zone)
 		}
 	}
-	if near[roster.IPv4] == nil && near[roster.IPv6] == nil {
-		return nil
-	}
-	return &near
+	return near
 }
+
+// isEmpty reports whether all are near, or nobody knows.
+func (n *nearSRV) isEmpty() bool { return n[roster.IPv4] == nil && n[roster.IPv6] == nil }
 
 // has reports whether an endpoint is near the client.
 func (n *nearSRV) has(r *roster.Roster, at roster.At) bool {

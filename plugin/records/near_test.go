@@ -102,11 +102,12 @@ func TestAnswersByTopology(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			set := Compile(tc.service, []*model.Slice{tc.slice}, Options{Topology: tc.policy}, new(Memory), time.Time{})
 			q := question(dbName, dns.TypeA)
-			q.Client, q.MaxAnswers, q.Explain = tc.client, tc.most, true
+			q.MaxAnswers, q.Explain = tc.most, true
+			c := tc.client
 			if tc.policy.Mode == topology.Off && set.Wants(q) {
 				t.Error("topology is off, and it matters where the client is")
 			}
-			a := set.Answer(q)
+			a := set.AnswerTo(q, &c)
 			if tc.most > 0 {
 				if len(a.Records) != tc.most || !strings.HasPrefix(a.Records[0].(*dns.A).A.String(), "10.0.0.") || a.Records[0].(*dns.A).A.String() == "10.0.0.3" {
 					t.Errorf("got %v, want %d of those near", a.Records, tc.most)
@@ -114,8 +115,8 @@ func TestAnswersByTopology(t *testing.T) {
 			} else if got := addressesOf(a.Records); got != tc.want {
 				t.Errorf("got %s, want %s", got, tc.want)
 			}
-			if a.Near.Result != tc.result || a.Note != tc.note {
-				t.Errorf("got %v with the note %q, want %v with %q", a.Near.Result, a.Note, tc.result, tc.note)
+			if c.Near.Result != tc.result || a.Note != tc.note {
+				t.Errorf("got %v with the note %q, want %v with %q", c.Near.Result, a.Note, tc.result, tc.note)
 			}
 		})
 	}
@@ -143,11 +144,11 @@ func TestOnlyTheServiceNameNarrows(t *testing.T) {
 		{"db-2." + dbName, dns.TypeA}, {"10-0-0-3." + dbName, dns.TypeA}, {dbName, dns.TypeTXT}, {"_sql._tcp." + dbName, dns.TypeA},
 	} {
 		q := question(of.name, of.qtype)
-		q.Client = inZone("a")
+		c := inZone("a")
 		if with.Wants(q) {
 			t.Errorf("%s: it matters where the client is", of.name)
 		}
-		if got, want := fmt.Sprint(with.Answer(q)), fmt.Sprint(without.Answer(q)); got != want {
+		if got, want := fmt.Sprint(with.AnswerTo(q, &c)), fmt.Sprint(without.Answer(q)); got != want {
 			t.Errorf("%s: got %s, want %s", of.name, got, want)
 		}
 	}
@@ -207,11 +208,11 @@ func compareSRV(t *rapid.T, zones string, all ...*model.Slice) {
 	without := Compile(zonal(), all, Options{}, new(Memory), time.Time{})
 	for _, name := range []string{dbName, "_sql._tcp." + dbName} {
 		q := question(name, dns.TypeSRV)
-		q.Client = inZone(rapid.SampledFrom([]string{"a", "b", "c", ""}).Draw(t, "client"))
+		c := inZone(rapid.SampledFrom([]string{"a", "b", "c", ""}).Draw(t, "client"))
 		want := without.Answer(q).Records
 		zone := ""
-		if q.Client.Zone != (model.Place{}) {
-			zone = q.Client.Zone.Value()
+		if c.Zone != (model.Place{}) {
+			zone = c.Zone.Value()
 		}
 		near := strings.Count(zones, zone) * toInt(zone != "")
 		prioritized := make(map[string]bool)
@@ -224,7 +225,7 @@ func compareSRV(t *rapid.T, zones string, all ...*model.Slice) {
 			}
 			prioritized[fmt.Sprint(srv)] = true
 		}
-		got := with.Answer(q).Records
+		got := with.AnswerTo(q, &c).Records
 		if len(got) != len(want) {
 			t.Fatalf("%d records, want %d", len(got), len(want))
 		}
@@ -233,12 +234,12 @@ func compareSRV(t *rapid.T, zones string, all ...*model.Slice) {
 				t.Fatalf("in %q: got %v, want one of %v", zone, rr, prioritized)
 			}
 		}
-		boundSRV(t, with, q, want)
+		boundSRV(t, with, q, &c, want)
 	}
 }
 
 // boundSRV asks for some of the records, of which want are all.
-func boundSRV(t *rapid.T, set *Set, q *Question, want []dns.RR) {
+func boundSRV(t *rapid.T, set *Set, q *Question, c *Client, want []dns.RR) {
 	if len(want) == 0 {
 		return
 	}
@@ -247,7 +248,7 @@ func boundSRV(t *rapid.T, set *Set, q *Question, want []dns.RR) {
 		near += toInt(rr.(*dns.SRV).Priority == 0)
 	}
 	q.MaxAnswers = rapid.IntRange(1, len(want)).Draw(t, "max_answers")
-	got, best := set.Answer(q).Records, 0
+	got, best := set.AnswerTo(q, c).Records, 0
 	for _, rr := range got {
 		best += toInt(rr.(*dns.SRV).Priority == 0)
 	}
@@ -292,8 +293,8 @@ func TestPlacesOfALargeServiceAreRefreshed(t *testing.T) {
 			t.Fatalf("the last one is in %s: the kept Roster gives another answer", last)
 		}
 		q := question(dbName, dns.TypeA)
-		q.Client = inZone("b")
-		if got, want := len(set.Answer(q).Records) == 1, last == "b"; got != want {
+		c := inZone("b")
+		if got, want := len(set.AnswerTo(q, &c).Records) == 1, last == "b"; got != want {
 			t.Errorf("the last one is in %s: one answer in b is %t, want %t", last, got, want)
 		}
 	}
@@ -302,10 +303,10 @@ func TestPlacesOfALargeServiceAreRefreshed(t *testing.T) {
 func TestTopologyIsExplained(t *testing.T) {
 	set := Compile(zonal(), []*model.Slice{threeInTwoZones()}, Options{Topology: topologyOf(topology.On), Explain: true}, new(Memory), time.Time{})
 	q := question("_explain."+dbName, dns.TypeTXT)
-	q.Client = inZone("b")
-	q.Client.Where = "in b (zone 10.9.0.0/16)"
+	c := inZone("b")
+	c.Where = "in b (zone 10.9.0.0/16)"
 	var lines []string
-	for _, rr := range set.Answer(q).Records {
+	for _, rr := range set.AnswerTo(q, &c).Records {
 		lines = append(lines, rr.(*dns.TXT).Txt[0])
 	}
 	want := []string{

@@ -18,11 +18,11 @@ import (
 
 // note says why an answer has less than a client could expect, or nothing at
 // all. It is empty where there is nothing to say.
-func (s *Set) note(q *Question, near *topology.Narrowing, outcome Outcome) string {
+func (s *Set) note(q *Question, c *Client, outcome Outcome) string {
 	if s.Service.Kind == model.ExternalName {
 		return noteExternal(s.Service, q, outcome)
 	}
-	text, leftOut := s.noteServed(q, near, outcome), s.leftOut()
+	text, leftOut := s.noteServed(q, c, outcome), s.leftOut()
 	switch {
 	case leftOut == "":
 		return text
@@ -65,7 +65,7 @@ func noteLeftOut(all []*model.Slice) string {
 }
 
 // noteServed looks at the slices that are not left out.
-func (s *Set) noteServed(q *Question, near *topology.Narrowing, outcome Outcome) string {
+func (s *Set) noteServed(q *Question, c *Client, outcome Outcome) string {
 	ofService := q.Name.Kind == name.Service
 	switch {
 	case q.Name.Kind == name.Zonal && s.zoned != nil:
@@ -77,9 +77,9 @@ func (s *Set) noteServed(q *Question, near *topology.Narrowing, outcome Outcome)
 	case outcome == NoName && !ofService && !s.knows(q):
 		return textNoPort + s.Service.String()
 	case ofService && q.Type == dns.TypeA && outcome != NoName:
-		return s.noteAddresses(q, near, roster.IPv4)
+		return s.noteAddresses(q, c, roster.IPv4)
 	case ofService && q.Type == dns.TypeAAAA && outcome != NoName:
-		return s.noteAddresses(q, near, roster.IPv6)
+		return s.noteAddresses(q, c, roster.IPv6)
 	case outcome == NoName, q.Type == dns.TypeSRV && (ofService || q.Name.Kind == name.Port):
 		if text := s.noteFamily(s.betterFamily()); text != "" {
 			return text
@@ -147,8 +147,8 @@ func (s *Set) NoteReverse(addr netip.Addr) string {
 }
 
 // noteAddresses looks at the bound of the question too.
-func (s *Set) noteAddresses(q *Question, near *topology.Narrowing, family int) string {
-	if text := cmp.Or(s.noteFamily(family), noteNear(near, q)); text != "" {
+func (s *Set) noteAddresses(q *Question, c *Client, family int) string {
+	if text := cmp.Or(s.noteFamily(family), noteNear(c, q)); text != "" {
 		return text
 	}
 	if all := s.name[family].Len(); q.MaxAnswers > 0 && q.MaxAnswers < all {
@@ -158,18 +158,18 @@ func (s *Set) noteAddresses(q *Question, near *topology.Narrowing, family int) s
 }
 
 // noteNear says that an answer has only those near the client.
-func noteNear(r *topology.Narrowing, q *Question) string {
+func noteNear(c *Client, q *Question) string {
 	switch {
-	case r.Group == nil:
+	case c == nil || c.Near.Group == nil:
 		return ""
-	case q.MaxAnswers > 0 && q.MaxAnswers < len(r.Group):
-		return fmt.Sprintf(textBoundedNear, q.MaxAnswers, len(r.Group), q.Client.nearness(r))
+	case q.MaxAnswers > 0 && q.MaxAnswers < len(c.Near.Group):
+		return fmt.Sprintf(textBoundedNear, q.MaxAnswers, len(c.Near.Group), c.nearness())
 	}
-	return q.Client.nearness(r)
+	return c.nearness()
 }
 
-func (c *Client) nearness(r *topology.Narrowing) string {
-	if r.Result == topology.ToNode {
+func (c *Client) nearness() string {
+	if c.Near.Result == topology.ToNode {
 		return c.OnNode
 	}
 	return c.InZone

@@ -37,8 +37,6 @@ type Answer struct {
 	// Note says why there is less than a client could expect, where the question
 	// wants to know.
 	Note string
-	// Near is what topology said of it.
-	Near topology.Narrowing
 	// Truncated means that Records is a part of all there are, because the rest does
 	// not fit (RFC 2181, section 9).
 	Truncated bool
@@ -60,8 +58,6 @@ type Question struct {
 	MaxAnswers int
 	// Share says which part the client gets where it cannot have all.
 	Share Share
-	// Client is who asks.
-	Client Client
 	// Explain asks for a Note, for which there must be room.
 	Explain bool
 	// Wire takes address and SRV records as bytes, in place of the Answer, where it is
@@ -78,6 +74,11 @@ type Client struct {
 	InZone, OnNode string
 	// Where says where the client is, for people.
 	Where string
+
+	// Near is what it got of the addresses of a Service name.
+	Near topology.Narrowing
+	// srv are those near it, for SRV records.
+	srv nearSRV
 }
 
 // service returns the part of the owner from the Service's name on.

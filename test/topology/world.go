@@ -102,11 +102,11 @@ const serviceName = "db.prod.svc.cluster.local."
 // ask returns the Pods that a client in a zone gets.
 func (w *world) ask(zone, client int) (got []int) {
 	q := &records.Question{Owner: serviceName, Name: name.Parse(serviceName, "cluster.local."), Type: dns.TypeA, TTL: 5, Offset: 12, Room: 65000}
-	q.Client.Address = clientAddress(zone, client)
-	if found := w.table.Lookup(q.Client.Address); found != nil {
-		q.Client.Zone, q.Client.Node = found.Zone, found.Node
+	c := records.Client{Address: clientAddress(zone, client)}
+	if found := w.table.Lookup(c.Address); found != nil {
+		c.Zone, c.Node = found.Zone, found.Node
 	}
-	for _, rr := range w.set.Answer(q).Records {
+	for _, rr := range w.set.AnswerTo(q, &c).Records {
 		a := rr.(*dns.A).A.To4()
 		got = append(got, int(a[2])<<8|int(a[3]))
 	}
