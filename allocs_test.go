@@ -95,3 +95,10 @@ type silent struct{ dns.ResponseWriter }
 func (silent) WriteMsg(*dns.Msg) error { return nil }
 
 func (silent) Write(b []byte) (int, error) { return len(b), nil }
+
+// A client gets those near it for no allocation more, and why for none either.
+func TestAllocationsOfNarrowedAnswers(t *testing.T) {
+	for _, name := range []string{"on", "unknown"} {
+		t.Run(name, func(t *testing.T) { wantAllocs(t, newNearHandler(t, nearHandlers[name]), byteBudgets) })
+	}
+}

@@ -200,7 +200,12 @@ func (h *handler) service(ctx context.Context, q *query, set *records.Set) *dns.
 	q.asked.MaxAnswers = or(set.Declared().MaxAnswers, q.maxAnswers)
 	q.asked.Explain, q.asked.Share = q.r.IsEdns0() != nil, records.ShareOf(addressOf(q.w.RemoteAddr()))
 	q.asked.Wire = q.wire(set)
-	a := h.answerOf(ctx, q, set)
+	var a records.Answer
+	if set.Wants(&q.asked) {
+		a = h.answerNear(ctx, q, set)
+	} else {
+		a = set.AnswerTo(&q.asked, nil)
+	}
 	if q.end(&a) {
 		return nil
 	}
@@ -214,13 +219,6 @@ func (h *handler) service(ctx context.Context, q *query, set *records.Set) *dns.
 		rcode = dns.RcodeNameError
 	}
 	return q.deny(rcode, or(set.Declared().NegativeTTL, q.negativeTTL), a.Note)
-}
-
-func (h *handler) answerOf(ctx context.Context, q *query, set *records.Set) records.Answer {
-	if set.Wants(&q.asked) {
-		return h.answerNear(ctx, q, set)
-	}
-	return set.Answer(&q.asked)
 }
 
 func (q *query) found(a *records.Answer) *dns.Msg {

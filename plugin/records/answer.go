@@ -37,8 +37,13 @@ func (s *Set) AnswerTo(q *Question, c *Client) (a Answer) {
 		s.explanation(&a, q, c, room)
 	default:
 		s.match(&m, q)
-		if c != nil {
-			m.narrow(c)
+		// Written here, the client stays on the stack.
+		switch {
+		case c == nil:
+		case c.Near.Group != nil:
+			m.from = pool{list: c.Near.Group}
+		case !c.srv.isEmpty():
+			m.near = &c.srv
 		}
 		a.Outcome = m.outcome
 		if q.Type == dns.TypeANY && m.outcome == NoData && s.hasRecords(q) {
@@ -73,15 +78,5 @@ func (s *Set) narrow(q *Question, c *Client) {
 		c.Near = s.near.narrow(s.roster, roster.IPv4, c)
 	case q.Type == dns.TypeAAAA:
 		c.Near = s.near.narrow(s.roster, roster.IPv6, c)
-	}
-}
-
-// narrow leaves those that the client gets.
-func (m *match) narrow(c *Client) {
-	if c.Near.Group != nil {
-		m.from = pool{list: c.Near.Group}
-	}
-	if !c.srv.isEmpty() {
-		m.near = &c.srv
 	}
 }
