@@ -103,9 +103,17 @@ func (h *handler) answer(ctx context.Context, w dns.ResponseWriter, r *dns.Msg) 
 	if !q.read(w, r) {
 		return answer{}
 	}
+	if q.clients != nil {
+		if m := q.readSubnet(); m != nil {
+			return answer{message: m}
+		}
+	}
 	m := h.reply(ctx, &q)
 	if m != nil && q.stale {
 		q.noteStale(m)
+	}
+	if m != nil && q.subnet != nil {
+		q.subnet.tell(&q, m)
 	}
 	return answer{m, q.bytes, m == nil && q.bytes == nil && q.mayBeOwned()}
 }

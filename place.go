@@ -19,6 +19,9 @@ func (h *handler) answerNear(ctx context.Context, q *query, set *records.Set) re
 	var c records.Client
 	q.locate(&c)
 	a := set.AnswerTo(&q.asked, &c)
+	if q.subnet != nil {
+		q.subnet.ofNetwork = a.Outcome == records.Found
+	}
 	if c.Near.Result != topology.NotAsked && a.Outcome == records.Found {
 		h.counters.of(ctx).countNear(&c.Near, c.Zone)
 	}
@@ -28,7 +31,14 @@ func (h *handler) answerNear(ctx context.Context, q *query, set *records.Set) re
 // locate finds out where the client is.
 func (q *query) locate(c *records.Client) {
 	c.Address = addressOf(q.w.RemoteAddr())
-	found := q.clients.Lookup(c.Address)
+	var found *place.Client
+	switch {
+	case q.subnet == nil:
+		found = q.clients.Lookup(c.Address)
+	case q.subnet.network.IsValid():
+		// Of a network with one address, that is the client's.
+		c.Address, found = q.subnet.network.Addr(), q.clients.LookupPrefix(q.subnet.network)
+	}
 	if found != nil && !found.Never {
 		c.Zone, c.Node = found.Zone, found.Node
 		c.InZone, c.OnNode = found.Notes[place.ZoneLevel], found.Notes[place.NodeLevel]

@@ -72,6 +72,8 @@ type query struct {
 	zone string
 	// asked is what a record set needs to know.
 	asked records.Question
+	// subnet is whom a resolver asks for, nil where none says that and is believed.
+	subnet *subnet
 	// stale is true where the answer is from a snapshot.
 	stale bool
 	// bytes is the answer where it is no message.
@@ -165,6 +167,9 @@ func (q *query) capacity() int {
 		if edns.SupportedOption(option.Option()) {
 			size -= dns.Len(&dns.OPT{Option: []dns.EDNS0{option}}) - dns.Len(&dns.OPT{})
 		}
+	}
+	if q.subnet != nil {
+		size -= place.SubnetSize(q.subnet.asked)
 	}
 	if q.stale {
 		size -= records.NoteSize(textStale)

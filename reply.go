@@ -105,6 +105,13 @@ func (q *query) note(m *dns.Msg, code uint16, text string) {
 	m.Extra = append(m.Extra, &e.OPT)
 }
 
+// newOPT returns an OPT record for an answer to asked.
+func newOPT(asked *dns.OPT, option dns.EDNS0) *dns.OPT {
+	opt := &dns.OPT{Hdr: dns.RR_Header{Name: ".", Rrtype: dns.TypeOPT}, Option: []dns.EDNS0{option}}
+	opt.SetUDPSize(asked.UDPSize())
+	return opt
+}
+
 // noteStale says that the answer is of before the first list (RFC 8914, section 4.4).
 // It comes behind what else there is to say: who reads one reason only reads the
 // first. An answer that an alias leads to may have said it already.
