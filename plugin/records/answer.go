@@ -2,7 +2,6 @@ package records
 
 import (
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/model"
-	"github.com/k8s-endpoints/k8s_endpoints/plugin/name"
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/roster"
 
 	"github.com/miekg/dns"
@@ -70,10 +69,9 @@ func (s *Set) Wants(q *Question) bool {
 // narrow finds out what the client gets.
 func (s *Set) narrow(q *Question, c *Client) {
 	switch {
-	case s.near == nil:
+	case s.near == nil || !q.wantsAll():
 	case q.Type == dns.TypeSRV:
 		c.srv = s.near.srv(s.roster, c)
-	case q.Name.Kind != name.Service:
 	case q.Type == dns.TypeA:
 		c.Near = s.near.narrow(s.roster, roster.IPv4, c)
 	case q.Type == dns.TypeAAAA:

@@ -23,6 +23,22 @@ type near struct {
 	unhealthy [roster.Families]bool
 }
 
+// A Client is who asks. Where it is counts only where Set.Wants says so.
+type Client struct {
+	Address netip.Addr
+	// Zone and Node are zero where nobody knows. A client of which both are is anywhere.
+	Zone, Node model.Place
+	// InZone and OnNode are what an answer says that has only those near the client.
+	InZone, OnNode string
+	// Where says where the client is, for people.
+	Where string
+
+	// Near is what it got of the addresses of a Service name.
+	Near topology.Narrowing
+	// srv are those near it, for SRV records.
+	srv nearSRV
+}
+
 // TakesZones reports whether the Set depends on the zones that nodes have.
 func (s *Set) TakesZones() bool { return s.takesZones }
 

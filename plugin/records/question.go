@@ -1,11 +1,7 @@
 package records
 
 import (
-	"net/netip"
-
-	"github.com/k8s-endpoints/k8s_endpoints/plugin/model"
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/name"
-	"github.com/k8s-endpoints/k8s_endpoints/plugin/topology"
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/wire"
 
 	"github.com/miekg/dns"
@@ -63,22 +59,6 @@ type Question struct {
 	// Wire takes address and SRV records as bytes, in place of the Answer, where it is
 	// not nil. The records begin at Offset.
 	Wire *wire.Message
-}
-
-// A Client is who asks. Where it is counts only where Set.Wants says so.
-type Client struct {
-	Address netip.Addr
-	// Zone and Node are zero where nobody knows. A client of which both are is anywhere.
-	Zone, Node model.Place
-	// InZone and OnNode are what an answer says that has only those near the client.
-	InZone, OnNode string
-	// Where says where the client is, for people.
-	Where string
-
-	// Near is what it got of the addresses of a Service name.
-	Near topology.Narrowing
-	// srv are those near it, for SRV records.
-	srv nearSRV
 }
 
 // service returns the part of the owner from the Service's name on.
