@@ -68,6 +68,12 @@ func kustomize(t *testing.T, overlay string) objects {
 	return parse(t, tool(t, "kustomize", "build", "../../../deploy/kubernetes/overlays/"+overlay))
 }
 
+// kustomizeWithTopology renders an overlay with the component topology.
+func kustomizeWithTopology(t *testing.T, overlay string) objects {
+	t.Helper()
+	return parse(t, tool(t, "kustomize", "build", "../testdata/topology-"+overlay))
+}
+
 // tool runs the tool of the nested module that has its name, and returns its
 // output.
 func tool(t *testing.T, name string, args ...string) []byte {

@@ -77,8 +77,9 @@ func onLoopback(t *testing.T, corefile, kubeconfig string) string {
 const snapshotFile = "/var/cache/coredns/k8s_endpoints"
 
 // serve runs the Corefile with the rights of the ServiceAccount, and checks that
-// it answers and is refused nothing.
-func serve(t *testing.T, all objects) {
+// it answers and is refused nothing. It returns the server, and the namespace in which
+// there are Services.
+func serve(t *testing.T, all objects) (s *server.Server, namespace string) {
 	t.Helper()
 	var account corev1.ServiceAccount
 	all.only(t, "ServiceAccount", &account)
@@ -87,8 +88,8 @@ func serve(t *testing.T, all objects) {
 	t.Cleanup(g.Close)
 	kubeconfig := filepath.Join(t.TempDir(), "kubeconfig")
 	must(t, g.WriteKubeconfig(kubeconfig, tokenOf(t, &account)))
-	namespace := runServices(t)
-	s := server.New(t, onLoopback(t, corefileOf(t, all), kubeconfig))
+	namespace = runServices(t)
+	s = server.New(t, onLoopback(t, corefileOf(t, all), kubeconfig))
 
 	soon := func(name, qtype, want string) {
 		t.Helper()
@@ -101,12 +102,28 @@ func serve(t *testing.T, all objects) {
 	soon("kubernetes.default.svc.cluster.local.", "A", "10.96.0.1")
 	soon("example.org.", "A", "192.0.2.80")
 	wantBothBlocks(t, s, namespace)
+	untilWatched(t, s)
 	wantTheRights(t, all, g.Passed())
 	for line := range strings.Lines(s.Log()) {
 		if strings.Contains(line, "[ERROR]") || strings.Contains(line, "forbidden") {
 			t.Errorf("the log says: %s", line)
 		}
 	}
+	return s, namespace
+}
+
+// untilWatched waits until all is watched that is to be.
+func untilWatched(t *testing.T, s *server.Server) {
+	t.Helper()
+	until(t, func(ctx context.Context) error {
+		all, err := s.Samples(ctx)
+		for series, up := range all {
+			if strings.HasPrefix(series, "coredns_k8s_endpoints_stream_up{") && up != 1 {
+				err = fmt.Errorf("%s is %v", series, up)
+			}
+		}
+		return err
+	})
 }
 
 // wantBothBlocks asks the block of the cluster's zones and that of all else, and checks

@@ -110,6 +110,9 @@ func TestTheSlimBuildRunsWhatIsShownAndDeployed(t *testing.T) {
 		{"deployed", contents(t, root, "deploy/kubernetes/base/Corefile"), map[string]string{
 			"db-0.db.default.svc.cluster.local.": "10.244.0.10", "example.org.": "192.0.2.80",
 		}},
+		{"deployed with topology", contents(t, root, "deploy/kubernetes/components/topology/Corefile"), map[string]string{
+			"db-0.db.default.svc.cluster.local.": "10.244.0.10", "example.org.": "192.0.2.80",
+		}},
 		{"in a cluster", example(t, "In a cluster, in front of *kubernetes*:", "txt"), map[string]string{
 			"db-0.db.default.svc.cluster.local.": "10.244.0.10", "example.org.": "192.0.2.80",
 		}},

@@ -30,6 +30,9 @@ const asMessages = "github.com/k8s-endpoints/k8s_endpoints/plugin/wire.asMessage
 // the plugin from a message, so that a test of both ways finds no bytes.
 func AsMessages() bool { return os.Getenv(answersVariable) == answersValue }
 
+// IsSlim reports whether the environment asks for a CoreDNS with few plugins.
+func IsSlim() bool { return os.Getenv(pluginsVariable) == pluginsValue }
+
 // variant returns the name of what the environment asks for, and how it is built.
 func variant() (name string, args []string, err error) {
 	for variable, value := range map[string]string{answersVariable: answersValue, pluginsVariable: pluginsValue} {
@@ -44,7 +47,7 @@ func variant() (name string, args []string, err error) {
 	if AsMessages() {
 		name, args = name+"-messages", append(args, "-ldflags=-X "+asMessages+"=1")
 	}
-	if os.Getenv(pluginsVariable) == pluginsValue {
+	if IsSlim() {
 		name, args = name+"-"+pluginsValue, append(args, "-tags="+pluginsValue)
 	}
 	return name, args, nil
