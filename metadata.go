@@ -6,7 +6,10 @@ import (
 
 	"github.com/coredns/coredns/plugin/metadata"
 	"github.com/coredns/coredns/request"
+	"github.com/k8s-endpoints/k8s_endpoints/plugin/model"
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/name"
+	"github.com/k8s-endpoints/k8s_endpoints/plugin/place"
+	"github.com/k8s-endpoints/k8s_endpoints/plugin/records"
 )
 
 // Metadata implements metadata.Provider, with the labels of the kubernetes
@@ -36,5 +39,36 @@ func (h *handler) Metadata(ctx context.Context, state request.Request) context.C
 	if h.zonal {
 		metadata.SetValueFunc(ctx, pluginName+"/zone", func() string { return n.Zone })
 	}
+	h.placeMetadata(ctx, state)
 	return ctx
+}
+
+// placeMetadata says where the client is, to who asks for it.
+func (h *handler) placeMetadata(ctx context.Context, state request.Request) {
+	clients := h.clients.Load()
+	if clients == nil {
+		return
+	}
+	metadata.SetValueFunc(ctx, pluginName+"/client-zone", func() string {
+		if found := whoAsks(clients, state); found != nil && found.Zone != (model.Place{}) {
+			return found.Zone.Value()
+		}
+		return ""
+	})
+	metadata.SetValueFunc(ctx, pluginName+"/client-node", func() string {
+		if found := whoAsks(clients, state); found != nil && found.Node != (model.Place{}) {
+			return found.Node.Value()
+		}
+		return ""
+	})
+}
+
+// whoAsks returns where the client is, or the one for whom a resolver asks that is believed.
+func whoAsks(clients *place.Table, state request.Request) *place.Client {
+	q := query{clients: clients, w: state.W, r: state.Req}
+	if q.readSubnet() != nil {
+		return nil
+	}
+	var c records.Client
+	return q.find(&c)
 }

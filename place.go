@@ -30,15 +30,7 @@ func (h *handler) answerNear(ctx context.Context, q *query, set *records.Set) re
 
 // locate finds out where the client is.
 func (q *query) locate(c *records.Client) {
-	c.Address = addressOf(q.w.RemoteAddr())
-	var found *place.Client
-	switch {
-	case q.subnet == nil:
-		found = q.clients.Lookup(c.Address)
-	case q.subnet.network.IsValid():
-		// Of a network with one address, that is the client's.
-		c.Address, found = q.subnet.network.Addr(), q.clients.LookupPrefix(q.subnet.network)
-	}
+	found := q.find(c)
 	if found != nil && !found.Never {
 		c.Zone, c.Node = found.Zone, found.Node
 		c.InZone, c.OnNode = found.Notes[place.ZoneLevel], found.Notes[place.NodeLevel]
@@ -46,6 +38,21 @@ func (q *query) locate(c *records.Client) {
 	if q.asked.Name.Kind != name.Service && q.asked.Name.Kind != name.Port {
 		c.Where = describe(found, c)
 	}
+}
+
+// find finds the client, or the one for whom a resolver asks that is believed, and notes
+// its address.
+func (q *query) find(c *records.Client) *place.Client {
+	c.Address = addressOf(q.w.RemoteAddr())
+	switch {
+	case q.subnet == nil:
+		return q.clients.Lookup(c.Address)
+	case q.subnet.network.IsValid():
+		// Of a network with one address, that is the client's.
+		c.Address = q.subnet.network.Addr()
+		return q.clients.LookupPrefix(q.subnet.network)
+	}
+	return nil
 }
 
 // describe says where a client is, for people.
