@@ -69,7 +69,7 @@ func (s *Set) noteServed(q *Question, c *Client, outcome Outcome) string {
 	ofService := q.Name.Kind == name.Service
 	switch {
 	case q.Name.Kind == name.Zonal && s.zoned != nil:
-		return s.noteZonal(q)
+		return s.noteZonal(q, outcome)
 	case outcome == NoName && q.Name.Kind == name.Endpoint:
 		return s.noteEndpoint(q.Name.Endpoint)
 	case outcome == NoName && !ofService && !q.ofPort():
@@ -176,7 +176,7 @@ func (c *Client) nearness() string {
 }
 
 // noteZonal says why a name of a zone has less than a client could expect.
-func (s *Set) noteZonal(q *Question) string {
+func (s *Set) noteZonal(q *Question, outcome Outcome) string {
 	family := roster.IPv4
 	switch q.Type {
 	case dns.TypeA:
@@ -185,6 +185,9 @@ func (s *Set) noteZonal(q *Question) string {
 	case dns.TypeSRV:
 		family = s.betterFamily()
 	default:
+		if outcome == Found {
+			return ""
+		}
 		return textNoType + s.Service.String()
 	}
 	if text := s.noteFamily(family); text != "" {

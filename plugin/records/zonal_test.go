@@ -206,6 +206,7 @@ func TestNotesOfNamesOfZones(t *testing.T) {
 		{good, "_sql._tcp.c.prefer._zone.", dns.TypeSRV, 0, ""},
 		{good, "a.pin._zone.", dns.TypeAAAA, 0, "default/db has no endpoints of this address family"},
 		{good, "a.pin._zone.", dns.TypeTXT, 0, "no records of this type here, in default/db"},
+		{good, "a.pin._zone.", dns.TypeANY, 0, ""},
 		{good, "pin._zone.", dns.TypeA, 0, "no records of this type here, in default/db"},
 		{good, "a.near._zone.", dns.TypeA, 0, "no such name in default/db"},
 		{drains, "a.pin._zone.", dns.TypeA, 0, "draining endpoints only"},

@@ -57,6 +57,7 @@ func markdown(list []differences.Difference) string {
 	}{
 		{"In front of *kubernetes*, as recommended", ""},
 		{"With `endpoint_pod_names`, also", differences.WithPodNames},
+		{"With `zonal`, also", differences.WithZonal},
 		{"Without `fallthrough`, also", differences.Alone},
 	} {
 		fmt.Fprintf(&b, "\n## %s\n\n| difference | reason | example |\n|---|---|---|\n", section.title)

@@ -150,10 +150,10 @@ func (b *builder) selected(obj *corev1.Service, app string, ports ...differences
 func (b *builder) handmade() {
 	one, two := differences.Port{Name: "one", Protocol: "tcp", Number: 1001}, differences.Port{Name: "two", Protocol: "tcp", Number: 1002}
 	s := b.without(mainSpace, "hand")
-	b.slice(s, "hand-a", []differences.Port{one}, differences.Endpoint{Address: "10.3.0.1", Hostname: "first"}, differences.Endpoint{Address: "10.3.0.2"})
-	b.slice(s, "hand-b", []differences.Port{two}, differences.Endpoint{Address: "10.3.0.2"}, differences.Endpoint{Address: "10.3.0.3", Standing: differences.Unready})
+	b.slice(s, "hand-a", []differences.Port{one}, differences.Endpoint{Address: "10.3.0.1", Hostname: "first", Zone: "eu-1"}, differences.Endpoint{Address: "10.3.0.2", Zone: "Eu.2"})
+	b.slice(s, "hand-b", []differences.Port{two}, differences.Endpoint{Address: "10.3.0.2", Zone: "Eu.2"}, differences.Endpoint{Address: "10.3.0.3", Standing: differences.Unready, Zone: "eu-3"})
 	b.slice(s, "hand-c", nil, differences.Endpoint{Address: "10.3.0.4"}, differences.Endpoint{Address: "10.3.0.5", Standing: differences.Terminating})
-	b.slice(s, "hand-d", []differences.Port{{Name: "one", Protocol: "tcp", Number: 2001}}, differences.Endpoint{Address: "fd00:3::1", Hostname: "first"}, differences.Endpoint{Address: "2001:db8::"})
+	b.slice(s, "hand-d", []differences.Port{{Name: "one", Protocol: "tcp", Number: 2001}}, differences.Endpoint{Address: "fd00:3::1", Hostname: "first", Zone: "eu-1"}, differences.Endpoint{Address: "2001:db8::", Zone: "eu-6"})
 
 	s = b.without(mainSpace, "mixed")
 	b.slice(s, "mixed-a", []differences.Port{one, {Protocol: "udp", Number: 1009}, {Name: "uno", Protocol: "tcp", Number: 1001}}, differences.Endpoint{Address: "10.3.1.1"})
@@ -163,7 +163,7 @@ func (b *builder) handmade() {
 	s = b.without(otherSpace, "sts")
 	b.slice(s, "sts-a", []differences.Port{sql}, differences.Endpoint{Address: "10.1.0.1", Hostname: "shared"}, differences.Endpoint{Address: "fd00:1::1"})
 	s = b.without(mainSpace, "down")
-	b.slice(s, "down-a", []differences.Port{sql}, differences.Endpoint{Address: "10.3.3.1", Standing: differences.Unready}, differences.Endpoint{Address: "10.3.3.2", Standing: differences.Draining})
+	b.slice(s, "down-a", []differences.Port{sql}, differences.Endpoint{Address: "10.3.3.1", Standing: differences.Unready, Zone: "eu-3"}, differences.Endpoint{Address: "10.3.3.2", Standing: differences.Draining, Zone: "eu-1"})
 	b.without(mainSpace, "empty")
 
 	s = b.without(mainSpace, "big")
@@ -320,6 +320,9 @@ func asObject(e differences.Endpoint) discoveryv1.Endpoint {
 	}
 	if e.Pod != "" {
 		obj.TargetRef = &corev1.ObjectReference{Kind: "Pod", Namespace: mainSpace, Name: e.Pod, UID: types.UID(e.Pod)}
+	}
+	if e.Zone != "" {
+		obj.Zone = &e.Zone
 	}
 	no, yes := false, true
 	switch e.Standing {

@@ -72,6 +72,7 @@ func serviceNames(s *differences.Service) []string {
 	below := []string{"nope", "_nope._tcp", "_._tcp", "tcp"}
 	below = append(below, endpointNames(s)...)
 	below = append(below, portNames(s)...)
+	below = append(below, zoneLabels(s)...)
 	if slices.Contains(thorough, s.Name) {
 		below = append(below, nearMisses(s)...)
 		found = append(found, besideNames(s)...)
@@ -119,6 +120,29 @@ func portNames(s *differences.Service) []string {
 	return labels
 }
 
+// zoneLabels returns the names of the zones of the endpoints of a Service, with ports in front, and of one that nobody
+// is in.
+func zoneLabels(s *differences.Service) []string {
+	zones := []string{"no-such-zone"}
+	for _, e := range s.Endpoints {
+		if e.Zone != "" {
+			zones = append(zones, strings.ToLower(e.Zone))
+		}
+	}
+	if len(zones) == 1 {
+		return nil
+	}
+	var labels []string
+	for _, zone := range zones {
+		for _, directive := range []string{"pin", "prefer"} {
+			for _, port := range []string{"", "_tcp.", "_one._tcp.", "_two._tcp.", "_sql._tcp.", "_nope._tcp.", "_one._udp."} {
+				labels = append(labels, port+zone+"."+directive+"._zone")
+			}
+		}
+	}
+	return append(labels, "EU-1.PIN._ZONE", "_One._tcp.EU-1.pin._zone")
+}
+
 // nearMisses returns labels below a Service that are nearly those of a port or
 // of an endpoint.
 func nearMisses(s *differences.Service) []string {
@@ -126,6 +150,7 @@ func nearMisses(s *differences.Service) []string {
 		"*", "_", "_nope", "_tcp", "_udp", "_sctp", "sctp", "a.b", "a.b.c", "_._", "_._udp", "_._nope", `a\.b`, "10-99-0-1", "fd00--99",
 		"_a.b", "a._b", "a._tcp", "x._sql._tcp",
 		"_zone", "prefer._zone", "no-such-zone.nope._zone", "no-such-zone.pin._zone", "no-such-zone.prefer._zone", "a.b.prefer._zone",
+		"pin._zone", "_one._two._three.a.prefer._zone", "_sql._tcp.pin._zone", "_.a.pin._zone",
 	}
 	for _, pair := range portNames(s) {
 		name, protocol, two := strings.Cut(pair, ".")

@@ -42,6 +42,17 @@ const (
         noendpoints
         ttl 5
     }`
+	oursWithZonal = `
+    k8s_endpoints cluster.local in-addr.arpa ip6.arpa {
+        kubeconfig %[1]s
+        zonal
+        fallthrough
+    }
+    kubernetes cluster.local in-addr.arpa ip6.arpa {
+        kubeconfig %[1]s
+        noendpoints
+        ttl 5
+    }`
 	oursAlone = `
     k8s_endpoints cluster.local in-addr.arpa ip6.arpa {
         kubeconfig %[1]s
@@ -135,6 +146,7 @@ var pairings = []pairing{
 	{setup: differences.InFront, ours: ours, stock: stock},
 	{setup: differences.InFront, ours: oursKept, stock: stock, endpointsKept: true},
 	{setup: differences.Alone, ours: oursAlone, stock: stock},
+	{setup: differences.WithZonal, ours: oursWithZonal, stock: stock},
 	{setup: differences.WithPodNames, ours: oursWithPodNames, stock: stockWithPodNames},
 }
 
@@ -190,7 +202,7 @@ func start(ctx context.Context) (stop func() error, err error) {
 		return stop, err
 	}
 	world.servers = make(map[string]*server.Server)
-	for _, plugins := range []string{ours, oursKept, oursAlone, oursWithPodNames, stock, stockWithPodNames} {
+	for _, plugins := range []string{ours, oursKept, oursAlone, oursWithPodNames, oursWithZonal, stock, stockWithPodNames} {
 		s, err := server.Start(ctx, fmt.Sprintf(corefile, fmt.Sprintf(plugins, kubeconfig)))
 		if err != nil {
 			return stop, err

@@ -29,6 +29,7 @@ const versionTTL = 28800
 func (x *Comparison) hasRecords() bool {
 	name, protocol, isPort := x.port()
 	label, isLabel := x.label()
+	z, isZonal := x.zonal()
 	switch {
 	case len(x.publishers) > 0, x.isVersion():
 		return true
@@ -38,6 +39,8 @@ func (x *Comparison) hasRecords() bool {
 		return len(x.service.endpointsThat(Endpoint.Published)) > 0
 	case x.is(ExternalName):
 		return x.service.isLiteral()
+	case isZonal:
+		return x.hasZonalRecords(z)
 	case isPort:
 		return x.service.hasPort(name, protocol)
 	}

@@ -35,7 +35,7 @@ var AllByHand = []ByHand{
 	},
 	{
 		Question:    "Does *kubernetes* have `zonal`?",
-		Noendpoints: "The start fails. Take the option out where nobody asks for names below `_zone`, or keep endpoints.",
+		Noendpoints: "The start fails. Take the option out, and set `zonal` of *k8s_endpoints* where somebody asks for names below `_zone`; or keep endpoints.",
 	},
 	{
 		Question:    "Does *transfer* have a zone of *kubernetes*?",

@@ -18,6 +18,8 @@ const (
 	InFront Setup = "in front of *kubernetes*"
 	// WithPodNames is the same, with endpoint_pod_names on both sides.
 	WithPodNames Setup = "with `endpoint_pod_names`"
+	// WithZonal is InFront with zonal, where kubernetes alone has it too.
+	WithZonal Setup = "with `zonal`"
 	// Alone has no fallthrough: here k8s_endpoints must answer for all names of
 	// the zone, the zone's own included.
 	Alone Setup = "without `fallthrough`"
@@ -126,7 +128,7 @@ func (x *Comparison) answersHere() bool {
 	case x.Setup == Alone:
 		return true
 	case x.isZonal():
-		return false
+		return x.Setup == WithZonal && x.service.served() && x.hasDirective()
 	}
 	return x.service.served() || len(x.publishers) > 0 || x.isVersion() || x.isNobodys() || x.isAbove()
 }
@@ -251,7 +253,10 @@ func (x *Comparison) exists() bool {
 	if name, protocol, ok := x.port(); ok {
 		return s.hasPort(name, protocol)
 	}
+	_, ofZone := x.zonal()
 	switch {
+	case ofZone, x.isAboveZones():
+		return true
 	case len(x.below) == 1:
 		return strings.HasPrefix(x.below[0], "_") && s.hasProtocol(x.below[0][1:])
 	case len(x.below) > 0:

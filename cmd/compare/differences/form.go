@@ -48,7 +48,8 @@ func takeCapitals(x *Comparison, m *dns.Msg) {
 	if len(m.Answer) == 0 {
 		return
 	}
-	if !x.is(Headless) && !(x.service != nil && x.service.Kind == Headless && len(x.below) == 2) {
+	_, ofZone := x.zonal()
+	if !ofZone && !x.is(Headless) && !(x.service != nil && x.service.Kind == Headless && len(x.below) == 2) {
 		return
 	}
 	x.touched = true

@@ -10,6 +10,7 @@ var All = slices.Concat(
 	published,
 	ports,
 	endpointNames,
+	zones,
 	externalNames,
 	reverseNames,
 	existence,

@@ -34,11 +34,11 @@ var endpointNames = []Difference{
 	},
 	{
 		Name:    "The names of a topology zone do not exist.",
-		Reason:  "The option `zonal` of *kubernetes* does not start beside `noendpoints`. A *kubernetes* that keeps its endpoints answers them, since names below `_zone` pass on.",
+		Reason:  "The option `zonal` of *kubernetes* does not start beside `noendpoints`: the one here takes its place. A *kubernetes* that keeps its endpoints answers them, since names below `_zone` pass on.",
 		Example: "A " + ZonalLabels + "sts.test.svc.cluster.local.",
 		Relied:  true,
 		change: nxdomain(func(x *Comparison, m *dns.Msg) bool {
-			return x.isZonal() && m.Rcode == dns.RcodeSuccess && (x.Type != dns.TypeSOA || x.answersHere())
+			return x.Setup != WithZonal && x.isZonal() && m.Rcode == dns.RcodeSuccess && (x.Type != dns.TypeSOA || x.answersHere())
 		}),
 	},
 }

@@ -33,10 +33,19 @@ var published = []Difference{
 		Name:    "A slice of the address type FQDN is left out.",
 		Reason:  "No address record can be made of it, and the type is deprecated.",
 		Example: "A fqdn.test.svc.cluster.local.",
-		change: nxdomain(func(x *Comparison, m *dns.Msg) bool {
-			return x.answersHere() && x.service != nil && x.service.FQDN != "" && m.Rcode == dns.RcodeSuccess && len(x.service.endpointsThat(Endpoint.Published)) == 0
-		}),
+		change:  leaveOutFQDN,
 	},
+}
+
+func leaveOutFQDN(x *Comparison, m *dns.Msg) {
+	if !x.answersHere() || x.service == nil || x.service.FQDN == "" || m.Rcode != dns.RcodeSuccess || len(x.service.endpointsThat(Endpoint.Published)) > 0 {
+		return
+	}
+	rcode := dns.RcodeNameError
+	if x.exists() {
+		rcode = dns.RcodeSuccess
+	}
+	x.negative(m, rcode)
 }
 
 // addDraining answers with the endpoints that drain: for the name of the Service,

@@ -43,6 +43,8 @@ type Endpoint struct {
 	Hostname, Pod string
 	Ports         []Port
 	Standing      Standing
+	// Zone is the topology zone, or empty.
+	Zone string
 }
 
 // Published reports whether k8s_endpoints publishes the endpoint, with its default
