@@ -155,6 +155,20 @@ func TestASharedHostnameIsInAllZonesOfItsEndpoints(t *testing.T) {
 			t.Errorf("zone %s: got %v, want %d", zone, a.Records, want)
 		}
 	}
+	set = byZoneNames(headless,
+		placed(slice(1, []model.Port{sql}, endpoint(0, "10.0.0.1", "web", ready), endpoint(1, "10.0.0.2", "web", ready)), "a", "b"),
+		placed(slice(2, []model.Port{peer}, endpoint(2, "10.0.0.3", "web", ready)), "c"))
+	for labels, want := range map[string]string{
+		"a.pin._zone.": "0 100 5432", "b.pin._zone.": "0 100 5432", "c.pin._zone.": "0 100 7000",
+		"_sql._tcp.b.pin._zone.": "0 100 5432", "_sql._tcp.c.pin._zone.": "", "_peer._tcp.c.pin._zone.": "0 100 7000",
+	} {
+		if want != "" {
+			want += " web." + dbName
+		}
+		if got := bare(set.Answer(question(labels+dbName, dns.TypeSRV)).Records); got != want {
+			t.Errorf("%s: got %q, want %q", labels, got, want)
+		}
+	}
 }
 
 // The zone of its node is that of an endpoint whose slice says none.

@@ -58,8 +58,9 @@ type zoneCompiler struct {
 	current *roster.Current
 	// listed are those in an answer of the Service.
 	listed roster.Bits
-	// shares is true where several endpoints are one target.
-	shares bool
+	// groups are those that offer a port, by its name or else by its number, as indexes. It
+	// is empty where no target is several endpoints.
+	groups map[model.Port][]int32
 	// numbers are those of the zones, from 1, by the index that the Current has plus one. A
 	// zone of nobody who is listed has 0, like no zone.
 	numbers, next, seen []int32
@@ -67,11 +68,12 @@ type zoneCompiler struct {
 	parts               map[whole][]offer
 }
 
-// whole is all that have something, whatever their zone. Targets are where each endpoint
-// is that is called so.
+// whole is all that have something, whatever their zone. Targets of a port are where each
+// endpoint is that is called so, and offers it. Where each is one endpoint, that is as with
+// addresses, which have no port.
 type whole struct {
-	who     roster.Selection
-	targets bool
+	who  roster.Selection
+	port model.Port
 }
 
 // compileZones parts by zone what the Service has. It comes after compilePorts, whose
@@ -99,10 +101,10 @@ func (s *Set) compileZones(z *zoneCompiler, c *portCompiler, current *roster.Cur
 }
 
 func (z *zoneCompiler) begin(c *portCompiler, current *roster.Current) {
-	z.portCompiler, z.current, z.shares = c, current, false
-	for range current.Shared {
-		z.shares = true
-		break
+	z.portCompiler, z.current = c, current
+	clear(z.groups)
+	if sharesTargets(current.Roster) {
+		z.indexGroups()
 	}
 	z.listed = append(z.listed[:0], c.standings.InName...)
 	for _, tier := range c.standings.InSRV {
@@ -120,7 +122,45 @@ func (z *zoneCompiler) begin(c *portCompiler, current *roster.Current) {
 	}
 }
 
-func (z *zoneCompiler) targets(p *portSet) whole { return whole{p.who, z.shares} }
+// sharesTargets reports whether a target is several endpoints.
+func sharesTargets(r *roster.Roster) bool {
+	for target, sharing := range r.Shared {
+		n := 0
+		for _, at := range sharing {
+			if r.Target(at) == target {
+				n++
+			}
+		}
+		if n > 1 {
+			return true
+		}
+	}
+	return false
+}
+
+// indexGroups finds groups by ports as record sets have them: with all they say, or by
+// number alone.
+func (z *zoneCompiler) indexGroups() {
+	if z.groups == nil {
+		z.groups = make(map[model.Port][]int32)
+	}
+	for i, g := range z.roster.Groups() {
+		for _, port := range g.Ports {
+			number := model.Port{Number: port.Number}
+			z.groups[number] = appendOnce(z.groups[number], int32(i))
+			if port.Name != "" {
+				z.groups[port] = appendOnce(z.groups[port], int32(i))
+			}
+		}
+	}
+}
+
+func (z *zoneCompiler) targets(p *portSet) whole {
+	if len(z.groups) == 0 {
+		return whole{who: p.who}
+	}
+	return whole{p.who, p.port}
+}
 
 // note notes which zones somebody is in.
 func (z *zoneCompiler) note(of whole) {
@@ -166,12 +206,13 @@ func (z *zoneCompiler) each(of whole) iter.Seq2[int32, roster.At] {
 	return func(yield func(int32, roster.At) bool) {
 		for i := range int32(of.who.Len()) {
 			at := of.who.At(i)
-			z.seen = z.seen[:0]
-			z.see(at)
-			if of.targets {
-				z.seeShared(at)
+			if number := z.numberOf(at); number > 0 && !yield(number, at) {
+				return
 			}
-			for _, number := range z.seen {
+			if of.port == (model.Port{}) {
+				continue
+			}
+			for _, number := range z.further(at, of.port) {
 				if !yield(number, at) {
 					return
 				}
@@ -180,25 +221,38 @@ func (z *zoneCompiler) each(of whole) iter.Seq2[int32, roster.At] {
 	}
 }
 
-// see notes the zone of an endpoint, once.
-func (z *zoneCompiler) see(at roster.At) {
+// numberOf returns the number of the zone of an endpoint.
+func (z *zoneCompiler) numberOf(at roster.At) int32 {
 	if len(z.current.Zone) == 0 {
-		return
+		return 0
 	}
-	if number := z.numbers[z.current.Zone[at]]; number > 0 && !slices.Contains(z.seen, number) {
-		z.seen = append(z.seen, number)
-	}
+	return z.numbers[z.current.Zone[at]]
 }
 
-// seeShared notes the zones of the others that are called like an endpoint.
-func (z *zoneCompiler) seeShared(at roster.At) {
+// further returns the zones of the others that are called like an endpoint, each once, and
+// without its own.
+func (z *zoneCompiler) further(at roster.At, port model.Port) []int32 {
+	z.seen = append(z.seen[:0], 0, z.numberOf(at))
 	target := z.roster.Target(at)
 	_, several := z.roster.Meaning(target)
 	for _, other := range several {
-		if other != at && z.roster.Target(other) == target && z.listed.Has(other) {
-			z.see(other)
+		number := z.numberOf(other)
+		if !slices.Contains(z.seen, number) && z.roster.Target(other) == target && z.listed.Has(other) && z.offers(other, port) {
+			z.seen = append(z.seen, number)
 		}
 	}
+	return z.seen[2:]
+}
+
+// offers reports whether an endpoint offers a port.
+func (z *zoneCompiler) offers(at roster.At, port model.Port) bool {
+	for _, i := range z.groups[port] {
+		members := z.roster.Groups()[i].Members
+		if _, found := slices.BinarySearch(members, at); found || members == nil {
+			return true
+		}
+	}
+	return false
 }
 
 // part returns who of a whole is in each zone. Where all are in one, the whole serves.
