@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"os"
 	"regexp"
 	"strings"
 	"testing"
@@ -111,8 +112,27 @@ func (n *neighbourhood) counted(t *testing.T) {
 		sample{`client_prefixes{source="address"}`, 1},
 		sample{`stream_up{stream="nodes"}`, 1},
 	)
+	wantDescribed(t, s)
 	must(t, p.DeleteService(within(t), p.namespace, "db"))
 	wantMetrics(t, s, sample{`topology_services{state="node"}`, before[`topology_services{state="node"}`] - 1})
+}
+
+// wantDescribed checks that docs/operations.md says what the metrics about topology mean.
+func wantDescribed(t *testing.T, s *server.Server) {
+	t.Helper()
+	text, err := s.Metrics(t.Context())
+	must(t, err)
+	operations, err := os.ReadFile("../../docs/operations.md")
+	must(t, err)
+	exported := names(regexp.MustCompile(`(?m)^# TYPE `+prefix+`(\w*(?:topology|client|zone)\w*) `), text)
+	if len(exported) < 6 {
+		t.Errorf("the metrics about topology are %q", exported)
+	}
+	for _, name := range exported {
+		if !strings.Contains(string(operations), "`"+name) {
+			t.Errorf("%s is exported, and not in docs/operations.md", name)
+		}
+	}
 }
 
 // TestClientsOfNodesAreUnknownWithoutTheRight also gives the right later.

@@ -27,6 +27,9 @@ const corefile = `cluster.local:{{.DNS}} {
         kubeconfig KUBECONFIG
         damping observe
         snapshot SNAPSHOT
+        topology on
+        clients zone zone-a 127.0.1.0/24
+        clients nodes
     }
 }
 files.test:{{.DNS}} {
@@ -93,6 +96,7 @@ func seeAll(t *testing.T) *exposition {
 	t.Helper()
 	s := newStage(t)
 	s.seeObjects(t)
+	s.seePlaces(t)
 	s.seeQuestions(t)
 	s.seeTrouble(t)
 	text, err := s.server.Metrics(t.Context())
@@ -144,6 +148,56 @@ func (s *stage) seeObjects(t *testing.T) {
 	s.until(t, "bad_objects_total{")
 	s.until(t, "skipped_objects_total{")
 	s.until(t, "snapshot_age_seconds{")
+}
+
+// seePlaces has clients that are near endpoints, that are unknown, and whose zone has lost
+// most of its endpoints, a Service with an endpoint for everybody, and podCIDRs that are right
+// for one Pod and wrong for another.
+func (s *stage) seePlaces(t *testing.T) {
+	t.Helper()
+	ctx, app := within(t), map[string]string{"app": "near"}
+	near, half := cluster.HeadlessService(s.namespace, "near", app), cluster.HeadlessService(s.namespace, "half", nil)
+	for _, service := range []*corev1.Service{near, half} {
+		service.Spec.TrafficDistribution = new(corev1.ServiceTrafficDistributionPreferSameZone)
+		must(t, s.CreateService(ctx, service))
+	}
+	slice := cluster.HandmadeSlice(s.namespace, "half-1", "half", nil, "10.244.4.1", "10.244.4.2")
+	slice.Endpoints[0].Zone = new("zone-a")
+	must(t,
+		s.CreateSlice(ctx, slice),
+		s.CreateNode(ctx, cluster.Node{Name: "node-b", Zone: "zone-b", PodCIDRs: []string{"10.244.3.0/24"}, Addresses: []string{"127.0.2.1"}}),
+	)
+	for i, node := range []string{cluster.DefaultNode, cluster.DefaultNode, cluster.DefaultNode, "node-b"} {
+		name := fmt.Sprintf("near-%d", i)
+		must(t,
+			s.CreatePod(ctx, cluster.Pod{Namespace: s.namespace, Name: name, Labels: app, Node: node}),
+			s.PodReady(ctx, s.namespace, name, fmt.Sprintf("10.244.3.%d", i+1)),
+		)
+	}
+	for _, series := range []string{"topology_services{state=\"zone\"}", "topology_services{state=\"partial\"}", "topology_endpoints{",
+		"client_prefixes{", "client_evidence{result=\"agree\"}", "client_evidence{result=\"differ\"}"} {
+		s.until(t, series)
+	}
+	s.askUntil(t, "127.0.1.1", "zone")
+	s.askUntil(t, "127.0.0.1", "unknown_client")
+	must(t, s.PodUnready(ctx, s.namespace, "near-0"), s.PodUnready(ctx, s.namespace, "near-1"))
+	s.askUntil(t, "127.0.1.1", "degraded")
+}
+
+// askUntil asks for the Service near from an address, until an answer was counted with a
+// result.
+func (s *stage) askUntil(t *testing.T, from, result string) {
+	t.Helper()
+	until(t, func(ctx context.Context) error {
+		if _, err := s.server.Dig(ctx, "near."+s.namespace+".svc.cluster.local.", "A", "-b", from); err != nil {
+			return err
+		}
+		text, err := s.server.Metrics(ctx)
+		if want := fmt.Sprintf("topology_answers_total{mode=\"on\",result=%q,", result); err == nil && !strings.Contains(text, "\n"+prefix+want) {
+			err = fmt.Errorf("%s%s is not exported", prefix, want)
+		}
+		return err
+	})
 }
 
 // seeQuestions asks for names that exist, that fail, and whose answers do not
