@@ -531,7 +531,7 @@ func (c *cache) compile(j job) *records.Set {
 	}
 	flapsTotal.Add(float64(memory.Observe(j.options.Policy.Damping, j.changes, j.slices)))
 	options := *j.options
-	options.ZoneOf = c.zoneOf()
+	options.ZoneOf, options.Demand = c.zoneOf(), c.demand(&options)
 	set := records.Compile(j.object, j.slices, options, memory, c.now())
 	if !memory.Empty() {
 		c.memories[j.key] = memory

@@ -7,6 +7,7 @@ import (
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/model"
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/place"
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/records"
+	"github.com/k8s-endpoints/k8s_endpoints/plugin/topology"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promauto"
@@ -58,6 +59,11 @@ func (c *cache) applyPlaces(changes []model.Change) {
 			c.dirty[key] = struct{}{}
 		}
 	}
+	if effects.Shifted && c.settings.Topology.Overload > 0 {
+		for key := range c.services {
+			c.dirty[key] = struct{}{}
+		}
+	}
 	for _, key := range effects.Doubted {
 		c.dirty[key] = struct{}{}
 	}
@@ -69,6 +75,14 @@ func (c *cache) zoneOf() func(node model.Place) model.Place {
 		return nil
 	}
 	return c.known.ZoneOf
+}
+
+// demand is nil where nobody knows where clients are, or it does not matter.
+func (c *cache) demand(o *records.Options) topology.Demand {
+	if c.known == nil || o.Topology.Overload == 0 {
+		return nil
+	}
+	return c.known.Demand()
 }
 
 // placeClients lets the endpoints of a Service say where clients are, and whether the

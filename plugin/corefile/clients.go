@@ -172,6 +172,9 @@ func networksOf(args []string) (networks []netip.Prefix, err error) {
 func (p *parser) checkClients() error {
 	lines := &p.stanza.Clients
 	wanted := lines.Feed()
+	if p.options.Topology.Overload > 0 && !wanted.Nodes() {
+		return p.Errf("topology overload needs clients nodes, to know how much of the demand is in which zone")
+	}
 	if lines.Server.NeedsNode() && !wanted.Nodes() {
 		return p.errorAt("server", "clients server: without a zone, that of the node %s counts, and clients nodes is needed to know it", lines.Server.Node.Value())
 	}

@@ -2,7 +2,10 @@ package place
 
 import (
 	"iter"
+	"maps"
+	"math"
 	"net/netip"
+	"slices"
 	"sync"
 	"sync/atomic"
 
@@ -26,6 +29,8 @@ type Known struct {
 	nodes    nodes
 	services []*perNode
 	evidence evidence
+	// demand is what Demand returned last, or would return.
+	demand map[model.Place]float64
 	// followed are the places of servers whose zone is that of their Node.
 	followed map[model.Place]*atomic.Pointer[Client]
 }
@@ -56,6 +61,8 @@ type Effects struct {
 	// Doubted are the Services whose evidence may be better now. Each has to be weighed
 	// again, unless it is compiled anyway.
 	Doubted []model.ServiceKey
+	// Shifted means that Demand is another one.
+	Shifted bool
 }
 
 // Apply takes the changes of Nodes, and looks at no others.
@@ -89,6 +96,7 @@ func (k *Known) Apply(changes []model.Change) (e Effects) {
 		k.fillIn()
 	}
 	k.publish()
+	e.Shifted = k.shift()
 	if moved && k.wanted.Pods {
 		e.Doubted = k.evidence.doubted()
 	}
@@ -104,6 +112,39 @@ func (k *Known) applyNode(changed model.Change) change {
 		k.follow(c.node, followed)
 	}
 	return c
+}
+
+// leastShift is what the share of a zone has to change by for the demand to be another one:
+// Services are compiled again for it.
+const leastShift = 0.01
+
+// shift takes over the demand, where it is another one.
+func (k *Known) shift() bool {
+	var total int64
+	for _, cpu := range k.nodes.cpu {
+		total += cpu
+	}
+	now := make(map[model.Place]float64, len(k.nodes.cpu))
+	for zone, cpu := range k.nodes.cpu {
+		now[zone] = float64(cpu) / float64(total)
+	}
+	differs := func(zone model.Place) bool {
+		was, ok := k.demand[zone]
+		return !ok || math.Abs(now[zone]-was) >= leastShift
+	}
+	if len(now) == len(k.demand) && !slices.ContainsFunc(slices.Collect(maps.Keys(now)), differs) {
+		return false
+	}
+	k.demand = now
+	return true
+}
+
+// Demand returns which share of the clients is in which zone, as the EndpointSlice controller
+// takes it: by the CPU that Pods can have there. Nobody may write to it.
+func (k *Known) Demand() map[model.Place]float64 {
+	k.mu.RLock()
+	defer k.mu.RUnlock()
+	return k.demand
 }
 
 // fillIn gives the endpoints of Services the zones that Nodes have now.

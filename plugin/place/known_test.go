@@ -2,11 +2,13 @@ package place
 
 import (
 	"fmt"
+	"maps"
 	"net/netip"
 	"reflect"
 	"slices"
 	"strings"
 	"testing"
+	"unique"
 
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/model"
 )
@@ -102,10 +104,13 @@ func TestWhatSaysNothingNewOfPlacesWritesNothing(t *testing.T) {
 	addresses, podCIDRs := known.addresses.published.Load(), known.usable.Load()
 	busier := nodeAt("n1", "a", 0, "10.1.0.0/24", "192.0.2.1")
 	busier.CPU = 4000
+	// That the Node has CPUs shifts the demand, once.
+	shifted := true
 	for _, batch := range [][]model.Change{told(busier), slices.Repeat(told(busier), many)} {
-		if got := known.Apply(batch); !reflect.DeepEqual(got, Effects{}) {
+		if got := known.Apply(batch); !reflect.DeepEqual(got, Effects{Shifted: shifted}) {
 			t.Errorf("got the effects %+v", got)
 		}
+		shifted = false
 		if addresses != known.addresses.published.Load() || podCIDRs != known.usable.Load() || client != table.Lookup(netip.MustParseAddr("10.1.0.9")) {
 			t.Error("a table was written")
 		}
@@ -368,5 +373,36 @@ func TestCountsAreOfWhatIsKnown(t *testing.T) {
 	want.Prefixes[ByPodCIDR], want.Prefixes[ByAddress], want.Prefixes[ByService] = 2, 1, 1
 	if got := known.Counts(); got != want {
 		t.Errorf("got %+v, want %+v", got, want)
+	}
+}
+
+// The demand is as the CPUs of the Nodes are: a small change of it moves nobody.
+func TestDemandIsWhereTheCPUsAre(t *testing.T) {
+	known, _ := knownOf(t, Wanted{Addresses: true})
+	has := func(name, zone string, cpu int64) model.Change {
+		n := nodeAt(name, zone, 0)
+		n.CPU = cpu
+		return told(n)[0]
+	}
+	a, b := unique.Make("a"), unique.Make("b")
+	for _, step := range []struct {
+		name    string
+		change  model.Change
+		want    map[model.Place]float64
+		shifted bool
+	}{
+		{"the first Node", has("n1", "a", 6000), map[model.Place]float64{a: 1}, true},
+		{"one in another zone", has("n2", "b", 2000), map[model.Place]float64{a: 0.75, b: 0.25}, true},
+		{"a little more", has("n2", "b", 2010), map[model.Place]float64{a: 0.75, b: 0.25}, false},
+		{"much more", has("n2", "b", 6000), map[model.Place]float64{a: 0.5, b: 0.5}, true},
+		{"one of which nobody knows the zone", has("n3", "", 6000), map[model.Place]float64{a: 0.5, b: 0.5}, false},
+		{"one that is not ready", has("n2", "b", 0), map[model.Place]float64{a: 1}, true},
+		{"one moves", has("n1", "b", 6000), map[model.Place]float64{b: 1}, true},
+		{"one is gone", has("n1", "b", 0).Removal(), map[model.Place]float64{}, true},
+	} {
+		effects := known.Apply([]model.Change{step.change})
+		if got := known.Demand(); !maps.Equal(got, step.want) || effects.Shifted != step.shifted {
+			t.Errorf("%s: got %v, shifted %t, want %v, %t", step.name, got, effects.Shifted, step.want, step.shifted)
+		}
 	}
 }

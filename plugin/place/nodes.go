@@ -14,8 +14,10 @@ type nodes struct {
 	addresses, podCIDR *claims
 	notes              *notes
 	byName             map[model.Place]*node
-	// prefixes counts what they claim.
+	// prefixes counts what they claim, and cpu what is allocatable in each zone, in
+	// thousandths.
 	prefixes [Sources]int
+	cpu      map[model.Place]int64
 }
 
 // node is a Node with the clients that it claims prefixes for, in the order of claimsOf.
@@ -54,6 +56,8 @@ func (ns *nodes) apply(object *model.Node) change {
 	if before == nil {
 		before = new(node)
 	}
+	ns.provide(before.object, -1)
+	ns.provide(object, +1)
 	if before.object != nil && before.claimsLike(object) {
 		before.object = object
 		return c
@@ -74,11 +78,25 @@ func (ns *nodes) apply(object *model.Node) change {
 func (ns *nodes) remove(name string) change {
 	c := change{node: unique.Make(name)}
 	if n := ns.byName[c.node]; n != nil {
+		ns.provide(n.object, -1)
 		ns.withdraw(n)
 		delete(ns.byName, c.node)
 		c.moved = true
 	}
 	return c
+}
+
+// provide adds the CPU of a Node to its zone, n times. Nil has none.
+func (ns *nodes) provide(object *model.Node, n int64) {
+	if object == nil || object.CPU == 0 || object.Zone == (model.Place{}) {
+		return
+	}
+	if ns.cpu == nil {
+		ns.cpu = make(map[model.Place]int64)
+	}
+	if ns.cpu[object.Zone] += n * object.CPU; ns.cpu[object.Zone] == 0 {
+		delete(ns.cpu, object.Zone)
+	}
 }
 
 // claimsLike reports whether a Node claims what it did, for the same place.

@@ -51,7 +51,7 @@ func Compile(service *model.Service, all []*model.Slice, o Options, memory *Memo
 	if (o.Zonal || o.Topology.Mode != topology.Off) && o.ZoneOf != nil {
 		s.takesZones = current.FillZones(o.ZoneOf)
 	}
-	s.compileNear(&c.topology, &o.Topology, current, st)
+	s.compileNear(&c.topology, &o, current, st)
 	s.explain(current, st, c.takenOut, o, memory, now)
 	s.count(st)
 	inName := roster.Select(st.InName, s.roster.Len())

@@ -43,16 +43,18 @@ type Client struct {
 func (s *Set) TakesZones() bool { return s.takesZones }
 
 // compileNear groups the endpoints of the Service name, where the Service wants that.
-func (s *Set) compileNear(d *topology.Decider, p *topology.Policy, c *roster.Current, st *health.Standings) {
+func (s *Set) compileNear(d *topology.Decider, o *Options, c *roster.Current, st *health.Standings) {
+	p := &o.Topology
 	if p.Mode == topology.Off {
 		return
 	}
+	wanted := topology.Wanted{Policy: *p, Wish: s.Service.Distribution, Demand: o.Demand}
 	n := near{policy: *p}
 	wants := false
 	for family := range roster.Families {
 		n.unhealthy[family] = !onlyGood(st, family) && (s.Service.Distribution != model.NoDistribution || p.Level != topology.ByWish)
 		if !n.unhealthy[family] {
-			n.of[family] = d.Decide(p, s.Service.Distribution, c, st, family)
+			n.of[family] = d.Decide(&wanted, c, st, family)
 		}
 		wants = wants || n.unhealthy[family] || n.of[family] != nil
 	}

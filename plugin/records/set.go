@@ -85,6 +85,8 @@ type Options struct {
 	// is, where slices do not say it. It may be nil.
 	Topology topology.Policy
 	ZoneOf   func(node model.Place) model.Place
+	// Demand is where clients are, for a topology with a bound of overload.
+	Demand topology.Demand
 	// Drain holds the endpoint names, in lower case and sorted, that are taken
 	// out.
 	Drain []string

@@ -14,6 +14,13 @@ import (
 // use.
 type Decider struct{ zones, nodes side }
 
+// Wanted is what a Service wants, and what is known of its clients.
+type Wanted struct {
+	Policy
+	Wish   model.Distribution
+	Demand Demand
+}
+
 // Decide groups the good endpoints of an address family, which are all that the Service
 // name has of it. It returns nil where the Service has no wish, or no endpoints.
 //
@@ -25,7 +32,8 @@ type Decider struct{ zones, nodes side }
 //
 // A level is used where each endpoint has a place on it: one without is for everybody,
 // and nobody may lose it.
-func (d *Decider) Decide(p *Policy, wish model.Distribution, c *roster.Current, st *health.Standings, family int) *Near {
+func (d *Decider) Decide(w *Wanted, c *roster.Current, st *health.Standings, family int) *Near {
+	p, wish := &w.Policy, w.Wish
 	good := st.Counts[family][health.Good]
 	if good == 0 || len(c.Zone) == 0 {
 		return nil
@@ -45,6 +53,7 @@ func (d *Decider) Decide(p *Policy, wish model.Distribution, c *roster.Current, 
 	if zones {
 		n.zones.all = d.zones.groups(n, &s, lost, p)
 		n.zones.home = d.zones.homes(&s, n.zones.all)
+		n.zones.shares = shares(n.zones.all, n.good, w.Demand, p.Overload)
 		n.zones.index()
 	}
 	if nodes {

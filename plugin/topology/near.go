@@ -3,6 +3,7 @@ package topology
 import (
 	"fmt"
 	"hash/maphash"
+	"math/rand/v2"
 	"strings"
 
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/model"
@@ -34,14 +35,16 @@ const (
 	NoneNear
 	// Degraded means that too few of those are good.
 	Degraded
+	// Overload means that those of the client's zone have enough clients.
+	Overload
 	// Results is how many there are.
-	Results = int(Degraded) + 1
+	Results = int(Overload) + 1
 )
 
 // String returns the result as it stands in metrics.
 func (r Result) String() string {
 	return [...]string{
-		"", "peers_service", "unhealthy", "unknown_client", "peer", "node", "zone", "partial", "none_near", "degraded",
+		"", "peers_service", "unhealthy", "unknown_client", "peer", "node", "zone", "partial", "none_near", "degraded", "overload",
 	}[r]
 }
 
@@ -84,7 +87,12 @@ const degraded = -1
 type zoneGroups struct {
 	groups
 	home []int32
+	// shares are which share of the answers is narrowed, 0 to 1; nil is all.
+	shares []float64
 }
+
+// spills reports whether an answer is one of those that are not narrowed.
+func (z *zoneGroups) spills(at int) bool { return z.shares != nil && rand.Float64() >= z.shares[at] }
 
 // Narrowing is which endpoints a client gets.
 type Narrowing struct {
@@ -113,6 +121,8 @@ func (n *Near) For(zone, node model.Place) (r Narrowing) {
 	case nodeAt >= 0 && n.nodes.all[nodeAt].n != degraded:
 		r.Result, r.Group = ToNode, n.members(n.nodes.all[nodeAt])
 		r.FarOfGroup, r.Known = 0, r.Known && !n.stray
+	case zoneAt >= 0 && n.zones.all[zoneAt].n != degraded && n.zones.spills(zoneAt):
+		r.Result = Overload
 	case zoneAt >= 0 && n.zones.all[zoneAt].n != degraded:
 		g := n.zones.all[zoneAt]
 		r.Result, r.Group = ToZone, n.members(g)
@@ -128,7 +138,7 @@ func (n *Near) For(zone, node model.Place) (r Narrowing) {
 // InZone returns the group of a zone, nil where all are in it, or nobody gets it.
 func (n *Near) InZone(zone model.Place) []roster.At {
 	at := n.zones.find(zone)
-	if at < 0 || n.zones.all[at].n == degraded {
+	if at < 0 || n.zones.all[at].n == degraded || n.zones.spills(at) {
 		return nil
 	}
 	return n.members(n.zones.all[at])
@@ -179,7 +189,11 @@ func (n *Near) describe(g group) string {
 	if g.n == degraded {
 		return g.place.Value() + " too few"
 	}
-	return fmt.Sprintf("%s %d", g.place.Value(), g.n)
+	text := fmt.Sprintf("%s %d", g.place.Value(), g.n)
+	if at := n.zones.find(g.place); n.zones.shares != nil && n.zones.shares[at] < 1 {
+		text += fmt.Sprintf(" (%.0f%% of its clients)", 100*n.zones.shares[at])
+	}
+	return text
 }
 
 // State is what the Service does: ToNode, ToZone, Partial, or NoneNear where no group
@@ -272,10 +286,14 @@ func (n *Near) Equal(o *Near, same func(a, b roster.At) bool) bool {
 		n.equalHomes(o)
 }
 
-// equalHomes is for Nears that have equal groups of zones.
+// equalHomes compares what there is to know of each zone, besides who is in it. It is for Nears that have equal groups of zones.
 func (n *Near) equalHomes(o *Near) bool {
+	if (n.zones.shares == nil) != (o.zones.shares == nil) {
+		return false
+	}
 	for i, g := range n.zones.all {
-		if n.zones.home[i] != o.zones.home[o.zones.find(g.place)] {
+		at := o.zones.find(g.place)
+		if n.zones.home[i] != o.zones.home[at] || n.zones.shares != nil && n.zones.shares[i] != o.zones.shares[at] {
 			return false
 		}
 	}

@@ -83,7 +83,7 @@ func decide(p Policy, wish model.Distribution, all ...*model.Slice) decided {
 	var d Decider
 	current, _ := builder.Build(all, roster.ByHostname)
 	memory.Decide(&standings, &health.Policy{}, current, health.Wishes{}, time.Time{})
-	return decided{d.Decide(&p, wish, current, &standings, roster.IPv4), current}
+	return decided{d.Decide(&Wanted{Policy: p, Wish: wish}, current, &standings, roster.IPv4), current}
 }
 
 func placeOf(text string) model.Place {
@@ -143,8 +143,8 @@ func TestWhatAClientGets(t *testing.T) {
 		"PreferSameZone, one without a zone":       {parity, model.PreferSameZone, []endpoint{a, b, none}, "a", "", Partial, nil},
 		"PreferSameNode without hints":             {parity, model.PreferSameNode, []endpoint{a, b}, "a", "n2", ToNode, []int{1}},
 		"PreferSameNode, nobody on the node":       {parity, model.PreferSameNode, []endpoint{a, b}, "a", "n9", ToZone, []int{0}},
-		"annotation zone, whatever hints say":      {Policy{On, ByZone, 1, 0, true, false}, model.NoDistribution, []endpoint{far(a, "b"), far(b, "a")}, "a", "", ToZone, []int{0}},
-		"annotation node":                          {Policy{On, ByNode, 1, 0, true, false}, model.NoDistribution, []endpoint{a, b}, "", "n2", ToNode, []int{1}},
+		"annotation zone, whatever hints say":      {Policy{Mode: On, Level: ByZone, Count: 1, Own: true}, model.NoDistribution, []endpoint{far(a, "b"), far(b, "a")}, "a", "", ToZone, []int{0}},
+		"annotation node":                          {Policy{Mode: On, Level: ByNode, Count: 1, Own: true}, model.NoDistribution, []endpoint{a, b}, "", "n2", ToNode, []int{1}},
 		"all are in the client's zone":             {parity, model.PreferSameZone, []endpoint{a, a}, "a", "", ToZone, nil},
 		"all are in one zone, not the client's":    {parity, model.PreferSameZone, []endpoint{a, a}, "b", "", NoneNear, nil},
 		"fewer than the count":                     {Policy{Mode: On, Count: 2}, model.PreferSameZone, []endpoint{a, b, b}, "a", "", Degraded, nil},
@@ -371,13 +371,13 @@ func TestPolicies(t *testing.T) {
 	stanza := Policy{Mode: Observe, Count: 1, Percent: 50}
 	for text, want := range map[string]Policy{
 		"off": {}, "observe": stanza, "on": {Mode: On, Count: 1, Percent: 50}, "on 2": {Mode: On, Count: 2, Percent: 50},
-		"on 0%": {Mode: On, Count: 1}, "observe 3 70%": {Mode: Observe, Count: 3, Percent: 70}, "on 70% 3": {Mode: On, Count: 3, Percent: 70},
+		"on 0%": {Mode: On, Count: 1}, "on overload 20%": {Mode: On, Count: 1, Percent: 50, Overload: 20}, "observe 2 60% overload 5%": {Mode: Observe, Count: 2, Percent: 60, Overload: 5}, "observe 3 70%": {Mode: Observe, Count: 3, Percent: 70}, "on 70% 3": {Mode: On, Count: 3, Percent: 70},
 	} {
 		if got, err := Parse(strings.Fields(text)); err != nil || got != want {
 			t.Errorf("%q: got %+v, %v, want %+v", text, got, err, want)
 		}
 	}
-	for _, text := range []string{"", "yes", "off 1", "on 0", "on 65536", "on 101%", "on -1%", "on 1 2", "on 1% 2%", "on peers", "zone", "on %", "on 1.5"} {
+	for _, text := range []string{"", "yes", "off 1", "on 0", "on 65536", "on 101%", "on -1%", "on 1 2", "on 1% 2%", "on peers", "on overload", "on overload 20", "on overload 0%", "on overload 20% 2", "on overload 1001%", "off overload 20%", "zone", "on %", "on 1.5"} {
 		if got, err := Parse(strings.Fields(text)); err == nil || got != (Policy{}) {
 			t.Errorf("%q: got %+v, want an error", text, got)
 		}
@@ -391,12 +391,69 @@ func TestPolicies(t *testing.T) {
 			t.Errorf("annotation %q: got %+v, %v, want %+v", text, got, err, want)
 		}
 	}
-	for _, text := range []string{"", "yes", "peers", "on peers peers", "zone node", "on 0"} {
+	for _, text := range []string{"", "yes", "peers", "on peers peers", "on overload 20%", "zone node", "on 0"} {
 		if got, err := stanza.Of(strings.Fields(text)); err == nil || got != stanza {
 			t.Errorf("annotation %q: got %+v, want an error", text, got)
 		}
 	}
 	if got, err := (Policy{}).Of([]string{"on"}); err == nil || got != (Policy{}) {
 		t.Errorf("annotation in a stanza with topology off: got %+v, want an error", got)
+	}
+}
+
+// No zone's endpoints get more than the bound, and no more answers leave their zone than
+// that takes.
+func TestOverloadIsBounded(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		overload := rapid.IntRange(1, 100).Draw(t, "overload")
+		var zones []group
+		good, total := int32(0), 0.0
+		demand := make(Demand)
+		for _, zone := range []string{"a", "b", "c", "d"} {
+			g := group{place: placeOf(zone), n: rapid.Int32Range(1, 20).Draw(t, "endpoints")}
+			zones, good = append(zones, g), good+g.n
+			demand[g.place] = rapid.Float64Range(0, 1).Draw(t, "clients")
+			total += demand[g.place]
+		}
+		if total == 0 {
+			return
+		}
+		for zone := range demand {
+			demand[zone] /= total
+		}
+		narrowed := shares(zones, good, demand, overload)
+		load := func(narrowed []float64) (worst, spilled float64) {
+			spilled = 1
+			for i, g := range zones {
+				spilled -= demand[g.place] * narrowed[i]
+			}
+			for i, g := range zones {
+				c := float64(g.n) / float64(good)
+				worst = max(worst, (demand[g.place]*narrowed[i]+spilled*c)/c)
+			}
+			return worst, spilled
+		}
+		whole := []float64{1, 1, 1, 1}
+		most := 1 + float64(overload)/100
+		if narrowed == nil {
+			if worst, _ := load(whole); worst > most+1e-4 {
+				t.Fatalf("all is narrowed, and a zone gets %v times the mean, want at most %v", worst, most)
+			}
+			return
+		}
+		worst, spilled := load(narrowed)
+		if worst > most+1e-4 || spilled > 1e-4 && worst < most-1e-4 {
+			t.Fatalf("a zone gets %v times the mean and %v leave, want %v", worst, spilled, most)
+		}
+	})
+}
+
+func TestOverloadIsOffWithoutDemand(t *testing.T) {
+	zones := []group{{place: placeOf("a"), n: 1}, {place: placeOf("b"), n: 9}}
+	if got := shares(zones, 10, nil, 20); got != nil {
+		t.Errorf("nobody knows where clients are: got %v", got)
+	}
+	if got := shares(zones, 10, Demand{placeOf("a"): 1}, 0); got != nil {
+		t.Errorf("no bound: got %v", got)
 	}
 }

@@ -53,6 +53,9 @@ type Policy struct {
 	// A group must have at least Count good endpoints, and those at least Percent of a
 	// hundred of all in its place that are good, damped or sick.
 	Count, Percent int
+	// Overload bounds how much more than the mean the endpoints of a zone may get, in
+	// percent: only a share of the answers is narrowed then. 0 is no bound.
+	Overload int
 	// Own is true where the Service says so itself, and Peers where its own endpoints are
 	// clients like any others.
 	Own, Peers bool
@@ -64,10 +67,11 @@ const (
 	defaultPercent = 50
 	maxCount       = 65535
 	maxPercent     = 100
+	maxOverload    = 1000
 )
 
-// Parse reads what the Corefile says: off, observe or on, and then what a group must
-// have, as COUNT and PERCENT%.
+// Parse reads what the Corefile says: off, observe or on, then what a group must have, as
+// COUNT and PERCENT%, and then overload PERCENT%.
 func Parse(args []string) (Policy, error) {
 	p := Policy{Count: defaultCount, Percent: defaultPercent}
 	if len(args) == 0 {
@@ -78,7 +82,11 @@ func Parse(args []string) (Policy, error) {
 		return Policy{}, fmt.Errorf("want off, observe or on, not %q", args[0])
 	}
 	p.Mode = Mode(mode)
-	rest, err := p.bounds(args[1:])
+	words, err := p.overload(args[1:])
+	if err != nil {
+		return Policy{}, err
+	}
+	rest, err := p.bounds(words)
 	switch {
 	case err != nil:
 		return Policy{}, err
@@ -114,6 +122,24 @@ func (p Policy) Of(args []string) (Policy, error) {
 		own.Peers = true
 	}
 	return own, nil
+}
+
+// overload takes the words overload PERCENT% at the end.
+func (p *Policy) overload(words []string) (rest []string, err error) {
+	at := slices.Index(words, "overload")
+	if at < 0 {
+		return words, nil
+	}
+	if at+2 != len(words) {
+		return nil, errors.New("want overload PERCENT% at the end")
+	}
+	text, isPercent := strings.CutSuffix(words[at+1], "%")
+	n, err := strconv.Atoi(text)
+	if err != nil || !isPercent || n < 1 || n > maxOverload {
+		return nil, fmt.Errorf("overload: want a percentage from 1%% to %d%%, not %q", maxOverload, words[at+1])
+	}
+	p.Overload = n
+	return words[:at], nil
 }
 
 // begin takes the first word of an annotation.
@@ -164,5 +190,9 @@ func (p Policy) String() string {
 	if p.Peers {
 		text += " peers"
 	}
-	return fmt.Sprintf("%s %d %d%%", text, p.Count, p.Percent)
+	text = fmt.Sprintf("%s %d %d%%", text, p.Count, p.Percent)
+	if p.Overload > 0 {
+		text += fmt.Sprintf(" overload %d%%", p.Overload)
+	}
+	return text
 }

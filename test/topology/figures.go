@@ -1,8 +1,10 @@
 package topology
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
+	"unique"
 
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/model"
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/topology"
@@ -18,6 +20,8 @@ type Figure struct {
 	Accepts bool
 	// unit is behind the numbers.
 	unit string
+	// digits are behind the point where there is no unit; 0 is two.
+	digits int
 }
 
 var (
@@ -33,6 +37,7 @@ func Figures() (all []Figure) {
 	all = append(all,
 		skew("even demand on 4, 4 and 3 Pods", even, 1.25, 4, 4, 3),
 		skew("60, 30 and 10 % of the demand on 4, 4 and 4 Pods", []int{60, 30, 10}, 1.85, 4, 4, 4))
+	all = append(all, overloaded()...)
 	all = append(all, zoneDies(), zoneIsGone())
 	all = append(all, partialOutage())
 	return append(all, rollingRestart(2, 2, 2), rollingRestart(10, 10, 10))
@@ -46,7 +51,7 @@ func sameZone(inZone ...int) Figure {
 	f := Figure{Measure: fmt.Sprintf("connections in the client's zone, %s Pods", counts(inZone)), unit: " %", Accepted: "100 %"}
 	f.Off, f.On = both(func(p topology.Policy) float64 {
 		l := newWorld(p, inZone...).run(even...)
-		return 100 * float64(l.sameZone) / float64(l.lookups)
+		return l.percentNear()
 	})
 	f.Accepts = f.On == 100
 	return f
@@ -60,6 +65,34 @@ func skew(what string, demand []int, most float64, inZone ...int) Figure {
 	})
 	f.Accepts = f.On <= most
 	return f
+}
+
+// overloaded bounds the skew, and shows how many connections stay in their zone.
+func overloaded() []Figure {
+	demand := []int{60, 30, 10}
+	bounded := on
+	bounded.Overload = 20
+	w := newWorld(bounded, 4, 4, 4)
+	w.demand = make(topology.Demand)
+	for i, percent := range demand {
+		w.demand[unique.Make(zones[i])] = float64(percent) / 100
+	}
+	w.compile()
+	// Which answers are narrowed is drawn: so many draws, and so few digits, are the same
+	// each time.
+	w.rounds = 5 * lookups
+	l := w.run(demand...)
+	without := newWorld(off, 4, 4, 4)
+	plain := without.run(demand...)
+	skew := Figure{
+		Measure: "Pods of the busiest zone over the mean, the same with `overload 20%`", digits: 1,
+		Off: without.skewOfZones(plain), On: w.skewOfZones(l), Accepted: "at most 1.22",
+	}
+	skew.Accepts = skew.On <= 1.22
+	near := Figure{Measure: "connections in the client's zone, the same", unit: " %", Accepted: "at least 78 %"}
+	near.Off, near.On = plain.percentNear(), l.percentNear()
+	near.Accepts = near.On >= 78
+	return []Figure{skew, near}
 }
 
 // zoneDies is before Kubernetes has noticed: all Pods of zone a are dead, and called
@@ -131,7 +164,7 @@ func rollingRestart(inZone ...int) Figure {
 				w.pods[i].conditions = conditions
 				w.compile()
 				l := w.run(even...)
-				worst = min(worst, 100*float64(l.sameZone)/float64(l.lookups))
+				worst = min(worst, l.percentNear())
 			}
 		}
 		return worst
@@ -158,5 +191,5 @@ func (f *Figure) number(n float64) string {
 	if f.unit != "" {
 		return fmt.Sprintf("%.0f%s", n, f.unit)
 	}
-	return fmt.Sprintf("%.2f", n)
+	return fmt.Sprintf("%.*f", cmp.Or(f.digits, 2), n)
 }

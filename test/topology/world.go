@@ -43,6 +43,7 @@ const up = model.Ready | model.Serving
 // world is a Service and what remembers its past.
 type world struct {
 	policy topology.Policy
+	demand topology.Demand
 	pods   []pod
 	memory records.Memory
 	set    *records.Set
@@ -94,7 +95,7 @@ func (w *world) compile() {
 		})
 	}
 	w.now = w.now.Add(time.Minute)
-	w.set = records.Compile(service, []*model.Slice{slice}, records.Options{Topology: w.policy}, &w.memory, w.now)
+	w.set = records.Compile(service, []*model.Slice{slice}, records.Options{Topology: w.policy, Demand: w.demand}, &w.memory, w.now)
 }
 
 const serviceName = "db.prod.svc.cluster.local."
@@ -164,6 +165,9 @@ func (w *world) look(l *load, zone, client int) {
 	}
 }
 
+// percentNear is how many of a hundred clients chose a Pod in their zone.
+func (l *load) percentNear() float64 { return 100 * float64(l.sameZone) / float64(l.lookups) }
+
 // skew is the load of the busiest Pod over that of the mean one that is up.
 func (w *world) skew(l load) float64 {
 	n := 0
@@ -173,4 +177,17 @@ func (w *world) skew(l load) float64 {
 		}
 	}
 	return float64(slices.Max(l.connections)) * float64(n) / float64(l.lookups)
+}
+
+// skewOfZones is the same of the Pods of a zone together.
+func (w *world) skewOfZones(l load) (worst float64) {
+	var pods, connections [3]int
+	for i, p := range w.pods {
+		pods[p.zone]++
+		connections[p.zone] += l.connections[i]
+	}
+	for zone, n := range pods {
+		worst = max(worst, float64(connections[zone]*len(w.pods))/float64(n*l.lookups))
+	}
+	return worst
 }

@@ -1,0 +1,52 @@
+package topology
+
+import "github.com/k8s-endpoints/k8s_endpoints/plugin/model"
+
+// Demand is which share of all clients is in a zone, as far as that is known: the shares
+// add up to 1. Nil knows nothing.
+type Demand map[model.Place]float64
+
+// shares returns which share of the answers to each zone may be narrowed, so that no
+// zone's endpoints get more than 1 + overload of the mean, in percent: as many as can, and
+// the others go to all endpoints. It returns nil where all may be narrowed.
+//
+// Where a zone has the share d of the clients and c of the endpoints, and s of all answers
+// are not narrowed, its endpoints get s*c of those, and as many of its own as are left up to
+// c*(1+overload). So s is the least for which the zones together take the rest of all.
+func shares(zones []group, good int32, demand Demand, overload int) []float64 {
+	if overload == 0 || len(demand) == 0 {
+		return nil
+	}
+	most := 1 + float64(overload)/100
+	part := func(g group) float64 { return float64(max(g.n, 0)) / float64(good) }
+	taken := func(spilled float64) (sum float64) {
+		for _, g := range zones {
+			sum += min(demand[g.place], part(g)*(most-spilled))
+		}
+		return sum
+	}
+	low, high := 0.0, 1.0
+	for range bisections {
+		if middle := (low + high) / 2; taken(middle) >= 1-middle {
+			high = middle
+		} else {
+			low = middle
+		}
+	}
+	all := make([]float64, len(zones))
+	whole := true
+	for i, g := range zones {
+		all[i] = 1
+		if d := demand[g.place]; d > 0 {
+			all[i] = min(1, part(g)*(most-high)/d)
+		}
+		whole = whole && all[i] == 1
+	}
+	if whole {
+		return nil
+	}
+	return all
+}
+
+// bisections find a share to a millionth.
+const bisections = 20
