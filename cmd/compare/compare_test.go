@@ -350,6 +350,23 @@ func TestWhatNobodyCanAskForIsListed(t *testing.T) {
 	}
 }
 
+func TestHeadlessServicesThatAskForTopologyAreListed(t *testing.T) {
+	s := newSpace(t)
+	s.headless("db", sql, "10.1.2.1")
+	s.headless("ring", sql, "10.1.2.2")
+	must(t,
+		world.cluster.PatchService(t.Context(), s.name, "db", `{"spec":{"trafficDistribution":"PreferSameZone"}}`),
+		world.cluster.PatchService(t.Context(), s.name, "ring",
+			`{"metadata":{"annotations":{"service.kubernetes.io/topology-mode":"Auto"}},"spec":{"publishNotReadyAddresses":true}}`),
+	)
+	got := ask(t, startKubeDNS(t))
+	got.want(t, report.Safe)
+	listed := fmt.Sprint(got.Topology)
+	if want := fmt.Sprintf("[{%s/db [trafficDistribution: PreferSameZone] false} {%[1]s/ring [service.kubernetes.io/topology-mode: Auto] true}]", s.name); listed != want {
+		t.Errorf("got %s, want %s", listed, want)
+	}
+}
+
 func TestQuestionsOfOnesOwnAreAskedToo(t *testing.T) {
 	s := newSpace(t)
 	s.headless("db", sql, "10.1.2.1")

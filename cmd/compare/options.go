@@ -52,7 +52,7 @@ const usage = `Usage: compare [FLAGS]
 
 Asks kube-dns and k8s_endpoints the same questions about every headless and ExternalName Service of the
 cluster, and about the Pods that have a hostname behind a Service with a cluster IP. It prints what differs, and
-why, and what nobody can ask for. It only reads. The exit status is
+why, what nobody can ask for, and which headless Services ask for topology already. It only reads. The exit status is
   0  if all answers are alike, or differ as documented and for the better
   1  if there are differences that somebody has to decide on
   2  if that could not be found out

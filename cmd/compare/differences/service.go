@@ -100,6 +100,12 @@ type Service struct {
 	Ports []Port
 	// Address is the cluster IP.
 	Address string
+	// Wishes are what a headless Service says of topology already, such as a field or an
+	// annotation and its value, though Kubernetes heeds none of it there.
+	Wishes []string
+	// ForPeers is set where its endpoints are for each other: it publishes them before they
+	// are ready (Service.spec.publishNotReadyAddresses).
+	ForPeers bool
 }
 
 // Loop is more links than any server follows.

@@ -2,7 +2,7 @@
 // its DNS is. It reads Services and slices through plugin/model, as k8s_endpoints does, and besides the little that
 // only the stock plugin looks at.
 //
-// Read inventory.go first, then endpoints.go; connect.go stands alone.
+// Read inventory.go first, then endpoints.go and topology.go; connect.go stands alone.
 package inventory
 
 import (
@@ -93,7 +93,7 @@ func (r *reader) addService(obj *corev1.Service) {
 			s.Address = address.String()
 		}
 	case read.Kind == model.Headless:
-		s.Kind = differences.Headless
+		s.Kind, s.Wishes, s.ForPeers = differences.Headless, wishes(obj), obj.Spec.PublishNotReadyAddresses
 	default:
 		s.Kind, s.Target, s.Ports = differences.ExternalName, strings.ToLower(read.Target), portsOf(read.Ports)
 		if read.Address.IsValid() {
@@ -108,6 +108,7 @@ func (r *reader) addSlice(obj *discoveryv1.EndpointSlice) {
 	case s == nil:
 	case s.Kind == differences.Headless:
 		r.slices[owner] = append(r.slices[owner], obj)
+		addHints(s, obj)
 	case s.Kind == differences.ClusterIP:
 		addHostnames(s, obj)
 	}

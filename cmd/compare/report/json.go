@@ -26,6 +26,8 @@ type JSON struct {
 	Unexplained []jsonResult     `json:"unexplained"`
 	Unanswered  []jsonResult     `json:"unanswered"`
 	ByHand      []jsonByHand     `json:"by_hand"`
+	// Topology has the headless Services that ask for endpoints near the client already.
+	Topology []jsonWish `json:"topology"`
 }
 
 type (
@@ -56,7 +58,7 @@ func WriteJSON(out io.Writer, r *Report) error {
 		Questions: r.questions, Alike: r.alike, Better: r.better, Undecided: r.waiting,
 		Seconds: r.Took.Seconds(),
 		// Lists without elements are [], not null.
-		Differences: []jsonDifference{}, Unexplained: []jsonResult{}, Unanswered: []jsonResult{},
+		Differences: []jsonDifference{}, Unexplained: []jsonResult{}, Unanswered: []jsonResult{}, Topology: r.wishes(),
 	}
 	for _, g := range sorted(r.undecided) {
 		all.Differences = append(all.Differences, asJSON(g, true))

@@ -1,7 +1,8 @@
 // Package report gathers the results of a comparison, says whether a switch is safe, and writes all that down as text
 // or as JSON.
 //
-// Read result.go first (one question), then report.go (all of them), then text.go or json.go.
+// Read result.go first (one question), then report.go (all of them), then text.go or json.go; topology.go
+// has a list that is no result.
 package report
 
 import (

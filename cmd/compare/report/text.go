@@ -41,6 +41,7 @@ func WriteText(out io.Writer, r *Report) error {
 	writeUnexplained(&b, r.unexplained)
 	writeFailed(&b, r.failed)
 	writeByHand(&b, r)
+	writeWishes(&b, r)
 	fmt.Fprintf(&b, "\n%s\n", r.verdict())
 	_, err := io.WriteString(out, b.String())
 	return err
