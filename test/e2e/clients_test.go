@@ -258,6 +258,7 @@ func TestAClientLineThatContradictsStopsTheStart(t *testing.T) {
 		{"one network in two zones", "10: clients zone: 10.0.0.0/8 is in zone a, and cannot be in zone b as well", []string{"topology on", "clients zone a 10.0.0.0/8", "clients zone b 10.1.2.3/8"}},
 		{"a Service that is not read", "10: clients service: the Service kube-system/node-local-dns is in none of the namespaces that are read", []string{"topology on", "namespaces web", "clients service kube-system/node-local-dns"}},
 		{"a server without a zone, and no Nodes", "9: clients server: without a zone, that of the node n1 counts, and clients nodes is needed to know it", []string{"topology on", "clients server n1"}},
+		{"overload, and no Nodes", "10: topology overload needs clients nodes, to know how much of the demand is in which zone", []string{"topology on overload 20%", "clients zone a 10.0.0.0/8"}},
 		{"a mode that there is not", `8: topology: want off, observe or on, not "auto"`, []string{"topology auto", "clients nodes"}},
 		{"a share above all", `8: topology: want one percentage from 0% to 100%, not "101%"`, []string{"topology on 101%", "clients nodes"}},
 		{"a network that is none", `9: clients zone: "10.0.0.0" is not a network such as 10.0.0.0/16, or fd00::/64`, []string{"topology on", "clients zone a 10.0.0.0"}},
@@ -287,4 +288,39 @@ func TestABadAnnotationAboutTopologyIsLeftOut(t *testing.T) {
 	if want := "the Corefile says topology off"; strings.Count(s.Log(), want) != 1 {
 		t.Errorf("the log does not say once that %s:\n%s", want, s.Log())
 	}
+}
+
+// TestClientsOfAServiceOnEachNode needs no right beside the least ones. Its server stands on
+// a node itself, as in a DaemonSet.
+func TestClientsOfAServiceOnEachNode(t *testing.T) {
+	p, ctx := newPlace(t), within(t)
+	b := p.node(t, cluster.Node{Name: "b", Zone: zoneB})
+	p.runPods(t, cluster.DefaultNode, b)
+	p.distribute(t, "PreferSameNode")
+	// The Pods of this Service have addresses in the network of their node's Pods.
+	agents := map[string]string{"app": "agents"}
+	must(t, p.CreateService(ctx, cluster.HeadlessService(p.namespace, "agents", agents)))
+	agent := cluster.Pod{Namespace: p.namespace, Name: "agent-b", Labels: agents, Node: b}
+	must(t, p.CreatePod(ctx, agent), p.PodReady(ctx, p.namespace, agent.Name, p.v4(201)))
+	t.Setenv("NODE_NAME", cluster.DefaultNode)
+	t.Setenv("ZONE", zoneA)
+	s := server.New(t, aloneCorefile(
+		"kubeconfig "+openGate(t, p.Cluster).kubeconfig(p.Config(cluster.CoreDNSUser).BearerToken), "namespaces "+p.namespace,
+		"topology on",
+		"clients service "+p.namespace+"/agents 27",
+		"clients server {$NODE_NAME} {$ZONE}",
+		"clients subnet "+"127.0.3.0/24",
+		"clients none 127.0.2.0/24",
+	))
+	of := func(q question, subnet string) question {
+		q.args, q.want.subnet = []string{"-b", resolver, "+subnet=" + subnet}, subnet+"/32"
+		return q
+	}
+	// The agent's network begins at 192, and ends before 224.
+	wantSoon(t, s, of(p.asked("", onlyNode, 2), p.v4(220)+"/32"))
+	wantNow(t, s, of(p.asked("", onlyNode, 1), p.v4(224)+"/32"), p.asked(inZoneA, onlyNode, 1), p.asked(inZoneB, "", 1, 2))
+
+	must(t, p.DeletePod(ctx, p.namespace, agent.Name))
+	wantSoon(t, s, of(p.asked("", onlyNode, 1), p.v4(220)+"/32"))
+	wantMetrics(t, s, sample{`client_prefixes{source="service"}`, 0})
 }

@@ -24,6 +24,8 @@ const (
 	podOnA, podOnB   = "127.0.11.7", "127.0.12.7"
 	hostA            = "127.0.10.1"
 	nowhere          = "127.0.0.9"
+	// Who asks from here says for whom.
+	resolver = "127.0.3.7"
 )
 
 // The zones. The first one is that of the Node on which Pods run that name none.
@@ -43,6 +45,7 @@ var topologyOptions = []string{
 	"clients zone " + zoneA + " 127.0.1.0/24",
 	"clients zone " + zoneB + " 127.0.2.0/24",
 	"clients nodes",
+	"clients subnet 127.0.3.0/24",
 }
 
 // proxied is a server block more: who asks through it says in front who that is. The
@@ -181,6 +184,7 @@ func TestTopology(t *testing.T) {
 		{"a Node gets its zone after its Pod is ready", (*neighbourhood).lateZone},
 		{"a Node comes and goes, and with it where its clients are", (*neighbourhood).nodeGoes},
 		{"a zone loses its Pods one after the other", (*neighbourhood).readiness},
+		{"a resolver says for whom it asks", (*neighbourhood).subnets},
 		{"who is an endpoint gets all", (*neighbourhood).peers},
 		{"a Service of peers is left alone", (*neighbourhood).notReadyAddresses},
 		{"the annotation goes before all else", (*neighbourhood).annotation},
@@ -338,6 +342,33 @@ func (n *neighbourhood) readiness(t *testing.T) {
 	wantSoon(t, n.server, p.asked(inZoneA, onlyZoneA, 1, 2, 3))
 }
 
+func (n *neighbourhood) subnets(t *testing.T) {
+	p := newPlace(t)
+	p.runPods(t, n.a, n.b)
+	for_ := func(q question, from, subnet, scope string) question {
+		q.args = []string{"-b", from, "+subnet=" + subnet}
+		if scope != "" {
+			q.want.subnet = subnet + "/" + scope
+		}
+		return q
+	}
+	all := p.asked("", "", 1, 2)
+	wantSoon(t, n.server, for_(all, resolver, "127.0.1.0/24", "0"))
+	p.distribute(t, "PreferSameZone")
+	wantSoon(t, n.server, for_(p.asked("", onlyZoneA, 1), resolver, "127.0.1.0/24", "24"))
+	wantNow(t, n.server,
+		for_(p.asked("", onlyZoneB, 2), resolver, "127.0.12.7/32", "32"),
+		// A part of this network is in one zone, and another part in the other.
+		for_(all, resolver, "127.0.0.0/16", "16"),
+		for_(all, resolver, "0.0.0.0/0", "0"),
+		// Names of endpoints are the same for all.
+		for_(question{name: p.name("db-2.db"), qtype: "A", want: found(at(p.name("db-2.db"), p.v4(2))...)}, resolver, "127.0.1.0/24", "0"),
+		for_(question{name: p.name("db-3.db"), qtype: "A", want: p.noEndpoint("db")}, resolver, "127.0.1.0/24", "0"),
+		// Who is not believed is where its own address is.
+		for_(p.asked("", onlyZoneB, 2), inZoneB, "127.0.1.0/24", ""),
+	)
+}
+
 func (n *neighbourhood) peers(t *testing.T) {
 	if server.IsSlim() {
 		t.Skip("no endpoint may have an address of this machine, and the plugin proxyproto is not in this build")
@@ -414,8 +445,13 @@ func (n *neighbourhood) explained(t *testing.T) {
 		"(PreferSameNode)", "topology: A zone-a 2, zone-b 1; 3 nodes of 3",
 		"published; on " + n.b + " in zone-b, for zone-b " + n.b,
 	} {
-		if a := n.server.MustDig(t, p.name("_explain.db"), "TXT"); !strings.Contains(a.String(), want) {
-			t.Errorf("got\n%swant %q in it", a, want)
-		}
+		// The controller writes hints after the Service has its field.
+		until(t, func(ctx context.Context) error {
+			a, err := n.server.Dig(ctx, p.name("_explain.db"), "TXT")
+			if err == nil && !strings.Contains(a.String(), want) {
+				err = fmt.Errorf("got\n%swant %q in it", a, want)
+			}
+			return err
+		})
 	}
 }

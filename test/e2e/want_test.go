@@ -18,7 +18,7 @@ import (
 type want struct {
 	// status is NOERROR where it is empty, and flags are those of an answer of
 	// the plugin, from the records that it holds, to dig.
-	status, flags                 string
+	status, flags, subnet         string
 	ede                           []string
 	answer, authority, additional []string
 }
@@ -53,7 +53,7 @@ func (w want) String(name, qtype string) string {
 		w.flags = owned
 	}
 	return normal(&server.Answer{
-		Status: w.status, Flags: strings.Fields(w.flags), EDE: w.ede,
+		Status: w.status, Flags: strings.Fields(w.flags), EDE: w.ede, Subnet: w.subnet,
 		Question: name + " IN " + qtype,
 		Answer:   w.answer, Authority: w.authority, Additional: w.additional,
 	})

@@ -22,6 +22,9 @@ type Answer struct {
 	// EDE holds the Extended DNS Errors (RFC 8914) as dig shows them, such as
 	// `14 (Not Ready): (no sync yet)`.
 	EDE []string
+	// Subnet is the EDNS Client Subnet (RFC 7871) of the answer, as address, length and scope:
+	// 10.0.1.0/24/24; empty is none.
+	Subnet string
 	// Question is name, class and type, such as `example.org. IN A`.
 	Question                      string
 	Answer, Authority, Additional []string
@@ -44,13 +47,16 @@ func (a *Answer) HasFlag(flag string) bool {
 }
 
 // String writes the whole answer, for a comparison: a line for the status and
-// the flags, and one for each Extended DNS Error, the question and each
+// the flags, and one for each Extended DNS Error, the client's subnet, the question and each
 // record. It leaves out the size of EDNS and the transport.
 func (a *Answer) String() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s %s\n", a.Status, strings.Join(a.Flags, " "))
 	for _, e := range a.EDE {
 		fmt.Fprintln(&b, "ede", e)
+	}
+	if a.Subnet != "" {
+		fmt.Fprintln(&b, "subnet", a.Subnet)
 	}
 	fmt.Fprintln(&b, "question", a.Question)
 	for _, s := range []struct {
@@ -115,6 +121,7 @@ var lineKinds = []struct {
 	{";; flags: ", (*parser).flags},
 	{"; EDNS: ", (*parser).edns},
 	{"; EDE: ", (*parser).ede},
+	{"; CLIENT-SUBNET: ", (*parser).subnet},
 	{";; SERVER: ", (*parser).server},
 	{";; Truncated, retrying in TCP mode", (*parser).retried},
 }
@@ -156,6 +163,11 @@ func (p *parser) edns(rest string) (err error) {
 
 func (p *parser) ede(rest string) error {
 	p.EDE = append(p.EDE, rest)
+	return nil
+}
+
+func (p *parser) subnet(rest string) error {
+	p.Subnet = rest
 	return nil
 }
 

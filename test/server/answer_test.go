@@ -12,6 +12,7 @@ func TestParse(t *testing.T) {
 		{"every section, an extended error, and types of all shapes", "sections.txt", `NOERROR qr aa rd
 ede 14 (Not Ready): (no sync yet)
 ede 22 (No Reachable Authority)
+subnet 10.0.1.0/24/16
 question _sql._tcp.db.default.svc.cluster.local. IN SRV
 answer _sql._tcp.db.default.svc.cluster.local. 5 IN SRV 0 100 5432 db-0.db.default.svc.cluster.local.
 answer text.example.org. 0 IN TXT "two  spaces" "1.1.0"
