@@ -46,6 +46,7 @@ var topologyOptions = []string{
 	"clients zone " + zoneB + " 127.0.2.0/24",
 	"clients nodes",
 	"clients subnet 127.0.3.0/24",
+	"zonal",
 }
 
 // proxied is a server block more: who asks through it says in front who that is. The
@@ -188,6 +189,8 @@ func TestTopology(t *testing.T) {
 		{"who is an endpoint gets all", (*neighbourhood).peers},
 		{"a Service of peers is left alone", (*neighbourhood).notReadyAddresses},
 		{"the annotation goes before all else", (*neighbourhood).annotation},
+		{"names of zones have who is there", (*neighbourhood).zones},
+		{"a Node gets its zone late, and names of zones follow", (*neighbourhood).zonesOfNodes},
 		{"_explain says who asks", (*neighbourhood).explained},
 		{"metrics count what clients get", (*neighbourhood).counted},
 	} {
