@@ -178,6 +178,8 @@ func TestTopology(t *testing.T) {
 		name string
 		test func(*neighbourhood, *testing.T)
 	}{
+		// The Services of a case go some time after it, and count until then.
+		{"metrics count what clients get", (*neighbourhood).counted},
 		{"trafficDistribution is set, changed and removed", (*neighbourhood).distribution},
 		{"topology-mode Auto gives endpoints to zones that have too few", (*neighbourhood).auto},
 		{"a slice by hand says for whom each endpoint is", (*neighbourhood).byHand},
@@ -192,7 +194,6 @@ func TestTopology(t *testing.T) {
 		{"names of zones have who is there", (*neighbourhood).zones},
 		{"a Node gets its zone late, and names of zones follow", (*neighbourhood).zonesOfNodes},
 		{"_explain says who asks", (*neighbourhood).explained},
-		{"metrics count what clients get", (*neighbourhood).counted},
 	} {
 		t.Run(tc.name, func(t *testing.T) { tc.test(n, t) })
 	}
@@ -432,7 +433,7 @@ func (n *neighbourhood) explained(t *testing.T) {
 	p := newPlace(t)
 	p.runPods(t, n.a, n.b, cluster.DefaultNode)
 	p.distribute(t, "PreferSameNode")
-	wantSoon(t, n.server, p.asked(podOnA, onlyNode, 1))
+	wantSoon(t, n.server, p.asked(nowhere, "", 1, 2, 3), p.asked(podOnA, onlyNode, 1))
 	for _, tc := range []struct{ from, want string }{
 		{inZoneA, "you: 127.0.1.7 is in zone-a (zone 127.0.1.0/24); A: 2 of 3, zone"},
 		{podOnB, "you: 127.0.12.7 is on " + n.b + " in zone-b (podCIDR 127.0.12.0/24); A: 1 of 3, node"},
