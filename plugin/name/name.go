@@ -40,7 +40,7 @@ const (
 	// Bare is P.T.S.N.svc.Z, where T is a protocol and an underscore is missing. Only the
 	// stock plugin takes it for a port.
 	Bare
-	// Zonal is T.pin._zone.S.N.svc.Z, where T is a topology zone of one or more labels, or
+	// Zonal is A.pin._zone.S.N.svc.Z, where A is a topology zone of one or more labels, or
 	// the same with prefer in place of pin: the endpoints in that zone. In front of it may
 	// stand _P._T, or _T alone, as in Port and Protocol.
 	Zonal
@@ -73,7 +73,7 @@ type Name struct {
 	Endpoint string
 	// Port and Protocol come without their underscores.
 	Port, Protocol string
-	// Zone is T of the kind Zonal.
+	// Zone is A of the kind Zonal.
 	Zone string
 	// At is where Key begins in the name, in bytes.
 	At int
