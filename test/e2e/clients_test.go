@@ -80,18 +80,22 @@ func (c counts) wantMore(t *testing.T, s *server.Server, more ...sample) {
 	})
 }
 
-func (n *neighbourhood) counted(t *testing.T) {
-	p, s := newPlace(t), n.server
-	before := countsOf(t, s)
+// TestMetricsOfTopology has a server that reads one namespace: Services of other tests come
+// and go.
+func TestMetricsOfTopology(t *testing.T) {
+	p := newPlace(t)
+	n := newNeighbourhood(t, p, "namespaces "+p.namespace)
+	s := n.server
 	p.runPods(t, n.a, n.b, cluster.DefaultNode)
 	p.distribute(t, "PreferSameNode")
-	before.wantMore(t, s,
+	wantMetrics(t, s,
 		sample{`topology_services{state="node"}`, 1},
 		sample{`topology_endpoints{zone="zone-a"}`, 2},
 		sample{`topology_endpoints{zone="zone-b"}`, 1},
 	)
-	// Who is not counted is not asked for before: there are no other questions meanwhile.
-	before = countsOf(t, s)
+	// The Nodes may come after all else.
+	wantSoon(t, s, p.asked(podOnA, onlyNode, 1))
+	before := countsOf(t, s)
 	wantNow(t, s, p.asked(inZoneA, onlyZoneA, 1, 3), p.asked(podOnA, onlyNode, 1), p.asked(nowhere, "", 1, 2, 3))
 	answers := func(result string, n float64) sample {
 		return sample{fmt.Sprintf(`topology_answers_total{mode="on",result=%q,server=%q}`, result, "dns://"+s.Address()), n}
@@ -114,7 +118,7 @@ func (n *neighbourhood) counted(t *testing.T) {
 	)
 	wantDescribed(t, s)
 	must(t, p.DeleteService(within(t), p.namespace, "db"))
-	wantMetrics(t, s, sample{`topology_services{state="node"}`, before[`topology_services{state="node"}`] - 1})
+	wantMetrics(t, s, sample{`topology_services{state="node"}`, 0}, sample{`topology_endpoints{zone="zone-a"}`, 0})
 }
 
 // wantDescribed checks that docs/operations.md says what the metrics about topology mean.
@@ -288,6 +292,14 @@ func TestABadAnnotationAboutTopologyIsLeftOut(t *testing.T) {
 	if want := "the Corefile says topology off"; strings.Count(s.Log(), want) != 1 {
 		t.Errorf("the log does not say once that %s:\n%s", want, s.Log())
 	}
+	// The logs of other servers are to be quiet.
+	must(t, p.PatchService(within(t), p.namespace, "db", `{"metadata":{"annotations":null}}`))
+	until(t, func(context.Context) error {
+		if want := "The Service annotation " + p.in("db") + " counts again"; !strings.Contains(s.Log(), want) {
+			return fmt.Errorf("the log does not say %s:\n%s", want, s.Log())
+		}
+		return nil
+	})
 }
 
 // TestClientsOfAServiceOnEachNode needs no right beside the least ones. Its server stands on

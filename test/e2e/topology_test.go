@@ -69,16 +69,15 @@ type neighbourhood struct {
 	a, b string
 }
 
-func newNeighbourhood(t *testing.T) *neighbourhood {
+func newNeighbourhood(t *testing.T, p *place, more ...string) *neighbourhood {
 	t.Helper()
-	p := newPlace(t)
 	token := p.token(t)
 	p.bindEverywhere(t, append(slices.Clone(leastRights), nodeRights(t)...))
 	n := &neighbourhood{
 		a: p.node(t, cluster.Node{Name: "a", Zone: zoneA, PodCIDRs: []string{"127.0.11.0/24"}, Addresses: []string{hostA}, CPUs: 4}),
 		b: p.node(t, cluster.Node{Name: "b", Zone: zoneB, PodCIDRs: []string{"127.0.12.0/24"}, CPUs: 4}),
 	}
-	options := append([]string{"kubeconfig " + openGate(t, p.Cluster).kubeconfig(token)}, topologyOptions...)
+	options := append([]string{"kubeconfig " + openGate(t, p.Cluster).kubeconfig(token)}, append(more, topologyOptions...)...)
 	corefile := aloneCorefile(options...)
 	if !server.IsSlim() {
 		corefile += strings.Replace(proxied, "OPTIONS", strings.Join(options, "\n        "), 1)
@@ -130,9 +129,13 @@ func (p *place) distribute(t *testing.T, how string) {
 	must(t, p.PatchService(within(t), p.namespace, "db", `{"spec":{"trafficDistribution":`+value+`}}`))
 }
 
-// annotate sets an annotation of the Service db.
+// annotate sets an annotation of the Service db, until the test ends: servers of other tests
+// would take it for a bad one.
 func (p *place) annotate(t *testing.T, key, value string) {
 	t.Helper()
+	t.Cleanup(func() {
+		must(t, p.PatchService(context.WithoutCancel(t.Context()), p.namespace, "db", `{"metadata":{"annotations":null}}`))
+	})
 	must(t, p.PatchService(within(t), p.namespace, "db", fmt.Sprintf(`{"metadata":{"annotations":{%q:%q}}}`, key, value)))
 }
 
@@ -173,13 +176,11 @@ func (n *neighbourhood) wantAlways(t *testing.T, p *place, hosts ...int) {
 
 // TestTopology shares one server between its cases.
 func TestTopology(t *testing.T) {
-	n := newNeighbourhood(t)
+	n := newNeighbourhood(t, newPlace(t))
 	for _, tc := range []struct {
 		name string
 		test func(*neighbourhood, *testing.T)
 	}{
-		// The Services of a case go some time after it, and count until then.
-		{"metrics count what clients get", (*neighbourhood).counted},
 		{"trafficDistribution is set, changed and removed", (*neighbourhood).distribution},
 		{"topology-mode Auto gives endpoints to zones that have too few", (*neighbourhood).auto},
 		{"a slice by hand says for whom each endpoint is", (*neighbourhood).byHand},
