@@ -102,7 +102,7 @@ func (r *placeReader) places() *Places {
 	if len(r.zones.all)+len(r.nodes.all)+len(r.elsewhere) == 0 {
 		return nil
 	}
-	return &Places{Zones: r.zones.all, Nodes: r.nodes.all, Elsewhere: r.elsewhere}
+	return &Places{Zones: slices.Clone(r.zones.all), Nodes: slices.Clone(r.nodes.all), Elsewhere: r.elsewhere}
 }
 
 func (r *placeReader) put(at int, e Elsewhere) {

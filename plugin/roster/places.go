@@ -18,7 +18,13 @@ type Places struct {
 	// unzoned means that a slice says on which node an endpoint is, and not in which
 	// zone: one that is mirrored, or of a Pod that is older than the zone of its node.
 	unzoned bool
+	// foreign means that one may be for another place than its own.
+	foreign bool
 }
+
+// Foreign reports whether a slice may say that an endpoint is for another place than its
+// own.
+func (p *Places) Foreign() bool { return p.foreign }
 
 // maxZones is how many zones the endpoints of a Service can be told apart by: they are
 // looked for one after the other.
@@ -41,7 +47,7 @@ func (p *Places) grow(n int) {
 }
 
 func (p *Places) clone() Places {
-	return Places{Zones: slices.Clone(p.Zones), Zone: slices.Clone(p.Zone), Hints: slices.Clone(p.Hints), unzoned: p.unzoned}
+	return Places{Zones: slices.Clone(p.Zones), Zone: slices.Clone(p.Zone), Hints: slices.Clone(p.Hints), unzoned: p.unzoned, foreign: p.foreign}
 }
 
 // zone returns the index of a zone plus one, and adds it where it is new.
@@ -90,6 +96,7 @@ func (c *Current) takePlaces() {
 func (p *Places) locate(at At, e *model.Endpoint, translated []uint16) {
 	p.Zone[at], p.Hints[at] = translated[e.Zone], e.Hints
 	p.unzoned = p.unzoned || e.Zone == 0 && e.Node != 0
+	p.foreign = p.foreign || e.Hints.Has(model.HintedElsewhere)
 }
 
 // FillZones gives the endpoints of which only the node is known the zones of their nodes,

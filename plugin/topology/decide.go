@@ -12,7 +12,11 @@ import (
 
 // A Decider makes Nears. It keeps its memory between them. The zero value is ready for
 // use.
-type Decider struct{ zones, nodes side }
+type Decider struct {
+	zones, nodes side
+	// places has how many endpoints are in each zone.
+	places []int32
+}
 
 // Wanted is what a Service wants, and what is known of its clients.
 type Wanted struct {
@@ -44,8 +48,9 @@ func (d *Decider) Decide(w *Wanted, c *roster.Current, st *health.Standings, fam
 	if !d.zones.fills && !s.hinted() {
 		return nil
 	}
-	n := &Near{good: int32(good), places: s.places()}
-	zones, nodes := d.zones.count(&s), d.nodes.count(&s)
+	d.places = s.places(d.places)
+	n := &Near{good: int32(good), places: s.named(d.places)}
+	zones, nodes := d.zones.countZones(&s, d.places), d.nodes.count(&s)
 	if n.partial = !zones && !nodes; n.partial {
 		return n
 	}
@@ -73,12 +78,8 @@ type scene struct {
 // each yields those of a set that are of the family.
 func (s *scene) each(of roster.Bits) iter.Seq[roster.At] {
 	return func(yield func(roster.At) bool) {
-		for w, word := range of {
-			v4 := roster.Below(w, s.Split())
-			if s.family != roster.IPv4 {
-				v4 = ^v4
-			}
-			for word &= v4; word != 0; word &= word - 1 {
+		for w := range of {
+			for word := s.word(of, w); word != 0; word &= word - 1 {
 				if !yield(roster.At(64*w + bits.TrailingZeros64(word))) {
 					return
 				}
@@ -97,12 +98,52 @@ func (s *scene) hinted() bool {
 	return false
 }
 
-// places counts the endpoints in each zone.
-func (s *scene) places() (all []Count) {
-	counts := make([]int32, len(s.Zones)+1)
-	for at := range s.each(s.in) {
-		counts[s.Zone[at]]++
+// word returns which of 64 places of a set are of the family.
+func (s *scene) word(of roster.Bits, w int) uint64 {
+	v4 := roster.Below(w, s.Split())
+	if s.family == roster.IPv4 {
+		return of[w] & v4
 	}
+	return of[w] &^ v4
+}
+
+// places counts the endpoints in each zone, by its number: whole words of them at once,
+// since a large Service has thousands, and each change of it counts them.
+func (s *scene) places(counts []int32) []int32 {
+	counts = slices.Grow(counts[:0], len(s.Zones)+1)[:len(s.Zones)+1]
+	clear(counts)
+	for w := range s.in {
+		word, from := s.word(s.in, w), 64*w
+		if word == ^uint64(0) {
+			for _, zone := range s.Zone[from : from+64] {
+				counts[zone]++
+			}
+			continue
+		}
+		for ; word != 0; word &= word - 1 {
+			counts[s.Zone[from+bits.TrailingZeros64(word)]]++
+		}
+	}
+	return counts
+}
+
+// putPlaces puts each endpoint where next says for its zone, plus one; zero is nowhere.
+func (s *scene) putPlaces(order []roster.At, next []int32) {
+	put := func(at int) {
+		if to := &next[s.Zone[at]]; *to > 0 {
+			order[*to-1] = roster.At(at)
+			*to++
+		}
+	}
+	for w := range s.in {
+		for word := s.word(s.in, w); word != 0; word &= word - 1 {
+			put(64*w + bits.TrailingZeros64(word))
+		}
+	}
+}
+
+// named returns the zones that have endpoints.
+func (s *scene) named(counts []int32) (all []Count) {
 	for i, n := range counts[1:] {
 		if n > 0 {
 			all = append(all, Count{s.Zones[i], n})
@@ -247,6 +288,21 @@ func (l *side) count(s *scene) bool {
 	return true
 }
 
+// isPlain reports whether each endpoint is for its own zone, whatever hints say.
+func (l *side) isPlain(s *scene) bool {
+	return l.own == model.HintedZone && l.fills && !(l.reads && s.Foreign())
+}
+
+// countZones is count where it is known how many endpoints are in each zone.
+func (l *side) countZones(s *scene, places []int32) bool {
+	if !l.isPlain(s) {
+		return l.count(s)
+	}
+	l.counts = append(l.counts[:0], places...)
+	l.counts[0] = 0
+	return places[0] == 0
+}
+
 func (l *side) add(number int32) {
 	for len(l.counts) <= int(number) {
 		l.counts = append(l.counts, 0)
@@ -291,6 +347,10 @@ func (l *side) groups(n *Near, s *scene, lost []roster.At, p *Policy) (all []gro
 
 // fill puts the members of each group where next says, plus one; zero is nowhere.
 func (l *side) fill(order []roster.At, s *scene) {
+	if l.isPlain(s) {
+		s.putPlaces(order, l.next)
+		return
+	}
 	put := func(number int32, at roster.At) {
 		if next := &l.next[number]; *next > 0 {
 			order[*next-1] = at
