@@ -1,6 +1,7 @@
 package corefile
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -19,10 +20,13 @@ type parser struct {
 	stanza  Stanza
 	options records.Options
 	given   map[string]bool
-	// clientsAt has the places in the Corefile of the lines of clients, by their first
-	// words.
-	clientsAt map[string]string
+	// linesAt has the places in the Corefile of topology, and of the lines of clients: by
+	// their first word, by their first two, and of the first one by the empty word.
+	linesAt map[string]string
 }
+
+// at returns where in the Corefile the parser is.
+func (p *parser) at() string { return fmt.Sprintf("%s:%d", p.File(), p.Line()) }
 
 // argument returns the one argument of an option.
 func (p *parser) argument() (string, error) {

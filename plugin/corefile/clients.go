@@ -52,12 +52,12 @@ func clients(p *parser) error {
 // noteClients takes note of where in the Corefile a line of clients stands, for checks that
 // come after all lines.
 func (p *parser) noteClients(args []string) {
-	at := fmt.Sprintf("%s:%d", p.File(), p.Line())
-	if p.clientsAt == nil {
-		p.clientsAt = map[string]string{"": at}
+	at := p.at()
+	if _, ok := p.linesAt[""]; !ok {
+		p.linesAt[""] = at
 	}
 	// Several lines may have the word service.
-	p.clientsAt[args[0]], p.clientsAt[strings.Join(args[:min(len(args), 2)], " ")] = at, at
+	p.linesAt[args[0]], p.linesAt[strings.Join(args[:min(len(args), 2)], " ")] = at, at
 }
 
 func clientNodes(l *place.Lines, args []string) error {
@@ -173,7 +173,7 @@ func (p *parser) checkClients() error {
 	lines := &p.stanza.Clients
 	wanted := lines.Feed()
 	if p.options.Topology.Overload > 0 && !wanted.Nodes() {
-		return p.Errf("topology overload needs clients nodes, to know how much of the demand is in which zone")
+		return p.errorAt("topology", "topology overload needs clients nodes, to know how much of the demand is in which zone")
 	}
 	if lines.Server.NeedsNode() && !wanted.Nodes() {
 		return p.errorAt("server", "clients server: without a zone, that of the node %s counts, and clients nodes is needed to know it", lines.Server.Node.Value())
@@ -195,13 +195,13 @@ func (p *parser) checkPlaces(on bool) error {
 	case !on && p.given["clients"]:
 		return p.errorAt("", "clients has no meaning without topology observe, or topology on")
 	case on && lines.Empty():
-		return p.Errf("topology needs to know where clients are: add clients zone, clients nodes, clients service or clients server")
+		return p.errorAt("topology", "topology needs to know where clients are: add clients zone, clients nodes, clients service or clients server")
 	}
 	return nil
 }
 
-// errorAt returns an error of the line of clients with these words: of the first line, where
-// there are none.
+// errorAt returns an error of the line of clients with these words, of the first one where
+// there are none, or of the line of topology.
 func (p *parser) errorAt(words, format string, args ...any) error {
-	return fmt.Errorf("%s - Error during parsing: %s", p.clientsAt[words], fmt.Sprintf(format, args...))
+	return fmt.Errorf("%s - Error during parsing: %s", p.linesAt[words], fmt.Sprintf(format, args...))
 }

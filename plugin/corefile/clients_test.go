@@ -141,31 +141,18 @@ func manyNetworks(n int) string {
 }
 
 func TestClientsAndTopologyNeedEachOther(t *testing.T) {
-	for _, c := range []struct {
-		name, lines string
-		on          bool
-		want        string
-	}{
-		{"neither", "", false, ""},
-		{"both", "clients nodes", true, ""},
-		{"clients only", "ttl 5\nclients none 10.0.0.0/8\nclients nodes", false, "Testfile:3 - Error during parsing: clients has no meaning without topology observe, or topology on"},
-		{"topology only", "", true, "topology needs to know where clients are: add clients zone, clients nodes, clients service or clients server"},
-		{"topology, and nobody who could be found", "clients none 10.0.0.0/8\nclients subnet 10.0.0.0/8", true, "topology needs to know where clients are"},
+	const where = " - Error during parsing: "
+	for _, c := range []struct{ name, lines, want string }{
+		{"neither", "ttl 5", ""},
+		{"both", "topology observe\nclients nodes", ""},
+		{"clients only", "ttl 5\nclients none 10.0.0.0/8\nclients nodes", "Testfile:3" + where + "clients has no meaning without topology observe, or topology on"},
+		{"clients, and topology off", "clients nodes\ntopology off", "Testfile:2" + where + "clients has no meaning"},
+		{"topology only", "ttl 5\ntopology on\nexplain", "Testfile:3" + where + "topology needs to know where clients are: add clients zone, clients nodes, clients service or clients server"},
+		{"topology, and nobody who could be found", "clients none 10.0.0.0/8\nclients subnet 10.0.0.0/8\ntopology on", "Testfile:4" + where + "topology needs to know where clients are"},
+		{"overload, and no Nodes", "topology on overload 20%\nclients zone a 10.0.0.0/8", "Testfile:2" + where + "topology overload needs clients nodes"},
+		{"overload, and Nodes", "topology on overload 20%\nclients nodes", ""},
 	} {
-		c0 := controller("k8s_endpoints {\n" + c.lines + "\n}")
-		c0.Next()
-		p := &parser{Controller: c0, given: make(map[string]bool)}
-		for p.NextBlock() {
-			if p.Val() != "clients" {
-				_ = p.RemainingArgs()
-				continue
-			}
-			p.given["clients"] = true
-			if err := clients(p); err != nil {
-				t.Fatal(err)
-			}
-		}
-		err := p.checkPlaces(c.on)
+		_, err := Parse(controller("k8s_endpoints {\n" + c.lines + "\n}"))
 		if c.want == "" && err != nil || c.want != "" && (err == nil || !strings.Contains(err.Error(), c.want)) {
 			t.Errorf("%s: got %v, want %q", c.name, err, c.want)
 		}

@@ -53,7 +53,7 @@ func Parse(c *caddy.Controller) (*Stanza, error) {
 		if s != nil {
 			return nil, c.Err(plugin.ErrOnce.Error())
 		}
-		p := &parser{Controller: c, given: make(map[string]bool)}
+		p := &parser{Controller: c, given: make(map[string]bool), linesAt: make(map[string]string)}
 		p.stanza.StartupTimeout = defaultStartupTimeout
 		p.stanza.Settings.Annotations = AllAnnotations
 		p.options.Declared = records.Declared{TTL: new(uint32(defaultTTL)), NegativeTTL: new(uint32(defaultNegativeTTL)), MaxAnswers: new(0)}
@@ -113,6 +113,9 @@ func (p *parser) option() error {
 		return p.Errf("%s is given twice", option)
 	}
 	p.given[option] = true
+	if option == "topology" {
+		p.linesAt[option] = p.at()
+	}
 	if isWord {
 		return p.word(w)
 	}

@@ -39,17 +39,20 @@ type Wanted struct {
 func (d *Decider) Decide(w *Wanted, c *roster.Current, st *health.Standings, family int) *Near {
 	p, wish := &w.Policy, w.Wish
 	good := st.Counts[family][health.Good]
-	if good == 0 || len(c.Zone) == 0 {
+	if good == 0 {
 		return nil
 	}
 	s := scene{c, family, st.InName}
 	d.zones.begin(zoneRule(p.Level, wish), c)
+	if len(c.Zone) == 0 {
+		return nowhere(good, d.zones.fills)
+	}
 	d.nodes.begin(nodeRule(p.Level, wish), c)
 	if !d.zones.fills && !s.hinted() {
 		return nil
 	}
 	d.places = s.places(d.places)
-	n := &Near{good: int32(good), places: s.named(d.places)}
+	n := &Near{good: int32(good), places: s.named(d.places), placed: d.places[0] == 0}
 	zones, nodes := d.zones.countZones(&s, d.places), d.nodes.count(&s)
 	if n.partial = !zones && !nodes; n.partial {
 		return n
@@ -66,6 +69,15 @@ func (d *Decider) Decide(w *Wanted, c *roster.Current, st *health.Standings, fam
 		n.nodes.index()
 	}
 	return n
+}
+
+// nowhere is for endpoints of which no slice says where they are: they are for nobody in
+// particular where the Service has a wish.
+func nowhere(good int, wishes bool) *Near {
+	if !wishes {
+		return nil
+	}
+	return &Near{good: int32(good), partial: true}
 }
 
 // scene is whom it is decided about.

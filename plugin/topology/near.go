@@ -60,6 +60,8 @@ type Near struct {
 	// partial means that neither of them is, because an endpoint is for nobody in
 	// particular.
 	partial bool
+	// placed means that it is known of each endpoint in which zone it is.
+	placed bool
 	// stray means that an endpoint is for another node than its own.
 	stray bool
 	// good is how many endpoints there are.
@@ -111,7 +113,7 @@ type Narrowing struct {
 // For returns what a client gets whose zone and node are known, or one of the two: the
 // zero Place is one that nobody knows.
 func (n *Near) For(zone, node model.Place) (r Narrowing) {
-	r.Known = zone != model.Place{}
+	r.Known = zone != model.Place{} && n.placed
 	r.FarOfAll = 1 - float64(n.in(zone))/float64(n.good)
 	r.FarOfGroup = r.FarOfAll
 	nodeAt, zoneAt := n.nodes.find(node), n.zones.find(zone)

@@ -127,35 +127,36 @@ func TestWhatAClientGets(t *testing.T) {
 		want       Result
 		group      []int
 	}{
-		"no wish, no hints":                        {parity, model.NoDistribution, []endpoint{a, b}, "a", "n1", NotAsked, nil},
-		"hints for all, one is mine":               {parity, model.NoDistribution, []endpoint{hinted(a), hinted(b)}, "a", "", ToZone, []int{0}},
-		"hints for all, none is mine":              {parity, model.NoDistribution, []endpoint{hinted(a), hinted(b)}, "c", "", NoneNear, nil},
-		"one has no hint":                          {parity, model.NoDistribution, []endpoint{hinted(a), b}, "a", "", Partial, nil},
-		"one that is not good has no hint":         {parity, model.NoDistribution, []endpoint{hinted(a), hinted(b), is(b, health.Starting)}, "a", "", ToZone, []int{0}},
-		"hints for several zones, both are mine":   {parity, model.NoDistribution, []endpoint{far(a, "a", "b"), far(b, "b", "c")}, "b", "", ToZone, nil},
-		"hints for several zones, one is mine":     {parity, model.NoDistribution, []endpoint{far(a, "a", "b"), far(b, "b", "c")}, "a", "", ToZone, []int{0}},
-		"a hint for another zone than its own":     {parity, model.NoDistribution, []endpoint{far(a, "b"), far(b, "a")}, "a", "", ToZone, []int{1}},
-		"node and zone hints, on the node":         {parity, model.NoDistribution, []endpoint{onNode(a), onNode(b)}, "a", "n1", ToNode, []int{0}},
-		"node and zone hints, in the zone only":    {parity, model.NoDistribution, []endpoint{onNode(a), onNode(b)}, "a", "n9", ToZone, []int{0}},
-		"node hints missing at one, on the node":   {parity, model.NoDistribution, []endpoint{onNode(a), hinted(b)}, "a", "n1", ToZone, []int{0}},
-		"PreferSameZone without hints":             {parity, model.PreferSameZone, []endpoint{a, b}, "b", "n1", ToZone, []int{1}},
-		"PreferSameZone, node hints that are left": {parity, model.PreferSameZone, []endpoint{onNode(a), onNode(a), onNode(b)}, "a", "n1", ToZone, []int{0, 1}},
-		"PreferSameZone, one without a zone":       {parity, model.PreferSameZone, []endpoint{a, b, none}, "a", "", Partial, nil},
-		"PreferSameNode without hints":             {parity, model.PreferSameNode, []endpoint{a, b}, "a", "n2", ToNode, []int{1}},
-		"PreferSameNode, nobody on the node":       {parity, model.PreferSameNode, []endpoint{a, b}, "a", "n9", ToZone, []int{0}},
-		"annotation zone, whatever hints say":      {Policy{Mode: On, Level: ByZone, Count: 1, Own: true}, model.NoDistribution, []endpoint{far(a, "b"), far(b, "a")}, "a", "", ToZone, []int{0}},
-		"annotation node":                          {Policy{Mode: On, Level: ByNode, Count: 1, Own: true}, model.NoDistribution, []endpoint{a, b}, "", "n2", ToNode, []int{1}},
-		"all are in the client's zone":             {parity, model.PreferSameZone, []endpoint{a, a}, "a", "", ToZone, nil},
-		"all are in one zone, not the client's":    {parity, model.PreferSameZone, []endpoint{a, a}, "b", "", NoneNear, nil},
-		"fewer than the count":                     {Policy{Mode: On, Count: 2}, model.PreferSameZone, []endpoint{a, b, b}, "a", "", Degraded, nil},
-		"as many as the count":                     {Policy{Mode: On, Count: 2}, model.PreferSameZone, []endpoint{a, b, b}, "b", "", ToZone, []int{1, 2}},
-		"half of the zone is sick":                 {Policy{Mode: On, Count: 1, Percent: 50}, model.PreferSameZone, []endpoint{a, is(a, health.Sick), b}, "a", "", ToZone, []int{0}},
-		"more than half of the zone is sick":       {Policy{Mode: On, Count: 1, Percent: 50}, model.PreferSameZone, []endpoint{a, is(a, health.Sick), is(a, health.Sick), b}, "a", "", Degraded, nil},
-		"another zone is sick":                     {Policy{Mode: On, Count: 1, Percent: 50}, model.PreferSameZone, []endpoint{a, b, is(b, health.Sick), is(b, health.Sick)}, "a", "", ToZone, []int{0}},
-		"those that start and end do not count":    {Policy{Mode: On, Count: 1, Percent: 50}, model.PreferSameZone, []endpoint{a, is(a, health.Starting), is(a, health.Draining), is(a, health.Dying), b}, "a", "", ToZone, []int{0}},
-		"the node is sick, the zone is not":        {Policy{Mode: On, Count: 1, Percent: 50}, model.PreferSameNode, []endpoint{a, is(a, health.Sick), is(a, health.Sick), {zone: "a", node: "n3"}, {zone: "a", node: "n3"}, b}, "a", "n1", ToZone, []int{0, 3, 4}},
-		"nobody is good":                           {parity, model.PreferSameZone, []endpoint{is(a, health.Sick)}, "a", "", NotAsked, nil},
-		"zones differ by capitals":                 {parity, model.PreferSameZone, []endpoint{a, b}, "A", "", NoneNear, nil},
+		"no wish, no hints":                         {parity, model.NoDistribution, []endpoint{a, b}, "a", "n1", NotAsked, nil},
+		"hints for all, one is mine":                {parity, model.NoDistribution, []endpoint{hinted(a), hinted(b)}, "a", "", ToZone, []int{0}},
+		"hints for all, none is mine":               {parity, model.NoDistribution, []endpoint{hinted(a), hinted(b)}, "c", "", NoneNear, nil},
+		"one has no hint":                           {parity, model.NoDistribution, []endpoint{hinted(a), b}, "a", "", Partial, nil},
+		"one that is not good has no hint":          {parity, model.NoDistribution, []endpoint{hinted(a), hinted(b), is(b, health.Starting)}, "a", "", ToZone, []int{0}},
+		"hints for several zones, both are mine":    {parity, model.NoDistribution, []endpoint{far(a, "a", "b"), far(b, "b", "c")}, "b", "", ToZone, nil},
+		"hints for several zones, one is mine":      {parity, model.NoDistribution, []endpoint{far(a, "a", "b"), far(b, "b", "c")}, "a", "", ToZone, []int{0}},
+		"a hint for another zone than its own":      {parity, model.NoDistribution, []endpoint{far(a, "b"), far(b, "a")}, "a", "", ToZone, []int{1}},
+		"node and zone hints, on the node":          {parity, model.NoDistribution, []endpoint{onNode(a), onNode(b)}, "a", "n1", ToNode, []int{0}},
+		"node and zone hints, in the zone only":     {parity, model.NoDistribution, []endpoint{onNode(a), onNode(b)}, "a", "n9", ToZone, []int{0}},
+		"node hints missing at one, on the node":    {parity, model.NoDistribution, []endpoint{onNode(a), hinted(b)}, "a", "n1", ToZone, []int{0}},
+		"PreferSameZone without hints":              {parity, model.PreferSameZone, []endpoint{a, b}, "b", "n1", ToZone, []int{1}},
+		"PreferSameZone, node hints that are left":  {parity, model.PreferSameZone, []endpoint{onNode(a), onNode(a), onNode(b)}, "a", "n1", ToZone, []int{0, 1}},
+		"PreferSameZone, one without a zone":        {parity, model.PreferSameZone, []endpoint{a, b, none}, "a", "", Partial, nil},
+		"PreferSameNode without hints":              {parity, model.PreferSameNode, []endpoint{a, b}, "a", "n2", ToNode, []int{1}},
+		"PreferSameNode, nobody on the node":        {parity, model.PreferSameNode, []endpoint{a, b}, "a", "n9", ToZone, []int{0}},
+		"annotation zone, whatever hints say":       {Policy{Mode: On, Level: ByZone, Count: 1, Own: true}, model.NoDistribution, []endpoint{far(a, "b"), far(b, "a")}, "a", "", ToZone, []int{0}},
+		"annotation node":                           {Policy{Mode: On, Level: ByNode, Count: 1, Own: true}, model.NoDistribution, []endpoint{a, b}, "", "n2", ToNode, []int{1}},
+		"PreferSameZone, nobody knows where one is": {parity, model.PreferSameZone, []endpoint{none, none}, "a", "", Partial, nil},
+		"all are in the client's zone":              {parity, model.PreferSameZone, []endpoint{a, a}, "a", "", ToZone, nil},
+		"all are in one zone, not the client's":     {parity, model.PreferSameZone, []endpoint{a, a}, "b", "", NoneNear, nil},
+		"fewer than the count":                      {Policy{Mode: On, Count: 2}, model.PreferSameZone, []endpoint{a, b, b}, "a", "", Degraded, nil},
+		"as many as the count":                      {Policy{Mode: On, Count: 2}, model.PreferSameZone, []endpoint{a, b, b}, "b", "", ToZone, []int{1, 2}},
+		"half of the zone is sick":                  {Policy{Mode: On, Count: 1, Percent: 50}, model.PreferSameZone, []endpoint{a, is(a, health.Sick), b}, "a", "", ToZone, []int{0}},
+		"more than half of the zone is sick":        {Policy{Mode: On, Count: 1, Percent: 50}, model.PreferSameZone, []endpoint{a, is(a, health.Sick), is(a, health.Sick), b}, "a", "", Degraded, nil},
+		"another zone is sick":                      {Policy{Mode: On, Count: 1, Percent: 50}, model.PreferSameZone, []endpoint{a, b, is(b, health.Sick), is(b, health.Sick)}, "a", "", ToZone, []int{0}},
+		"those that start and end do not count":     {Policy{Mode: On, Count: 1, Percent: 50}, model.PreferSameZone, []endpoint{a, is(a, health.Starting), is(a, health.Draining), is(a, health.Dying), b}, "a", "", ToZone, []int{0}},
+		"the node is sick, the zone is not":         {Policy{Mode: On, Count: 1, Percent: 50}, model.PreferSameNode, []endpoint{a, is(a, health.Sick), is(a, health.Sick), {zone: "a", node: "n3"}, {zone: "a", node: "n3"}, b}, "a", "n1", ToZone, []int{0, 3, 4}},
+		"nobody is good":                            {parity, model.PreferSameZone, []endpoint{is(a, health.Sick)}, "a", "", NotAsked, nil},
+		"zones differ by capitals":                  {parity, model.PreferSameZone, []endpoint{a, b}, "A", "", NoneNear, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
 			got, group := decide(tc.policy, tc.wish, sliceOf("s", 0, tc.all)).gets(tc.zone, tc.node)
@@ -219,15 +220,14 @@ func (e endpoint) places(p Policy, wish model.Distribution) (zones, nodes []stri
 // naive applies the rule to each question anew.
 func naive(p Policy, wish model.Distribution, all []endpoint, zone, node string) (Result, []int) {
 	var good []int
-	hinted, placed := false, false
+	hinted := false
 	for i, e := range all {
-		placed = placed || e.zone+e.node != "" || len(e.forZones)+len(e.forNodes) > 0
 		if e.tier == health.Good {
 			good = append(good, i)
 			hinted = hinted || len(e.forZones)+len(e.forNodes) > 0
 		}
 	}
-	if len(good) == 0 || !placed || !hinted && p.Level == ByWish && wish == model.NoDistribution {
+	if len(good) == 0 || !hinted && p.Level == ByWish && wish == model.NoDistribution {
 		return NotAsked, nil
 	}
 	degraded, unused := false, 0
@@ -318,7 +318,11 @@ func TestSharesOutsideOfAZone(t *testing.T) {
 		for _, zone := range []string{"a", "b", "c", "d"} {
 			r := d.For(placeOf(zone), model.Place{})
 			good, group := outside(d, all, zone, nil), outside(d, all, zone, r.Group)
-			if !r.Known || !close(r.FarOfAll, good) || !close(r.FarOfGroup, group) {
+			placed := !slices.ContainsFunc(all, func(e endpoint) bool { return e.tier == health.Good && e.zone == "" })
+			if r.Known != placed {
+				t.Fatalf("in %s: a share is known: %t, want %t", zone, r.Known, placed)
+			}
+			if placed && (!close(r.FarOfAll, good) || !close(r.FarOfGroup, group)) {
 				t.Fatalf("in %s: got %v, want %v of all and %v of the group", zone, r, good, group)
 			}
 		}
