@@ -249,20 +249,19 @@ func TestTopologyFromASnapshot(t *testing.T) {
 
 func TestAClientLineThatContradictsStopsTheStart(t *testing.T) {
 	refused := regexp.MustCompile(`Corefile:(\d+) - Error during parsing: (.*)`)
-	// The first of these lines is line 8 of the Corefile. What lacks another line is seen
-	// where the stanza ends.
+	// The first of these lines is line 8 of the Corefile.
 	for _, tc := range []struct {
 		name, want string
 		lines      []string
 	}{
-		{"topology without clients", "9: topology needs to know where clients are", []string{"topology on"}},
-		{"topology that nobody can be found for", "10: topology needs to know where clients are", []string{"topology observe", "clients none 10.0.0.0/8"}},
+		{"topology without clients", "8: topology needs to know where clients are", []string{"topology on"}},
+		{"topology that nobody can be found for", "8: topology needs to know where clients are", []string{"topology observe", "clients none 10.0.0.0/8"}},
 		{"clients without topology", "8: clients has no meaning without topology observe, or topology on", []string{"clients nodes"}},
 		{"clients with topology off", "9: clients has no meaning without topology observe, or topology on", []string{"topology off", "clients zone a 10.0.0.0/8"}},
 		{"one network in two zones", "10: clients zone: 10.0.0.0/8 is in zone a, and cannot be in zone b as well", []string{"topology on", "clients zone a 10.0.0.0/8", "clients zone b 10.1.2.3/8"}},
 		{"a Service that is not read", "10: clients service: the Service kube-system/node-local-dns is in none of the namespaces that are read", []string{"topology on", "namespaces web", "clients service kube-system/node-local-dns"}},
 		{"a server without a zone, and no Nodes", "9: clients server: without a zone, that of the node n1 counts, and clients nodes is needed to know it", []string{"topology on", "clients server n1"}},
-		{"overload, and no Nodes", "10: topology overload needs clients nodes, to know how much of the demand is in which zone", []string{"topology on overload 20%", "clients zone a 10.0.0.0/8"}},
+		{"overload, and no Nodes", "8: topology overload needs clients nodes, to know how much of the demand is in which zone", []string{"topology on overload 20%", "clients zone a 10.0.0.0/8"}},
 		{"a mode that there is not", `8: topology: want off, observe or on, not "auto"`, []string{"topology auto", "clients nodes"}},
 		{"a share above all", `8: topology: want one percentage from 0% to 100%, not "101%"`, []string{"topology on 101%", "clients nodes"}},
 		{"a network that is none", `9: clients zone: "10.0.0.0" is not a network such as 10.0.0.0/16, or fd00::/64`, []string{"topology on", "clients zone a 10.0.0.0"}},
