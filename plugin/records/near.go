@@ -180,7 +180,11 @@ func (n *near) explain() (lines []string) {
 
 // nearSRV are the good endpoints of the client's zone, by family. Of a family without
 // a list, all are.
-type nearSRV [roster.Families][]roster.At
+type nearSRV struct {
+	in [roster.Families][]roster.At
+	// good is how many good endpoints a family with a list has.
+	good [roster.Families]int
+}
 
 // srv is empty where the client's place makes no difference to SRV records.
 func (n *near) srv(all *roster.Roster, c *Client) (near nearSRV) {
@@ -192,18 +196,18 @@ func (n *near) srv(all *roster.Roster, c *Client) (near nearSRV) {
 	}
 	for family, of := range n.of {
 		if of != nil && !n.unhealthy[family] {
-			near[family] = of.InZone(c.Zone)
+			near.in[family], near.good[family] = of.InZone(c.Zone), of.Good()
 		}
 	}
 	return near
 }
 
 // isEmpty reports whether all are near, or nobody knows.
-func (n *nearSRV) isEmpty() bool { return n[roster.IPv4] == nil && n[roster.IPv6] == nil }
+func (n *nearSRV) isEmpty() bool { return n.in[roster.IPv4] == nil && n.in[roster.IPv6] == nil }
 
 // has reports whether an endpoint is near the client.
 func (n *nearSRV) has(r *roster.Roster, at roster.At) bool {
-	list := n[r.Family(at)]
+	list := n.in[r.Family(at)]
 	if list == nil {
 		return true
 	}
@@ -215,9 +219,14 @@ func (n *nearSRV) has(r *roster.Roster, at roster.At) bool {
 func (n *nearSRV) of(r *roster.Roster, p *portSet) (near int64) {
 	v4, v6 := p.who.Split(r.Split())
 	for family, who := range [...]roster.Selection{v4, v6} {
-		list := n[family]
-		if list == nil {
+		list := n.in[family]
+		switch {
+		case list == nil:
 			near += int64(who.Len())
+			continue
+		case who.Len() == n.good[family]:
+			// All of them offer it, as nearly always.
+			near += int64(len(list))
 			continue
 		}
 		for _, at := range list {

@@ -164,6 +164,9 @@ func (n *Near) in(zone model.Place) int32 {
 	return 0
 }
 
+// Good returns how many endpoints there are.
+func (n *Near) Good() int { return int(n.good) }
+
 // Places returns the zones that the endpoints are in, with how many are in each. Nobody
 // may write to it.
 func (n *Near) Places() []Count { return n.places }
