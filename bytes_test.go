@@ -147,6 +147,13 @@ func compareAdditional(t reporter, want, got *dns.Msg) {
 			targets[srv.Target] = true
 		}
 	}
+	if len(targets) == 0 {
+		// What an alias leads to may have others, such as those of mail servers.
+		if !maps.Equal(in, out) {
+			t.Fatalf("the additional records are of %v, want %v", out, in)
+		}
+		return
+	}
 	if len(in) == len(targets) && want.Len() < pointableBytes && !maps.Equal(in, out) {
 		t.Fatalf("the additional records are of %v, want %v", out, in)
 	}
