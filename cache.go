@@ -44,7 +44,6 @@ type cache struct {
 	mu       sync.Mutex
 	services map[model.ServiceKey]*service
 	exposed  map[string]bool
-	nodes    map[string]*model.Node
 	dirty    map[model.ServiceKey]struct{}
 	complete bool
 	wake     chan struct{}
@@ -85,7 +84,6 @@ func newCache(s corefile.Settings, byNamespace bool) *cache {
 		progress:    newProgress(),
 		services:    make(map[model.ServiceKey]*service),
 		exposed:     make(map[string]bool),
-		nodes:       make(map[string]*model.Node),
 		dirty:       make(map[model.ServiceKey]struct{}),
 		wake:        make(chan struct{}, 1),
 		memories:    make(map[model.ServiceKey]*records.Memory),
@@ -143,7 +141,7 @@ func (c *cache) Apply(changes []model.Change) {
 			c.applyNamespace(change.Namespace, change.Removed)
 			namespaces[change.Namespace] = struct{}{}
 		case model.KindNode:
-			c.applyNode(change.Node, change.Removed)
+			// applyPlaces takes them all at once.
 		default:
 			log.Errorf("A source has reported %v, which is left out", change)
 		}
@@ -231,16 +229,6 @@ func (c *cache) applyNamespace(namespace string, removed bool) {
 		c.exposed[namespace] = true
 	}
 	objects.WithLabelValues("namespace").Add(float64(len(c.exposed) - before))
-}
-
-func (c *cache) applyNode(node *model.Node, removed bool) {
-	before := len(c.nodes)
-	if removed {
-		delete(c.nodes, node.Name)
-	} else {
-		c.nodes[node.Name] = node
-	}
-	objects.WithLabelValues("node").Add(float64(len(c.nodes) - before))
 }
 
 // changedIn takes note of the Services in namespaces that changed, all at once: a
@@ -597,9 +585,6 @@ func (c *cache) close() {
 		}
 	}
 	objects.WithLabelValues("namespace").Sub(float64(len(c.exposed)))
-	if len(c.nodes) > 0 {
-		objects.WithLabelValues("node").Sub(float64(len(c.nodes)))
-	}
 	for _, set := range c.sets.All {
 		countChange(set, nil)
 	}

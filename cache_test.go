@@ -11,6 +11,7 @@ import (
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/corefile"
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/health"
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/model"
+	"github.com/k8s-endpoints/k8s_endpoints/plugin/place"
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/records"
 
 	"github.com/prometheus/client_golang/prometheus/testutil"
@@ -97,6 +98,7 @@ func TestTheCacheTakesEachKindForItself(t *testing.T) {
 	}
 	for _, k := range append(model.Kinds(), 0) {
 		c := newTestCache()
+		c.whereabouts = newWhereabouts(place.Wanted{Addresses: true})
 		before := make(map[model.Kind]float64)
 		for counted, label := range counts {
 			before[counted] = testutil.ToFloat64(objects.WithLabelValues(label))

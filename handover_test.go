@@ -9,6 +9,7 @@ import (
 
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/corefile"
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/model"
+	"github.com/k8s-endpoints/k8s_endpoints/plugin/place"
 
 	"github.com/prometheus/client_golang/prometheus/testutil"
 	"pgregory.net/rapid"
@@ -164,11 +165,8 @@ func TestNodesPassWhileASnapshotIsServed(t *testing.T) {
 	db, one := headlessService("default", "db"), readySlice("default", "db", "db-1", "10.0.0.1")
 	c, s := restoredFrom(db, one)
 	defer c.close()
-	nodes := func() int {
-		c.mu.Lock()
-		defer c.mu.Unlock()
-		return len(c.nodes)
-	}
+	c.whereabouts = newWhereabouts(place.Wanted{Addresses: true})
+	nodes := func() int { return c.known.Counts().Nodes }
 	n1, n2 := model.NodeChange(&model.Node{Name: "n1"}), model.NodeChange(&model.Node{Name: "n2"})
 	s.Apply([]model.Change{n1, headlessService("default", "late"), n2})
 	if nodes() != 2 || c.isCurrent() {

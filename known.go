@@ -2,6 +2,7 @@ package endpoints
 
 import (
 	"iter"
+	"maps"
 
 	"github.com/coredns/coredns/plugin"
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/model"
@@ -34,8 +35,8 @@ var (
 // The zero value knows of none.
 type whereabouts struct {
 	known *place.Known
-	// takers are the Services whose endpoints have the zones of their nodes. The cache's
-	// lock guards it.
+	// The cache's lock guards what follows. takers are the Services whose endpoints have the
+	// zones of their nodes.
 	takers map[model.ServiceKey]struct{}
 	// counted is what metrics have.
 	counted place.Counts
@@ -55,16 +56,23 @@ func (c *cache) applyPlaces(changes []model.Change) {
 	}
 	effects := c.known.Apply(changes)
 	if len(effects.Zoned) > 0 {
-		for key := range c.takers {
-			c.dirty[key] = struct{}{}
-		}
+		c.recompile(maps.Keys(c.takers))
 	}
 	if effects.Shifted && c.settings.Topology.Overload > 0 {
-		for key := range c.services {
-			c.dirty[key] = struct{}{}
-		}
+		c.recompile(maps.Keys(c.services))
 	}
 	for _, key := range effects.Doubted {
+		// One that is gone by now is weighed when that is published.
+		if s := c.services[key]; s != nil {
+			c.known.Weigh(key, s.slices)
+		}
+	}
+	c.countPlaces(c.known.Counts())
+}
+
+// recompile takes note of Services that change with where nodes are. The cache is locked.
+func (c *cache) recompile(keys iter.Seq[model.ServiceKey]) {
+	for key := range keys {
 		c.dirty[key] = struct{}{}
 	}
 }
@@ -91,15 +99,15 @@ func (c *cache) placeClients(j *job, set *records.Set) {
 	if c.known == nil {
 		return
 	}
-	var slices []*model.Slice
+	var served []*model.Slice
 	if set != nil {
-		slices = j.slices
+		served = j.slices
 	}
 	if c.known.Wants(j.key) {
-		c.known.ApplyService(j.key, slices)
+		c.known.ApplyService(j.key, served)
 	}
 	if set == nil || set.Service.HasSelector {
-		c.known.Weigh(j.key, slices)
+		c.known.Weigh(j.key, served)
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -117,44 +125,31 @@ func (c *cache) settlePlaces(complete bool) {
 		return
 	}
 	c.mu.Lock()
-	begins := complete && c.known.Waits()
-	var services map[model.ServiceKey][]*model.Slice
-	if begins {
-		services = c.withSelector()
-	}
-	c.mu.Unlock()
-	if begins {
-		c.known.Begin(iterate(services))
+	defer c.mu.Unlock()
+	if complete && c.known.Waits() {
+		c.known.Begin(c.withSelector())
 	}
 	c.countPlaces(c.known.Counts())
 }
 
-// withSelector returns the slices of the Services that have a selector. The cache is
-// locked.
-func (c *cache) withSelector() map[model.ServiceKey][]*model.Slice {
-	all := make(map[model.ServiceKey][]*model.Slice)
-	for key, s := range c.services {
-		if s.object != nil && s.object.HasSelector {
-			all[key] = append([]*model.Slice(nil), s.slices...)
-		}
-	}
-	return all
-}
-
-func iterate(all map[model.ServiceKey][]*model.Slice) iter.Seq2[model.ServiceKey, []*model.Slice] {
+// withSelector yields the slices of the Services that have a selector. The cache is locked.
+func (c *cache) withSelector() iter.Seq2[model.ServiceKey, []*model.Slice] {
 	return func(yield func(model.ServiceKey, []*model.Slice) bool) {
-		for key, slices := range all {
-			if !yield(key, slices) {
+		for key, s := range c.services {
+			if s.object != nil && s.object.HasSelector && !yield(key, s.slices) {
 				return
 			}
 		}
 	}
 }
 
-// countPlaces makes metrics have what is known now.
+// countPlaces makes metrics have what is known now. The cache is locked.
 func (c *cache) countPlaces(now place.Counts) {
 	was := c.counted
 	c.counted = now
+	if now.Nodes != was.Nodes {
+		objects.WithLabelValues("node").Add(float64(now.Nodes - was.Nodes))
+	}
 	for source := place.Source(1); source < place.Sources; source++ {
 		if change := now.Prefixes[source] - was.Prefixes[source]; change != 0 {
 			clientPrefixes.WithLabelValues(source.String()).Add(float64(change))

@@ -207,7 +207,7 @@ func countPlaces(set *records.Set, n float64) {
 		return
 	}
 	for each := range set.Places() {
-		endpointsByZone.WithLabelValues(zones.label(each.Zone)).Add(n * float64(each.N))
+		zones.of(each.Zone).endpoints.Add(n * float64(each.N))
 	}
 }
 
@@ -338,7 +338,7 @@ func (s *serverCounters) countNear(near *topology.Narrowing, zone model.Place) {
 			return crossZoneTotal.WithLabelValues(s.server, [...]string{"all", "narrowed"}[i])
 		})
 	}
-	zones.counter(zone).Inc()
+	zones.of(zone).answers.Inc()
 }
 
 // maxZones bounds how many zones metrics tell apart. All others are one.
@@ -350,38 +350,50 @@ const otherZones = "other"
 // zoneLabels gives zones their labels in metrics, for good: what is added with one is taken
 // away with it.
 type zoneLabels struct {
-	counters sync.Map // of model.Place to zoneCounter
-	mu       sync.Mutex
-	n        int
+	known sync.Map // of model.Place to *zoneMetrics
+	// others are those of all other zones, once there are any.
+	others atomic.Pointer[zoneMetrics]
+	mu     sync.Mutex
+	n      int
 }
 
-type zoneCounter struct {
-	label   string
-	answers prometheus.Counter
+// zoneMetrics are those of a zone.
+type zoneMetrics struct {
+	answers   prometheus.Counter
+	endpoints prometheus.Gauge
+}
+
+func newZoneMetrics(label string) *zoneMetrics {
+	return &zoneMetrics{clientsByZone.WithLabelValues(label), endpointsByZone.WithLabelValues(label)}
 }
 
 var zones zoneLabels
 
-func (z *zoneLabels) label(zone model.Place) string               { return z.of(zone).label }
-func (z *zoneLabels) counter(zone model.Place) prometheus.Counter { return z.of(zone).answers }
-
-func (z *zoneLabels) of(zone model.Place) zoneCounter {
-	if known, ok := z.counters.Load(zone); ok {
-		return known.(zoneCounter)
+func (z *zoneLabels) of(zone model.Place) *zoneMetrics {
+	if known, ok := z.known.Load(zone); ok {
+		return known.(*zoneMetrics)
 	}
+	if others := z.others.Load(); others != nil {
+		return others
+	}
+	return z.add(zone)
+}
+
+// add gives a zone a label, of its own as far as there are any.
+func (z *zoneLabels) add(zone model.Place) *zoneMetrics {
 	z.mu.Lock()
 	defer z.mu.Unlock()
-	if known, ok := z.counters.Load(zone); ok {
-		return known.(zoneCounter)
+	if known, ok := z.known.Load(zone); ok {
+		return known.(*zoneMetrics)
 	}
 	if z.n == maxZones {
-		return zoneCounter{otherZones, clientsByZone.WithLabelValues(otherZones)}
+		z.others.CompareAndSwap(nil, newZoneMetrics(otherZones))
+		return z.others.Load()
 	}
 	z.n++
-	label := strings.ToValidUTF8(zone.Value(), "?")
-	c := zoneCounter{label, clientsByZone.WithLabelValues(label)}
-	z.counters.Store(zone, c)
-	return c
+	made := newZoneMetrics(strings.ToValidUTF8(zone.Value(), "?"))
+	z.known.Store(zone, made)
+	return made
 }
 
 func (c *counters) of(ctx context.Context) *serverCounters {
