@@ -57,15 +57,19 @@ func BenchmarkChange(b *testing.B) {
 					}
 					c.publish()
 				}
-				last := changes[len(changes)-1].Slice
-				b.ReportAllocs()
-				for b.Loop() {
-					last = flipped(last, 1)
-					c.Apply([]model.Change{model.SliceChange(last)})
-					c.publish()
-				}
+				benchmarkFlips(b, c, changes[len(changes)-1].Slice)
 			})
 		}
+	}
+}
+
+// benchmarkFlips flips the readiness of the first endpoint of a slice.
+func benchmarkFlips(b *testing.B, c *cache, slice *model.Slice) {
+	b.ReportAllocs()
+	for b.Loop() {
+		slice = flipped(slice, 1)
+		c.Apply([]model.Change{model.SliceChange(slice)})
+		c.publish()
 	}
 }
 

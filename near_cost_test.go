@@ -133,13 +133,7 @@ func BenchmarkChangeNear(b *testing.B) {
 			c.Apply(changes)
 			c.Synced()
 			c.publish()
-			last := changes[len(changes)-1].Slice
-			b.ReportAllocs()
-			for b.Loop() {
-				last = flipped(last, 1)
-				c.Apply([]model.Change{model.SliceChange(last)})
-				c.publish()
-			}
+			benchmarkFlips(b, c, changes[len(changes)-1].Slice)
 		})
 	}
 }

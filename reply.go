@@ -99,17 +99,15 @@ func (q *query) note(m *dns.Msg, code uint16, text string) {
 	}
 	e := &noteOPT{ede: dns.EDNS0_EDE{InfoCode: code, ExtraText: text}}
 	e.option[0] = &e.ede
-	e.Hdr = dns.RR_Header{Name: ".", Rrtype: dns.TypeOPT}
-	e.SetUDPSize(asked.UDPSize())
-	e.Option = e.option[:]
+	answerOPT(&e.OPT, asked, e.option[:])
 	m.Extra = append(m.Extra, &e.OPT)
 }
 
-// newOPT returns an OPT record for an answer to asked.
-func newOPT(asked *dns.OPT, option dns.EDNS0) *dns.OPT {
-	opt := &dns.OPT{Hdr: dns.RR_Header{Name: ".", Rrtype: dns.TypeOPT}, Option: []dns.EDNS0{option}}
+// answerOPT makes opt the OPT record of an answer to asked.
+func answerOPT(opt, asked *dns.OPT, options []dns.EDNS0) {
+	opt.Hdr = dns.RR_Header{Name: ".", Rrtype: dns.TypeOPT}
 	opt.SetUDPSize(asked.UDPSize())
-	return opt
+	opt.Option = options
 }
 
 // noteStale says that the answer is of before the first list (RFC 8914, section 4.4).

@@ -45,5 +45,7 @@ func (s *subnet) tell(q *query, m *dns.Msg) {
 		opt.Option = append(opt.Option, option)
 		return
 	}
-	m.Extra = append(m.Extra, newOPT(q.r.IsEdns0(), option))
+	opt := new(dns.OPT)
+	answerOPT(opt, q.r.IsEdns0(), []dns.EDNS0{option})
+	m.Extra = append(m.Extra, opt)
 }
