@@ -48,6 +48,12 @@ func orUnset[T any](value *T) string {
 // untilEndpoints waits until the Service has exactly these endpoints.
 func untilEndpoints(t *testing.T, namespace, service string, want ...string) {
 	t.Helper()
+	untilShown(t, show, namespace, service, want)
+}
+
+// untilShown waits until the slices of the Service are shown as these lines.
+func untilShown(t *testing.T, show func([]discoveryv1.EndpointSlice) string, namespace, service string, want []string) {
+	t.Helper()
 	slices.Sort(want)
 	until(t, func(ctx context.Context) error {
 		all, err := shared.Slices(ctx, namespace, service)

@@ -38,17 +38,7 @@ func showPlaces(all []discoveryv1.EndpointSlice) string {
 // untilPlaces waits until the Service has exactly these endpoints.
 func untilPlaces(t *testing.T, namespace, service string, want ...string) {
 	t.Helper()
-	slices.Sort(want)
-	until(t, func(ctx context.Context) error {
-		all, err := shared.Slices(ctx, namespace, service)
-		if err != nil {
-			return err
-		}
-		if got := showPlaces(all); got != strings.Join(want, "\n") {
-			return fmt.Errorf("%s/%s has the endpoints\n%s\nwant\n%s", namespace, service, got, strings.Join(want, "\n"))
-		}
-		return nil
-	})
+	untilShown(t, showPlaces, namespace, service, want)
 }
 
 // nodeOf creates a Node that is gone after the test, and returns its name.
