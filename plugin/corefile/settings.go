@@ -28,7 +28,7 @@ type Settings struct {
 }
 
 // Annotations is a set of annotations.
-type Annotations uint16
+type Annotations uint32
 
 // AllAnnotations are those that there are.
 var AllAnnotations = Annotations(1<<len(annotationNames) - 1)
