@@ -2,9 +2,11 @@
 // asked (Spec), whether it may be asked (Guard), and what comes of the results (State). It
 // dials nothing, and knows no clock.
 //
-// Reading order: check.go has the words, spec.go reads what a Service asks for, terms.go
-// what a stanza says. guard.go says what is never dialled, state.go turns results into a
-// verdict, and findings.go has what is known of the endpoints of a Service.
+// Reading order: check.go has the words. terms.go and allow.go read what a stanza says,
+// spec.go what a Service asks for, and both take names and kinds by names.go and kinds.go.
+// guard.go says what may be dialled, never.go what is never, and refusal.go why. state.go
+// turns results into a verdict, findings.go has what is known of the endpoints of a Service,
+// and remembered.go what outlives the process.
 package check
 
 import "time"
@@ -80,7 +82,8 @@ type Spec struct {
 	Kind Kind
 	// Path is that of HTTP and HTTPS. Host is the Host header of these, and Name the name that
 	// TLS asks for and verifies, or the one that DNS asks for. Service is that of GRPC. Empty
-	// is the address, or nothing.
+	// is the address, or nothing; the root of DNS is a dot, and no other name ends with one.
+	// An address of IPv6 has brackets in Host only.
 	Path, Host, Name, Service string
 	// Verify makes TLS and HTTPS verify the certificate, by the authorities in CA, PEM text;
 	// empty are those of the system.
