@@ -102,6 +102,7 @@ func TestParseReadsEveryOption(t *testing.T) {
 		{"pod_names", "pod_names all", func(s *Stanza) { s.Settings.Policy.PodNames = health.NamesAll }},
 		{"fallback", "fallback none", func(s *Stanza) { s.Settings.Policy.Fallback = health.FallbackNone }},
 		{"fail_open", "fail_open 50%", func(s *Stanza) { s.Settings.Policy.FailOpen = 50 }},
+		{"fail_open off, which is not the same as nothing", "fail_open off", func(s *Stanza) { s.Settings.Policy.FailOpen = health.FailOpenOff }},
 		{"damping", "damping on 90s", func(s *Stanza) {
 			s.Settings.Policy.Damping = health.Damping{Mode: health.DampingOn, HalfLife: 90 * time.Second}
 		}},

@@ -23,7 +23,7 @@ func TestAnnotationsOverrideTheStanza(t *testing.T) {
 		{"publish", " Ready ", func(o *records.Options) { o.Policy.Publish = health.ByReady }},
 		{"pod-names", "all", func(o *records.Options) { o.Policy.PodNames = health.NamesAll }},
 		{"fail-open", "30%", func(o *records.Options) { o.Policy.FailOpen = 30 }},
-		{"fail-open", "off", func(o *records.Options) { o.Policy.FailOpen = 0 }},
+		{"fail-open", "off", func(o *records.Options) { o.Policy.FailOpen = health.FailOpenOff }},
 		{"damping", "on 60s", func(o *records.Options) {
 			o.Policy.Damping = health.Damping{Mode: health.DampingOn, HalfLife: time.Minute}
 		}},
@@ -144,7 +144,7 @@ func checkOptions(t *testing.T, o records.Options) {
 			t.Errorf("a string of %d bytes: %q", n, text)
 		}
 	}
-	if o.Policy.FailOpen < 0 || o.Policy.FailOpen > 100 || len(o.Drain) > maxDrain {
+	if o.Policy.FailOpen < health.FailOpenOff || o.Policy.FailOpen > 100 || len(o.Drain) > maxDrain {
 		t.Errorf("got %+v", o)
 	}
 	// What is written like the stanza can be read again.

@@ -7,8 +7,9 @@ import (
 
 // Route flap damping (RFC 2439) for endpoints, with thresholds that leave those
 // alone that flap once or twice (as RFC 7196 advises), and caps of its own. A
-// flap is a Pod that stops serving without being told to: an endpoint that is
-// added, replaced or terminates has no penalty. Leaving DNS is never delayed.
+// flap is a Pod that stops serving without being told to, or one whose check begins to
+// fail: an endpoint that is added, replaced or terminates has no penalty. Leaving DNS is
+// never delayed.
 const (
 	flapPenalty    = 1000
 	suppressAbove  = 2500
@@ -42,9 +43,14 @@ func decayed(penalty float64, passed, halfLife time.Duration) float64 {
 	return penalty * math.Exp2(-passed.Seconds()/halfLife.Seconds())
 }
 
-// flap takes note of a flap, and returns whether it counts.
+// flap takes note of a Pod that stops serving, and returns whether it counts.
 func (p *Past) flap(d Damping, now time.Time) bool {
 	p.WasUp = true
+	return p.penalize(d, now)
+}
+
+// penalize takes note of a flap, and returns whether it counts.
+func (p *Past) penalize(d Damping, now time.Time) bool {
 	if d.Mode == DampingOff || !p.At.IsZero() && now.Sub(p.At) < flapsApart {
 		return false
 	}

@@ -458,3 +458,47 @@ func TestTheWorstAreDampedFirst(t *testing.T) {
 		})
 	}
 }
+
+func TestACheckThatBeginsToFailIsAFlap(t *testing.T) {
+	theEndpoint := pod(theOne[0], isUp)
+	w := watch(on)
+	for n := range 3 {
+		w.now = epoch.Add(time.Duration(n) * 10 * time.Second)
+		if !w.memory.Fail(on, &theEndpoint, w.now) {
+			t.Errorf("failure %d is no flap", n+1)
+		}
+		if got, want := w.tier() == Damped, n == 2; got != want {
+			t.Errorf("passing again after failure %d, it is damped: %t", n+1, got)
+		}
+	}
+	if past := w.memory.pasts[theOne]; past.WasUp {
+		t.Errorf("its slice never called it down, and it remembers %+v", past)
+	}
+	// The other family, or another port, says the same.
+	if w.memory.Fail(on, &theEndpoint, w.now.Add(999*time.Millisecond)) {
+		t.Error("it flaps twice in a second")
+	}
+	// What slices say later is a flap of its own.
+	w.now = w.now.Add(time.Minute)
+	if w.report(isDown); w.flaps != 1 || !w.memory.pasts[theOne].WasUp {
+		t.Errorf("%d flaps, it remembers %+v", w.flaps, w.memory.pasts[theOne])
+	}
+	w.memory.forgetGone(on, func(model.PodID) bool { return false }, w.now)
+	w.memory.forgetGone(on, func(model.PodID) bool { return false }, w.now.Add(moveTime))
+	if !w.memory.Empty() {
+		t.Errorf("in the end it remembers %+v", w.memory.pasts)
+	}
+}
+
+func TestAFailingCheckThatIsNoFlap(t *testing.T) {
+	up, terminates := pod(theOne[0], isUp), pod(theOne[0], isDraining)
+	for name, row := range map[string]struct {
+		damping  Damping
+		endpoint *model.Endpoint
+	}{"without damping": {Damping{}, &up}, "of one that terminates": {on, &terminates}} {
+		var memory Memory
+		if memory.Fail(row.damping, row.endpoint, epoch) || !memory.Empty() {
+			t.Errorf("%s: it remembers %+v", name, memory.pasts)
+		}
+	}
+}

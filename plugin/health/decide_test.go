@@ -3,6 +3,7 @@ package health
 import (
 	"encoding/binary"
 	"net/netip"
+	"slices"
 	"time"
 
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/model"
@@ -14,6 +15,8 @@ type Candidate struct {
 	model.Conditions
 	TakenOut bool
 	Past     *Past
+	// Fails is that its check does.
+	Fails bool
 }
 
 // Verdict is what a decision says of candidates of one address family, each by its
@@ -21,6 +24,8 @@ type Candidate struct {
 type Verdict struct {
 	Tiers []Tier
 	Named []bool
+	// Given are those that the Service name has.
+	Given []bool
 	// InName has how many endpoints of which tier the Service name has.
 	InName   [Tiers]int
 	Counts   [Tiers]int
@@ -30,6 +35,7 @@ type Verdict struct {
 
 	standings *Standings
 	policy    *Policy
+	at        []roster.At
 }
 
 func (v *Verdict) Published(t Tier) bool { return v.standings.Published(roster.IPv4, t) }
@@ -51,17 +57,25 @@ func decide(p *Policy, g guard, all []Candidate, now time.Time) (Verdict, guard)
 		}
 	}
 	current, _ := new(roster.Builder).Build([]*model.Slice{slice}, roster.ByHostname)
+	var failing []netip.Addr
+	for i, c := range all {
+		if c.Fails {
+			failing = append(failing, addressOf(i))
+		}
+	}
+	current.Fail(slices.Values(failing))
 	takenOut := roster.NewBits(len(all))
 	places := make([]roster.At, len(all))
 	for i, c := range all {
 		places[i], _ = current.Find(addressOf(i))
 		takenOut.Put(places[i], c.TakenOut)
 	}
-	v := Verdict{standings: new(Standings), policy: p, Tiers: make([]Tier, len(all)), Named: make([]bool, len(all))}
+	v := Verdict{standings: new(Standings), policy: p, Tiers: make([]Tier, len(all)), Named: make([]bool, len(all)), Given: make([]bool, len(all))}
 	v.Next = memory.Decide(v.standings, p, current, Wishes{TakenOut: takenOut}, now)
+	v.at = places
 	for i, at := range places {
 		v.Tiers[i], v.Named[i] = v.standings.Tier(at), v.standings.Named.Has(at)
-		if v.standings.InName.Has(at) {
+		if v.Given[i] = v.standings.InName.Has(at); v.Given[i] {
 			v.InName[v.Tiers[i]]++
 		}
 	}

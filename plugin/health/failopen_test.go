@@ -36,7 +36,7 @@ func (l *timeline) expect(healthy, sick int, open bool, when string) Verdict {
 }
 
 func TestFailOpenIsOffByDefault(t *testing.T) {
-	l := failOpenAt(t, 0)
+	l := failOpenAt(t, FailOpenUnset)
 	for range 10 {
 		if v := l.expect(0, 10, false, "without fail_open"); inName(&v) != "nothing" || !v.Next.IsZero() {
 			t.Errorf("the name has %s, next is %v", inName(&v), v.Next)
@@ -178,10 +178,59 @@ func TestFailOpenForgetsWhatIsGone(t *testing.T) {
 	if v := l.decide(times(3, aStarting)); v.FailOpen || !v.Next.IsZero() || l.guard != (guard{}) {
 		t.Errorf("after all Pods are replaced: %+v, %+v", v, l.guard)
 	}
-	l.policy.FailOpen = 0
+	l.policy.FailOpen = FailOpenOff
 	l.guard = guard{open: true}
 	l.expect(0, 3, false, "after fail_open is turned off")
 	if l.guard != (guard{}) {
 		t.Errorf("after fail_open is turned off: %+v", l.guard)
+	}
+}
+
+// Where nobody says otherwise, checks empty no name, and it takes 10 seconds to trust who is
+// back.
+func TestFailOpenOfAServiceThatIsChecked(t *testing.T) {
+	l := failOpenAt(t, FailOpenUnset)
+	l.policy = l.policy.Checked()
+	step := func(want string, all ...[]Candidate) Verdict {
+		t.Helper()
+		v := l.decide(all...)
+		if got := inName(&v); got != want {
+			t.Errorf("%v: the name has %s, want %s", l.now.Sub(epoch), got, want)
+		}
+		return v
+	}
+	step("3 good", times(3, aGood))
+	step("1 good", times(1, aGood), times(2, aFailing))
+	step("3 sick", times(3, aFailing))
+	l.pass(time.Hour)
+	step("3 sick", times(3, aFailing))
+	if v := step("1 good, 2 sick", times(1, aGood), times(2, aFailing)); !v.Next.Equal(l.now.Add(10 * time.Second)) {
+		t.Errorf("next is in %v", v.Next.Sub(l.now))
+	}
+	l.pass(10 * time.Second)
+	step("1 good", times(1, aGood), times(2, aFailing))
+	if step("3 good", times(3, aGood)); l.guard != (guard{}) {
+		t.Errorf("in the end it remembers %+v", l.guard)
+	}
+
+	// Those that slices call down are no alarm, and are not published for it.
+	step("nothing", times(3, aSick))
+	if v := step("1 draining", times(1, aDraining), times(2, aFailing)); !v.Next.Equal(l.now.Add(2 * time.Second)) {
+		t.Errorf("next is in %v", v.Next.Sub(l.now))
+	}
+	l.pass(2 * time.Second)
+	step("1 draining, 2 sick", times(1, aDraining), times(2, aFailing), times(1, aSick))
+
+	l.policy.FailOpen = FailOpenOff
+	step("nothing", times(3, aFailing))
+	l.policy.FailOpen = 50
+	step("3 sick", times(2, aFailing), times(1, aSick))
+}
+
+func TestOnlyWhatNobodySaysDependsOnChecks(t *testing.T) {
+	for from, to := range map[int]int{FailOpenUnset: FailOpenByCheck, FailOpenOff: FailOpenOff, 1: 1, 100: 100} {
+		if got := (Policy{FailOpen: from}).Checked(); got != (Policy{FailOpen: to}) {
+			t.Errorf("%v becomes %v, want %v", from, got.FailOpen, to)
+		}
 	}
 }

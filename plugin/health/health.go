@@ -9,7 +9,8 @@ package health
 // Tier is how good an endpoint is, the best first.
 type Tier uint8
 
-// The tiers. "Up" means ready, or, with ByServing, serving and not terminating.
+// The tiers. "Up" means ready, or, with ByServing, serving and not terminating, and that no
+// check fails.
 const (
 	// Good is up.
 	Good Tier = iota
@@ -17,7 +18,8 @@ const (
 	Damped
 	// Draining serves while it terminates, or is taken out by name.
 	Draining
-	// Sick is not up, and served before, in the same Pod, or still does.
+	// Sick is not up, and served before, in the same Pod, or still does, or is up but for its
+	// check, which fails.
 	Sick
 	// Starting is not up, and never served.
 	Starting

@@ -33,6 +33,7 @@ var (
 	aStarting = Candidate{}
 	aDying    = Candidate{Conditions: isDying}
 	aTakenOut = Candidate{Conditions: isUp, TakenOut: true}
+	aFailing  = Candidate{Conditions: isUp, Fails: true}
 )
 
 var on = Damping{Mode: DampingOn, HalfLife: DefaultHalfLife}
@@ -70,6 +71,7 @@ func TestTheServiceNameHas(t *testing.T) {
 	serving := Policy{Publish: ByServing}
 	none := Policy{Fallback: FallbackNone}
 	open := Policy{FailOpen: 50}
+	checked, off := Policy{}.Checked(), Policy{FailOpen: FailOpenOff}.Checked()
 	for _, c := range []struct {
 		name       string
 		policy     Policy
@@ -111,6 +113,19 @@ func TestTheServiceNameHas(t *testing.T) {
 		{"by serving, nothing drains with fallback none", Policy{Publish: ByServing, Fallback: FallbackNone}, []Candidate{{Conditions: forcedDrain}}, "nothing"},
 		{"by serving, the same as by ready where nothing is forced", serving, together(times(2, aGood), times(1, aDraining), times(1, aSick)), "2 good"},
 		{"by serving with fail open, sick Pods that are set ready", Policy{Publish: ByServing, FailOpen: 50}, []Candidate{{Conditions: forcedDown, Past: &Past{WasUp: true}}, {Conditions: forcedDown}}, "1 sick"},
+
+		{"nobody whose check fails", Policy{}, together(times(1, aGood), times(2, aFailing)), "1 good"},
+		{"nobody whose check fails, with fail_open off", off, times(2, aFailing), "nothing"},
+		{"all whose check fails, where nobody else is up", checked, together(times(3, aFailing), times(2, aDying)), "3 sick"},
+		{"none of those that slices call down beside them", checked, together(times(2, aFailing), times(2, aSick), times(2, aStarting)), "2 sick"},
+		{"none of those that slices call down, where nobody is checked", checked, together(times(2, aSick), times(2, aStarting)), "nothing"},
+		{"all that are sick, for whatever reason, with a percentage", open, together(times(2, aFailing), times(2, aSick)), "4 sick"},
+		{"who drains, where all others fail", checked, together(times(1, aDraining), times(2, aFailing)), "1 draining"},
+		{"nobody who terminates and fails", checked, []Candidate{{Conditions: isDraining, Fails: true}, {Conditions: forcedDrain, Fails: true}}, "nothing"},
+		{"nobody who is taken out and fails", checked, []Candidate{{Conditions: isUp, TakenOut: true, Fails: true}, aFailing}, "1 sick"},
+		{"nobody who fails, though publishNotReadyAddresses sets all ready", off, []Candidate{{Conditions: forcedDown}, {Conditions: forcedDown, Fails: true}}, "1 good"},
+		{"by serving, nobody who fails either", Policy{Publish: ByServing, FailOpen: FailOpenOff}, together(times(1, aGood), times(1, aFailing)), "1 good"},
+		{"by serving, not those who fail on the last rung", Policy{Publish: ByServing, FailOpen: FailOpenOff}, []Candidate{{Conditions: forcedDown}, aFailing}, "1 starting"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			v, _ := decide(&c.policy, guard{}, c.candidates, epoch)
@@ -127,7 +142,7 @@ func TestDampedEndpointsStandInForGoodOnes(t *testing.T) {
 	for _, p := range []Policy{{}, {Fallback: FallbackNone}} {
 		counts := [Tiers]int{Damped: 2, Draining: 1, Sick: 1, Starting: 1, Dying: 1}
 		v := Verdict{Counts: counts, standings: &Standings{Counts: [roster.Families][Tiers]int{counts}, policy: &p}, policy: &p}
-		v.standings.choose(roster.IPv4, 0, false)
+		v.standings.choose(roster.IPv4, &Census{Tiers: counts}, false)
 		for tier := range Tier(Tiers) {
 			if v.Published(tier) {
 				v.InName[tier] = counts[tier]
@@ -160,6 +175,14 @@ func TestTiers(t *testing.T) {
 		{"set ready, was up before", Candidate{Conditions: forcedDown, Past: &Past{WasUp: true}}, Good, Sick},
 		{"set ready, draining", Candidate{Conditions: forcedDrain}, Good, Draining},
 		{"set ready, dying", Candidate{Conditions: forcedDying}, Good, Dying},
+		{"up, and its check fails", aFailing, Sick, Sick},
+		{"draining, and its check fails", Candidate{Conditions: isDraining, Fails: true}, Dying, Dying},
+		{"taken out, and its check fails", Candidate{Conditions: isUp, TakenOut: true, Fails: true}, Starting, Starting},
+		{"set ready, and its check fails", Candidate{Conditions: forcedDown, Fails: true}, Sick, Starting},
+		{"set ready, draining, and its check fails", Candidate{Conditions: forcedDrain, Fails: true}, Dying, Dying},
+		{"down, never was up, and its check fails", Candidate{Fails: true}, Starting, Starting},
+		{"down, was up before, and its check fails", Candidate{Past: &Past{WasUp: true}, Fails: true}, Sick, Sick},
+		{"dying, and its check fails", Candidate{Conditions: isDying, Fails: true}, Dying, Dying},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			for publish, want := range map[Publish]Tier{ByReady: c.ready, ByServing: c.serving} {
@@ -208,6 +231,10 @@ func TestWhichEndpointsKeepTheirNames(t *testing.T) {
 		{"draining, a backup in SRV records", Policy{SRVTiers: SRVAll}, aDraining, "ready serving all"},
 		{"draining, no backup with fallback none", Policy{SRVTiers: SRVAll, Fallback: FallbackNone}, aDraining, "serving all"},
 		{"sick, which is no backup", Policy{SRVTiers: SRVAll}, aSick, "all"},
+		{"failing", Policy{}, aFailing, "all"},
+		{"failing, which is no backup", Policy{SRVTiers: SRVAll}, aFailing, "all"},
+		{"failing, and set ready", Policy{}, Candidate{Conditions: forcedDown, Fails: true}, "all"},
+		{"failing, and draining", Policy{}, Candidate{Conditions: isDraining, Fails: true}, "all"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			if got := namedBy(c.policy, append(times(5, aGood), c.candidate)); got != c.want {
@@ -228,6 +255,8 @@ func TestWhatIsPublishedHasItsName(t *testing.T) {
 		{"draining, and not published with fallback none", Policy{Fallback: FallbackNone}, times(1, aDraining), "serving all"},
 		{"sick, with fail open", Policy{FailOpen: 50}, times(1, aSick), "ready serving all"},
 		{"sick, and not published", Policy{}, times(1, aSick), "all"},
+		{"failing, with fail open", Policy{}.Checked(), times(1, aFailing), "ready serving all"},
+		{"sick, beside one that fails", Policy{}.Checked(), together(times(1, aFailing), times(1, aSick)), "all"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			if got := namedBy(c.policy, c.candidates); got != c.want {

@@ -54,10 +54,10 @@ func (m *Memory) Decide(s *Standings, p *Policy, c *roster.Current, wishes Wishe
 	})
 	s.rank()
 	next = m.damp(s, p, c, now)
-	askedFor := s.askedFor()
+	census := s.census()
 	for family := range roster.Families {
-		next = earlier(next, m.guards[family].watch(p, &s.Counts[family], now))
-		s.choose(family, askedFor[family], m.guards[family].open)
+		next = earlier(next, m.guards[family].watch(p, &census[family], now))
+		s.choose(family, &census[family], m.guards[family].open)
 	}
 	s.publish()
 	if moved {

@@ -61,6 +61,12 @@ func (m *Memory) observe(d Damping, c Transition, known func(model.PodID) bool) 
 	return flaps
 }
 
+// Fail takes note of an endpoint whose check passed and fails now, and returns whether that
+// is a flap. Whether its Pod was up is not remembered for that: the check says it.
+func (m *Memory) Fail(d Damping, e *model.Endpoint, now time.Time) (flapped bool) {
+	return d.Mode != DampingOff && !e.Has(model.Terminating) && m.past(e.ID).penalize(d, now)
+}
+
 // lastState finds Pods in the state of a slice before, which may be nil.
 type lastState struct {
 	slice *model.Slice

@@ -7,6 +7,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/k8s-endpoints/k8s_endpoints/plugin/model"
 )
 
 // Publish says when an endpoint is up.
@@ -18,6 +20,11 @@ const (
 	// ByServing goes by the Pod's own readiness.
 	ByServing
 )
+
+// Calls reports whether a slice that says these conditions calls an endpoint up or draining.
+func (p Publish) Calls(is model.Conditions) bool {
+	return is.Has(model.Serving) && (p == ByServing || is.Has(model.Terminating)) || p == ByReady && is.Has(model.Ready)
+}
 
 // PodNames says which endpoints have a name of their own.
 type PodNames uint8
@@ -70,6 +77,21 @@ type Damping struct {
 	HalfLife time.Duration
 }
 
+// What Policy.FailOpen may be besides a percentage.
+const (
+	// FailOpenUnset is that nobody says. It is off where endpoints are not checked.
+	FailOpenUnset = 0
+	// FailOpenOff is never.
+	FailOpenOff = -1
+	// FailOpenByCheck is where endpoints are checked, and nobody says: those whose check
+	// fails are published while nobody is up. Those that their slice calls down are not: who
+	// wrote that has decided.
+	FailOpenByCheck = -2
+)
+
+// byCheck is the percentage of FailOpenByCheck.
+const byCheck = 1
+
 // DefaultHalfLife is how long a penalty takes to decay to its half.
 const DefaultHalfLife = 2 * time.Minute
 
@@ -79,10 +101,30 @@ type Policy struct {
 	Publish  Publish
 	PodNames PodNames
 	Fallback Fallback
-	// FailOpen is a percentage from 1 to 100, or 0 for off.
+	// FailOpen is the percentage from 1 to 100 of endpoints that are up below which sick ones
+	// are published, too, or FailOpenUnset, FailOpenOff or FailOpenByCheck.
 	FailOpen int
 	Damping  Damping
 	SRVTiers SRVTiers
+}
+
+// Checked returns the policy of a Service whose endpoints are checked.
+func (p Policy) Checked() Policy {
+	if p.FailOpen == FailOpenUnset {
+		p.FailOpen = FailOpenByCheck
+	}
+	return p
+}
+
+// opensBelow is the percentage for fail open, 0 where that never is.
+func (p *Policy) opensBelow() int {
+	switch p.FailOpen {
+	case FailOpenUnset, FailOpenOff:
+		return 0
+	case FailOpenByCheck:
+		return byCheck
+	}
+	return p.FailOpen
 }
 
 // ParsePublish reads "ready" or "serving".
@@ -122,17 +164,17 @@ func word(args []string, words ...string) (int, error) {
 }
 
 // ParseFailOpen reads a percentage from 1 to 100, with or without its sign, or
-// "off".
+// "off", which is FailOpenOff.
 func ParseFailOpen(args []string) (int, error) {
 	if len(args) == 1 {
 		if args[0] == "off" {
-			return 0, nil
+			return FailOpenOff, nil
 		}
 		if n, err := strconv.Atoi(strings.TrimSuffix(args[0], "%")); err == nil && n >= 1 && n <= 100 {
 			return n, nil
 		}
 	}
-	return 0, fmt.Errorf("want a percentage from 1 to 100, or off, not %q", strings.Join(args, " "))
+	return FailOpenUnset, fmt.Errorf("want a percentage from 1 to 100, or off, not %q", strings.Join(args, " "))
 }
 
 // shortestHalfLife keeps a flap from being forgotten before the next one.
@@ -173,14 +215,18 @@ func (p Policy) String() string {
 		[...]string{"ready", "serving"}[p.Publish],
 		p.PodNames,
 		[...]string{"draining", "none"}[p.Fallback],
-		failOpenText(p.FailOpen), p.Damping, [...]string{"published", "all"}[p.SRVTiers])
+		p.failOpenText(), p.Damping, [...]string{"published", "all"}[p.SRVTiers])
 }
 
-func failOpenText(percent int) string {
-	if percent == 0 {
+func (p *Policy) failOpenText() string {
+	switch percent := p.opensBelow(); {
+	case percent == 0:
 		return "off"
+	case p.FailOpen == FailOpenByCheck:
+		return strconv.Itoa(percent) + "% by check"
+	default:
+		return strconv.Itoa(percent) + "%"
 	}
-	return strconv.Itoa(percent) + "%"
 }
 
 // String returns the mode and, where it counts, the half-life.

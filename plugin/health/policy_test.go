@@ -56,7 +56,7 @@ func TestParse(t *testing.T) {
 		{"srv_tiers", srvTiers, "", fmt.Sprint(SRVAll)},
 		{"srv_tiers", srvTiers, "all published", `error: want published or all, not "all published"`},
 
-		{"fail_open", failOpen, "off", "0"},
+		{"fail_open", failOpen, "off", fmt.Sprint(FailOpenOff)},
 		{"fail_open", failOpen, "1", "1"},
 		{"fail_open", failOpen, "50%", "50"},
 		{"fail_open", failOpen, "100", "100"},
@@ -115,6 +115,8 @@ func TestPolicyAsText(t *testing.T) {
 		want   string
 	}{
 		{Policy{}, "publish ready, pod_names ready, fallback draining, fail_open off, damping off, srv_tiers published"},
+		{Policy{}.Checked(), "publish ready, pod_names ready, fallback draining, fail_open 1% by check, damping off, srv_tiers published"},
+		{Policy{FailOpen: FailOpenOff}.Checked(), "publish ready, pod_names ready, fallback draining, fail_open off, damping off, srv_tiers published"},
 		{
 			Policy{Publish: ByServing, PodNames: NamesAll, Fallback: FallbackNone, FailOpen: 50, Damping: on, SRVTiers: SRVAll},
 			"publish serving, pod_names all, fallback none, fail_open 50%, damping on 2m0s, srv_tiers all",
@@ -133,7 +135,7 @@ func TestPolicyAsText(t *testing.T) {
 // What String writes is what the Parse functions read.
 func TestPolicyAsTextCanBeRead(t *testing.T) {
 	for _, p := range []Policy{
-		{},
+		{FailOpen: FailOpenOff},
 		{Publish: ByServing, PodNames: NamesAll, Fallback: FallbackNone, FailOpen: 1, Damping: on, SRVTiers: SRVAll},
 		{PodNames: NamesServing, FailOpen: 100, Damping: Damping{DampingObserve, 90 * time.Second}},
 	} {

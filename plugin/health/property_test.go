@@ -18,7 +18,7 @@ func drawPolicy(t *rapid.T) Policy {
 		Publish:  Publish(rapid.IntRange(0, 1).Draw(t, "publish")),
 		PodNames: PodNames(rapid.IntRange(0, 2).Draw(t, "pod_names")),
 		Fallback: Fallback(rapid.IntRange(0, 1).Draw(t, "fallback")),
-		FailOpen: rapid.SampledFrom([]int{0, 1, 33, 50, 100}).Draw(t, "fail_open"),
+		FailOpen: rapid.SampledFrom([]int{FailOpenUnset, FailOpenOff, FailOpenByCheck, 1, 33, 50, 100}).Draw(t, "fail_open"),
 		SRVTiers: SRVTiers(rapid.IntRange(0, 1).Draw(t, "srv_tiers")),
 		Damping:  Damping{Mode: DampingMode(rapid.IntRange(0, 2).Draw(t, "damping"))},
 	}
@@ -55,6 +55,7 @@ func drawCandidates(t *rapid.T, d Damping) []Candidate {
 			Conditions: conditions.Draw(t, "conditions"),
 			Past:       drawPast(t, d),
 			TakenOut:   rapid.IntRange(0, 7).Draw(t, "taken out") == 0,
+			Fails:      rapid.IntRange(0, 3).Draw(t, "fails") == 0,
 		}
 	}
 	return all
@@ -66,6 +67,41 @@ func drawGuard(t *rapid.T) guard {
 		g.since = epoch.Add(-time.Duration(rapid.IntRange(0, 12_000).Draw(t, "pending for ms")) * time.Millisecond)
 	}
 	return g
+}
+
+// calledUp reports whether the slice calls an endpoint up or draining.
+func calledUp(p *Policy, c Candidate) bool {
+	draining := c.Has(model.Serving | model.Terminating)
+	if p.Publish == ByServing {
+		return c.Has(model.Serving)
+	}
+	return c.Has(model.Ready) || draining
+}
+
+// judged returns an endpoint as it is for the policy, together with its check: one that fails
+// is as one that was up, and is down.
+func judged(p *Policy, c Candidate) Candidate {
+	c.Fails = c.Fails && calledUp(p, c)
+	if c.Fails {
+		c.Conditions &= model.Terminating
+		past := Past{}
+		if c.Past != nil {
+			past = *c.Past
+		}
+		past.WasUp = true
+		c.Past = &past
+	}
+	return c
+}
+
+// opensTo counts those whom fail open would publish.
+func opensTo(p *Policy, v *Verdict, all []Candidate) (n int) {
+	for i, c := range all {
+		if v.Tiers[i] == Sick && (p.FailOpen != FailOpenByCheck || judged(p, c).Fails) {
+			n++
+		}
+	}
+	return n
 }
 
 // usable is what it means to be good, apart from damping and draining.
@@ -82,10 +118,12 @@ func TestAnyVerdict(t *testing.T) {
 		all := drawCandidates(t, p.Damping)
 		v, after := decide(&p, drawGuard(t), all, epoch)
 		checkCounts(t, &v, all)
-		usableOnes := 0
+		usableOnes, opensTo, opens := 0, opensTo(&p, &v, all), p.FailOpen > 0 || p.FailOpen == FailOpenByCheck
 		lastRung := v.standings.LastRung[roster.IPv4]
 		for i, c := range all {
 			tier := v.Tiers[i]
+			c = judged(&p, c)
+			checkFailing(t, &p, &v, i, c)
 			drained := c.TakenOut && usable(&p, c)
 			if usable(&p, c) && !c.TakenOut {
 				usableOnes++
@@ -104,7 +142,7 @@ func TestAnyVerdict(t *testing.T) {
 			if drained && tier != Draining {
 				t.Errorf("endpoint %d is taken out, and %v", i, tier)
 			}
-			if (v.Published(tier) && (c.Has(model.Ready) || !lastRung) || v.Backup(tier) || usable(&p, c) || c.Has(model.Ready) || p.PodNames == NamesAll) && !v.Named[i] {
+			if (v.Given[i] || v.Backup(tier) || usable(&p, c) || c.Has(model.Ready) || p.PodNames == NamesAll) && !v.Named[i] {
 				t.Errorf("endpoint %d has no name", i)
 			}
 		}
@@ -117,19 +155,19 @@ func TestAnyVerdict(t *testing.T) {
 		if usableOnes > 0 && inName(&v) == "nothing" {
 			t.Errorf("the name is empty, though %d are up", usableOnes)
 		}
-		if p.FailOpen == 0 && (v.FailOpen || after != (guard{})) {
+		if !opens && (v.FailOpen || after != (guard{})) {
 			t.Error("fail open is off, and does something")
 		}
-		if p.FailOpen > 0 && v.Counts[Good]+v.Counts[Damped]+v.Counts[Sick] > 0 && inName(&v) == "nothing" {
+		if opens && v.Counts[Good]+v.Counts[Damped]+opensTo > 0 && inName(&v) == "nothing" {
 			t.Error("the name is empty in spite of fail open")
 		}
 		if lastRung && (v.Counts[Good]+v.Counts[Damped]+v.Counts[Draining] > 0 || p.Fallback == FallbackNone || v.FailOpen) {
 			t.Errorf("the last rung is taken with %v", v.Counts)
 		}
-		if published := slices.ContainsFunc(all, func(c Candidate) bool { return publishedByAll(&p, c) }); published && p.Fallback != FallbackNone && inName(&v) == "nothing" {
+		if published := slices.ContainsFunc(all, func(c Candidate) bool { return publishedByAll(&p, judged(&p, c)) }); published && p.Fallback != FallbackNone && inName(&v) == "nothing" {
 			t.Errorf("health empties the name, with %v", v.Counts)
 		}
-		if v.Published(Sick) && !v.FailOpen && !lastRung || v.FailOpen && v.Counts[Sick] == 0 {
+		if v.Published(Sick) && !v.FailOpen && !lastRung || v.FailOpen && opensTo == 0 {
 			t.Errorf("fail open is %v with %v", v.FailOpen, v.Counts)
 		}
 		if p.Fallback == FallbackNone && v.Published(Draining) {
@@ -137,6 +175,85 @@ func TestAnyVerdict(t *testing.T) {
 		}
 		if !v.Next.IsZero() && !v.Next.After(epoch) {
 			t.Errorf("it changes %v ago", epoch.Sub(v.Next))
+		}
+	})
+}
+
+// checkFailing looks at one endpoint, which is judged.
+func checkFailing(t *rapid.T, p *Policy, v *Verdict, i int, c Candidate) {
+	tier := v.Tiers[i]
+	want := Sick
+	switch {
+	case c.Has(model.Terminating):
+		want = Dying
+	case c.TakenOut:
+		want = Starting
+	}
+	if c.Fails && tier != want {
+		t.Errorf("the check of endpoint %d fails, and it is %v, want %v", i, tier, want)
+	}
+	if c.Fails && v.Given[i] && !v.FailOpen {
+		t.Errorf("the check of endpoint %d fails, and it is published without fail open", i)
+	}
+	if c.Fails && v.Named[i] && !v.Given[i] && p.PodNames != NamesAll {
+		t.Errorf("the check of endpoint %d fails, and it has a name", i)
+	}
+	if tier == Sick && !c.Fails && v.Given[i] && p.FailOpen == FailOpenByCheck && !v.standings.LastRung[roster.IPv4] {
+		t.Errorf("endpoint %d is published because others fail their checks, and its slice calls it down", i)
+	}
+	if s := v.standings.Of(v.at[i]); s.Tier != tier || s.failing != c.Fails || v.standings.Fails(v.at[i]) != c.Fails {
+		t.Errorf("endpoint %d is %v, and stands as %+v", i, tier, s)
+	}
+}
+
+// A check has no say about endpoints that are down, and where all fail, there is no better
+// one: that changes nothing but for those that terminate or are taken out.
+func TestWhereAllChecksFailItIsAsWithoutThem(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		p := drawPolicy(t)
+		p.FailOpen, p.Damping.Mode = FailOpenUnset, DampingOff
+		all := drawCandidates(t, p.Damping)
+		for i := range all {
+			all[i].Fails = false
+		}
+		without, _ := decide(&p, guard{}, all, epoch)
+		failing := slices.Clone(all)
+		left := false
+		for i, c := range failing {
+			failing[i].Fails = true
+			left = left || calledUp(&p, c) && !c.Has(model.Terminating) && !c.TakenOut
+		}
+		checked := p.Checked()
+		with, _ := decide(&checked, drawGuard(t), failing, epoch)
+		for i, c := range all {
+			if calledUp(&p, c) && (c.Has(model.Terminating) || c.TakenOut) {
+				if with.Given[i] {
+					t.Errorf("endpoint %d terminates or is taken out, fails, and is published", i)
+				}
+				continue
+			}
+			if left && with.Given[i] != without.Given[i] {
+				t.Errorf("endpoint %d is published: %t without checks, %t where all fail", i, without.Given[i], with.Given[i])
+			}
+		}
+	})
+}
+
+// Where no check fails, that a Service is checked makes no difference.
+func TestWhereNoCheckFailsItIsAsWithoutThem(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		p := drawPolicy(t)
+		p.FailOpen = rapid.SampledFrom([]int{FailOpenUnset, FailOpenOff, 50}).Draw(t, "fail_open")
+		all := drawCandidates(t, p.Damping)
+		for i := range all {
+			all[i].Fails = false
+		}
+		checked := p.Checked()
+		without, guardWithout := decide(&p, guard{}, all, epoch)
+		with, guardWith := decide(&checked, guard{}, all, epoch)
+		sameVerdict(t, &without, &with)
+		if guardWith != guardWithout || !slices.Equal(with.Named, without.Named) || !with.Next.Equal(without.Next) {
+			t.Fatalf("%+v, and with checks %+v", without, with)
 		}
 	})
 }
@@ -267,7 +384,7 @@ func TestAnyTimeline(t *testing.T) {
 		p := drawPolicy(t)
 		var memory Memory
 		var guard guard
-		slice := sliceOf()
+		slice, failed := sliceOf(), make(map[model.PodID]bool)
 		now := epoch
 		for range rapid.IntRange(1, 30).Draw(t, "steps") {
 			now = now.Add(time.Duration(rapid.IntRange(0, 60_000).Draw(t, "ms")) * time.Millisecond)
@@ -285,7 +402,12 @@ func TestAnyTimeline(t *testing.T) {
 			memory.forgetGone(p.Damping, present, now)
 			all := make([]Candidate, len(slice.Endpoints))
 			for i, e := range slice.Endpoints {
-				all[i] = Candidate{Conditions: e.Conditions, Past: memory.pasts[e.ID]}
+				fails := rapid.IntRange(0, 3).Draw(t, "fails") == 0
+				if fails && !failed[e.ID] {
+					memory.Fail(p.Damping, &e, now)
+				}
+				failed[e.ID] = fails
+				all[i] = Candidate{Conditions: e.Conditions, Past: memory.pasts[e.ID], Fails: fails}
 			}
 			for id, past := range memory.pasts {
 				if !present(id) && now.Sub(past.missing) >= moveTime || p.Damping.Mode == DampingOff && !past.WasUp {

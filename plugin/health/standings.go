@@ -1,6 +1,7 @@
 package health
 
 import (
+	"cmp"
 	"math"
 	"math/bits"
 	"slices"
@@ -20,8 +21,10 @@ type Standings struct {
 	InName roster.Bits
 	InSRV  [Tiers]roster.Bits
 	Named  roster.Bits
-	// Counts has how many endpoints of each address family are in which tier.
-	Counts [roster.Families][Tiers]int
+	// Counts has how many endpoints of each address family are in which tier, and Failing
+	// how many of the sick ones are so because their check fails.
+	Counts  [roster.Families][Tiers]int
+	Failing [roster.Families]int
 	// FailOpen says that sick endpoints of a family are published because too few
 	// are not.
 	FailOpen [roster.Families]bool
@@ -41,26 +44,57 @@ type Standings struct {
 // Published reports whether the Service name has endpoints of a family and tier.
 func (s *Standings) Published(family int, t Tier) bool { return s.choices[family].inName[t] }
 
-// Ready reports whether an endpoint is to be published by what its slice, or its
-// Service, says of it.
-func (s *Standings) Ready(at roster.At) bool { return s.of.notReadyToo || s.of.Ready.Has(at) }
+// Called returns those whom their slices, or the Service, call up or draining: of others a
+// check has nothing to take away. It takes the memory of b.
+func (s *Standings) Called(b roster.Bits) roster.Bits {
+	b = b.Reset(s.of.n)
+	for w := range s.of.Ready {
+		k := s.of.sixtyFour(s.policy, w)
+		b[w] = k.called
+	}
+	return b
+}
 
-// ReadyIn reports the same of an endpoint in other conditions.
-func (s *Standings) ReadyIn(is model.Conditions) bool { return s.of.notReadyToo || is.Has(model.Ready) }
+// Fails reports whether an endpoint is not what its slice says, because its check fails.
+func (s *Standings) Fails(at roster.At) bool { return s.Of(at).failing }
 
-// TierIn returns the tier that an endpoint has in other conditions, those for some of
-// its ports. It is not better than the endpoint itself.
-func (s *Standings) TierIn(is model.Conditions, at roster.At) Tier {
-	k := sixtyFour{all: 1, takenOut: bit(s.of.takenOut.Has(at)), wasUp: bit(s.of.wasUp.Has(at))}
-	k.ready = bit(s.ReadyIn(is))
+// A Standing is how one endpoint stands, for any of its ports or for some of them.
+type Standing struct {
+	Tier Tier
+	// ready is that it is to be published by what its slice, or its Service, says, and
+	// failing that its check says otherwise. It is never both.
+	ready, failing bool
+}
+
+// Compare orders how one endpoint stands for several of its ports, the best first: of one
+// tier those come first that some rule publishes.
+func (e Standing) Compare(o Standing) int {
+	return cmp.Or(int(e.Tier)-int(o.Tier), compareBools(o.failing, e.failing), compareBools(o.ready, e.ready))
+}
+
+func compareBools(a, b bool) int { return int(bit(a)) - int(bit(b)) }
+
+// Of returns how an endpoint stands.
+func (s *Standings) Of(at roster.At) Standing {
+	k, place := s.of.sixtyFour(s.policy, int(at/64)), uint64(1)<<(at%64)
+	return Standing{s.Tier(at), k.ready&place != 0, k.failing&place != 0}
+}
+
+// In returns how an endpoint stands in other conditions, those for some of its ports. Its
+// tier is not better than its own.
+func (s *Standings) In(is model.Conditions, at roster.At) Standing {
+	k := sixtyFour{all: 1, takenOut: bit(s.of.takenOut.Has(at)), wasUp: bit(s.of.wasUp.Has(at)), failing: bit(s.of.Failing.Has(at))}
+	k.ready = bit(s.of.notReadyToo || is.Has(model.Ready))
 	k.serving, k.terminating = bit(is.Has(model.Serving)), bit(is.Has(model.Terminating))
 	k.judge(s.policy)
+	tier := Dying
 	for t, who := range k.tiers() {
 		if who != 0 {
-			return max(Tier(t), s.Tier(at))
+			tier = max(Tier(t), s.Tier(at))
+			break
 		}
 	}
-	return Dying
+	return Standing{tier, k.ready != 0, k.failing != 0}
 }
 
 func bit(is bool) uint64 {
@@ -93,7 +127,12 @@ type candidates struct {
 }
 
 // sixtyFour is the state of 64 endpoints, a bit each.
-type sixtyFour struct{ ready, serving, terminating, takenOut, wasUp, up, all, v4 uint64 }
+type sixtyFour struct {
+	ready, serving, terminating, takenOut, wasUp, failing, all, v4 uint64
+	// up are those who are, and called those who would be up or draining if it were not for
+	// checks.
+	up, called uint64
+}
 
 func (c *candidates) sixtyFour(p *Policy, w int) sixtyFour {
 	k := sixtyFour{
@@ -112,16 +151,26 @@ func (c *candidates) sixtyFour(p *Policy, w int) sixtyFour {
 	if c.wasUp != nil {
 		k.wasUp = c.wasUp[w]
 	}
+	if c.Failing != nil {
+		k.failing = c.Failing[w]
+	}
 	k.judge(p)
 	return k
 }
 
-// judge finds who is up, by conditions alone.
+// judge finds who is up, by conditions alone. A check takes away what slices give, and gives
+// nothing: of those who are down it says nothing.
 func (k *sixtyFour) judge(p *Policy) {
 	k.up = k.ready
 	if p.Publish == ByServing {
 		k.up = k.serving &^ k.terminating
 	}
+	k.called = k.up | k.serving&k.terminating
+	k.failing &= k.called
+	k.up &^= k.failing
+	k.ready &^= k.failing
+	k.serving &^= k.failing
+	k.wasUp |= k.failing
 }
 
 // tiers parts the endpoints by tier. It knows nothing of damping.
@@ -159,6 +208,11 @@ func (s *Standings) rank() {
 			s.Counts[roster.IPv4][t] += bits.OnesCount64(who & k.v4)
 			s.Counts[roster.IPv6][t] += bits.OnesCount64(who &^ k.v4)
 		}
+		if k.failing != 0 {
+			sick := s.Tiers[Sick][w] & k.failing
+			s.Failing[roster.IPv4] += bits.OnesCount64(sick & k.v4)
+			s.Failing[roster.IPv6] += bits.OnesCount64(sick &^ k.v4)
+		}
 	}
 }
 
@@ -191,24 +245,60 @@ func (s *Standings) damp(mode DampingMode, family int, all []suppressed) {
 	s.Counts[family][Damped] += len(all)
 }
 
+// A Census counts endpoints of one address family: all of a Service, or those who offer a
+// port. The zero value is nobody.
+type Census struct {
+	Tiers [Tiers]int
+	// askedFor are those who are sick or starting, and ready by what their slices, or the
+	// Service, say. failing are the sick ones whose check fails.
+	askedFor, failing int
+}
+
+// Count adds an endpoint.
+func (n *Census) Count(e Standing) {
+	n.Tiers[e.Tier]++
+	if e.ready && (e.Tier == Sick || e.Tier == Starting) {
+		n.askedFor++
+	}
+	if e.failing && e.Tier == Sick {
+		n.failing++
+	}
+}
+
+// up counts those who are.
+func (n *Census) up() int { return n.Tiers[Good] + n.Tiers[Damped] }
+
+// sick counts those whom fail open would publish.
+func (n *Census) sick(p *Policy) int {
+	if p.FailOpen == FailOpenByCheck {
+		return n.failing
+	}
+	return n.Tiers[Sick]
+}
+
 // A Choice says which endpoints of one address family clients are given. The zero
 // value is nobody.
 type Choice struct {
 	inName, inSRV [Tiers]bool
-	// onlyReady leaves out those of the last rung who are not to be published.
-	onlyReady bool
+	// onlyReady leaves out those of the last rung who are not to be published, and
+	// onlyFailing the sick ones who are so for another reason than their check.
+	onlyReady, onlyFailing bool
 }
 
-// Lists reports whether SRV records list an endpoint of a tier, which is ready by
-// what its slice, or its Service, says.
-func (c *Choice) Lists(t Tier, ready bool) bool {
-	return c.inSRV[t] && (ready || !c.onlyReady || t != Sick && t != Starting)
+// Lists reports whether SRV records list an endpoint.
+func (c *Choice) Lists(e Standing) bool {
+	switch {
+	case !c.inSRV[e.Tier]:
+		return false
+	case e.Tier == Sick && c.onlyFailing:
+		return e.failing
+	}
+	return e.ready || !c.onlyReady || e.Tier != Sick && e.Tier != Starting
 }
 
 // Choose picks, of endpoints of one address family, whom clients are given: for a
-// Service, or those who offer a port. Counts has how many are in which tier, and
-// askedFor how many are sick or starting and ready by what their slices, or the
-// Service, say.
+// Service, or those who offer a port. N counts them. Ready is said of those who are sick or
+// starting, and ready by what their slices, or the Service, say.
 //
 //	policy          good  damped  draining  sick  starting | clients are given
 //	any             some  any     any       any   any      | good
@@ -218,27 +308,34 @@ func (c *Choice) Lists(t Tier, ready bool) bool {
 //	fallback none   none  none    any       any   any      | nobody
 //	fail open, and too few of good, damped and             | good, damped and sick, and
 //	  sick are not sick                                    | draining if only sick ones are left
+//	fail open, of a port, where that is nobody             | sick, if their check fails
 //
-// Dying endpoints are never given. With publishNotReadyAddresses, Kubernetes reports
-// all endpoints ready: they are up, unless ByServing looks at what their Pods say
-// themselves. Then the fourth row, the last rung, keeps a name that members need to
-// find each other before anybody serves.
-func (s *Standings) Choose(family int, counts *[Tiers]int, askedFor int) Choice {
+// Fail open by check is of those whose check fails. Dying endpoints are never given. With
+// publishNotReadyAddresses, Kubernetes reports all endpoints ready: they are up, unless
+// ByServing looks at what their Pods say themselves. Then the fourth row, the last rung,
+// keeps a name that members need to find each other before anybody serves.
+//
+// The last row is for a port that those alone offer whose check fails, while others of the
+// Service pass: a check empties no name unless fail open is off.
+func (s *Standings) Choose(family int, n *Census) Choice {
 	var c Choice
 	p := s.policy
+	fallback := p.Fallback == FallbackDraining
 	switch {
-	case s.open[family] && counts[Sick] > 0:
+	case s.open[family] && n.sick(p) > 0:
 		c.inName[Good], c.inName[Damped], c.inName[Sick] = true, true, true
-		c.inName[Draining] = p.Fallback == FallbackDraining && counts[Good]+counts[Damped] == 0
-	case counts[Good] > 0:
+		c.inName[Draining] = fallback && n.up() == 0
+		c.onlyFailing = p.FailOpen == FailOpenByCheck
+	case n.Tiers[Good] > 0:
 		c.inName[Good] = true
-	case counts[Damped] > 0:
+	case n.Tiers[Damped] > 0:
 		c.inName[Damped] = true
-	case p.Fallback == FallbackNone:
-	case counts[Draining] > 0:
+	case fallback && n.Tiers[Draining] > 0:
 		c.inName[Draining] = true
-	case askedFor > 0:
+	case fallback && n.askedFor > 0:
 		c.inName[Sick], c.inName[Starting], c.onlyReady = true, true, true
+	case p.opensBelow() > 0 && n.failing > 0:
+		c.inName[Sick], c.onlyFailing = true, true
 	}
 	for t := range Tier(Tiers) {
 		c.inSRV[t] = c.inName[t] || p.backup(t)
@@ -252,23 +349,25 @@ func (p *Policy) backup(t Tier) bool {
 	return p.SRVTiers == SRVAll && t <= Draining && !(t == Draining && p.Fallback == FallbackNone)
 }
 
-// choose chooses for one address family.
-func (s *Standings) choose(family, askedFor int, open bool) {
-	counts := &s.Counts[family]
-	s.open[family] = open
-	c := s.Choose(family, counts, askedFor)
-	s.choices[family], s.LastRung[family], s.FailOpen[family] = c, c.onlyReady, open && counts[Sick] > 0
-}
-
-// askedFor counts, by family, those who are sick or starting and are to be published.
-func (s *Standings) askedFor() (n [roster.Families]int) {
+// census counts the endpoints of each address family.
+func (s *Standings) census() (all [roster.Families]Census) {
+	for family := range all {
+		all[family].Tiers, all[family].failing = s.Counts[family], s.Failing[family]
+	}
 	for w := range s.of.Ready {
 		k := s.of.sixtyFour(s.policy, w)
 		who := (s.Tiers[Sick][w] | s.Tiers[Starting][w]) & k.ready
-		n[roster.IPv4] += bits.OnesCount64(who & k.v4)
-		n[roster.IPv6] += bits.OnesCount64(who &^ k.v4)
+		all[roster.IPv4].askedFor += bits.OnesCount64(who & k.v4)
+		all[roster.IPv6].askedFor += bits.OnesCount64(who &^ k.v4)
 	}
-	return n
+	return all
+}
+
+// choose chooses for one address family.
+func (s *Standings) choose(family int, n *Census, open bool) {
+	s.open[family] = open
+	c := s.Choose(family, n)
+	s.choices[family], s.LastRung[family], s.FailOpen[family] = c, c.onlyReady, open && n.sick(s.policy) > 0
 }
 
 // publish finds who is in the Service name, in SRV records, and has a name. Whoever is
@@ -301,6 +400,9 @@ func (k *sixtyFour) chosen(choices *[roster.Families]Choice, t Tier) (inName, in
 		if c.onlyReady && (t == Sick || t == Starting) {
 			who &= k.ready
 		}
+		if c.onlyFailing && t == Sick {
+			who &= k.failing
+		}
 		if c.inName[t] {
 			inName |= who
 		}
@@ -332,19 +434,19 @@ const (
 // time for both, unless the name would be empty meanwhile. Endpoints that have
 // never been up do not count: scaling up is no alarm. It returns when the guard
 // changes by itself; zero is never.
-func (g *guard) watch(p *Policy, counts *[Tiers]int, now time.Time) (next time.Time) {
-	healthy := counts[Good] + counts[Damped]
-	all := healthy + counts[Sick]
-	if p.FailOpen == 0 || all == 0 {
+func (g *guard) watch(p *Policy, n *Census, now time.Time) (next time.Time) {
+	healthy, percent := n.up(), p.opensBelow()
+	all := healthy + n.sick(p)
+	if percent == 0 || all == 0 {
 		*g = guard{}
 		return next
 	}
-	enough := int(math.Ceil(float64(p.FailOpen*all) / 100))
+	enough := int(math.Ceil(float64(percent*all) / 100))
 	change, after := healthy < enough, openAfter
 	if g.open {
 		change, after = healthy >= min(all, enough+all/10), closeAfter
 	}
-	empty := healthy == 0 && (counts[Draining] == 0 || p.Fallback == FallbackNone)
+	empty := healthy == 0 && (n.Tiers[Draining] == 0 || p.Fallback == FallbackNone)
 	switch {
 	case !change:
 		g.since = time.Time{}

@@ -137,7 +137,7 @@ func placeText(c *roster.Current, at roster.At) (text string) {
 func otherPorts(r *roster.Roster, st *health.Standings, at roster.At) (text string) {
 	for _, g := range r.Groups() {
 		is, ok := g.Others[at]
-		if tier := st.TierIn(is, at); ok && tier != st.Tier(at) {
+		if tier := st.In(is, at).Tier; ok && tier != st.Tier(at) {
 			var names []string
 			for _, p := range g.Ports {
 				names = append(names, cmp.Or(p.Name, strconv.Itoa(int(p.Number))))

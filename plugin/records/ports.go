@@ -36,8 +36,7 @@ type offers [health.Tiers]offer
 type member struct {
 	target roster.Target
 	at     roster.At
-	tier   health.Tier
-	ready  bool
+	health.Standing
 }
 
 // portCompiler finds who offers which port, in memory that it keeps.
@@ -154,17 +153,13 @@ func (c *portCompiler) members(g roster.Group) []member {
 	if g.Members == nil {
 		n = c.roster.Len()
 	}
-	all := make([]member, n)
-	for i := range all {
-		at := roster.At(i)
-		if g.Members != nil {
-			at = g.Members[i]
-		}
-		m := member{c.roster.Target(at), at, c.standings.Tier(at), c.standings.Ready(at)}
+	all := make([]member, 0, n)
+	for at := range g.All(c.roster) {
+		m := member{c.roster.Target(at), at, c.standings.Of(at)}
 		if is, ok := g.Others[at]; ok {
-			m.tier, m.ready = c.standings.TierIn(is, at), c.standings.ReadyIn(is)
+			m.Standing = c.standings.In(is, at)
 		}
-		all[i] = m
+		all = append(all, m)
 	}
 	return all
 }
@@ -229,7 +224,7 @@ func (j *joining) offers(asked, of []int32) offers {
 		return all
 	}
 	choices := j.choose(j.join(asked))
-	listed := slices.DeleteFunc(j.join(of), func(m member) bool { return !choices[j.roster.Family(m.at)].Lists(m.tier, m.ready) })
+	listed := slices.DeleteFunc(j.join(of), func(m member) bool { return !choices[j.roster.Family(m.at)].Lists(m.Standing) })
 	for _, m := range listed {
 		j.standings.Named.Add(m.at)
 	}
@@ -237,27 +232,23 @@ func (j *joining) offers(asked, of []int32) offers {
 	return j.known[key]
 }
 
-// join returns who is in any of the groups, each in the best tier.
+// join returns who is in any of the groups, each as it stands best.
 func (j *joining) join(groups []int32) (all []member) {
 	for _, i := range groups {
 		all = append(all, j.members[i]...)
 	}
-	slices.SortFunc(all, func(a, b member) int { return cmp.Or(int(a.at)-int(b.at), int(a.tier)-int(b.tier)) })
+	slices.SortFunc(all, func(a, b member) int { return cmp.Or(int(a.at)-int(b.at), a.Compare(b.Standing)) })
 	return slices.CompactFunc(all, func(a, b member) bool { return a.at == b.at })
 }
 
 // choose chooses among those who offer a port.
 func (c *portCompiler) choose(all []member) (choices [roster.Families]health.Choice) {
-	var counts [roster.Families][health.Tiers]int
-	var askedFor [roster.Families]int
+	var census [roster.Families]health.Census
 	for _, m := range all {
-		counts[c.roster.Family(m.at)][m.tier]++
-		if m.ready && (m.tier == health.Sick || m.tier == health.Starting) {
-			askedFor[c.roster.Family(m.at)]++
-		}
+		census[c.roster.Family(m.at)].Count(m.Standing)
 	}
 	for family := range choices {
-		choices[family] = c.standings.Choose(family, &counts[family], askedFor[family])
+		choices[family] = c.standings.Choose(family, &census[family])
 	}
 	return choices
 }
@@ -265,12 +256,12 @@ func (c *portCompiler) choose(all []member) (choices [roster.Families]health.Cho
 // byTier parts members, each target once, in its best tier.
 func (c *portCompiler) byTier(members []member) (all offers) {
 	slices.SortFunc(members, func(a, b member) int {
-		return cmp.Or(cmp.Compare(a.target, b.target), int(a.tier)-int(b.tier), int(a.at)-int(b.at))
+		return cmp.Or(cmp.Compare(a.target, b.target), int(a.Tier)-int(b.Tier), int(a.at)-int(b.at))
 	})
 	members = slices.CompactFunc(members, func(a, b member) bool { return a.target == b.target })
 	var lists [health.Tiers][]roster.At
 	for _, m := range members {
-		lists[m.tier] = append(lists[m.tier], m.at)
+		lists[m.Tier] = append(lists[m.Tier], m.at)
 	}
 	for t, list := range lists {
 		if len(list) > 0 {

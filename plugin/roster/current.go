@@ -3,6 +3,7 @@ package roster
 import (
 	"hash/maphash"
 	"iter"
+	"net/netip"
 	"slices"
 
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/model"
@@ -23,14 +24,22 @@ type Current struct {
 	positions []position
 	order     []At
 	pods      pods
+	// failing is the memory of Failing.
+	failing Bits
 }
 
 // Conditions has a set of endpoints for each condition, so that a policy can decide
 // about 64 endpoints at once.
-type Conditions struct{ Ready, Serving, Terminating Bits }
+type Conditions struct {
+	Ready, Serving, Terminating Bits
+	// Failing are those whose check fails. No slice says that, but Fail: it is nil where
+	// there are none.
+	Failing Bits
+}
 
 func (c *Conditions) reset(n int) {
 	c.Ready, c.Serving, c.Terminating = c.Ready.Reset(n), c.Serving.Reset(n), c.Terminating.Reset(n)
+	c.Failing = nil
 }
 
 func (c *Conditions) put(at At, is model.Conditions) {
@@ -45,8 +54,25 @@ func (c *Current) Endpoint(at At) *model.Endpoint {
 	return &c.slices[p.in].Endpoints[p.index]
 }
 
+// Fail takes over the addresses whose check fails, in place of those before. Others than
+// those of endpoints do not count.
+func (c *Current) Fail(addresses iter.Seq[netip.Addr]) {
+	c.Failing = nil
+	for addr := range addresses {
+		at, ok := c.Find(addr)
+		if !ok {
+			continue
+		}
+		if c.Failing == nil {
+			c.failing = c.failing.Reset(c.Len())
+			c.Failing = c.failing
+		}
+		c.Failing.Add(at)
+	}
+}
+
 // Kept returns a Current that a Builder does not write to any more, and that can be
-// refreshed.
+// refreshed. Which checks fail is to be said anew.
 func (c *Current) Kept() *Current {
 	kept := &Current{
 		Roster: c.Roster,

@@ -8,6 +8,7 @@
 package roster
 
 import (
+	"iter"
 	"net/netip"
 	"sort"
 
@@ -61,6 +62,25 @@ type Group struct {
 	// Others has the conditions of members that have other ones for these ports than
 	// for any. A Roster with such members is not kept.
 	Others map[At]model.Conditions
+}
+
+// All yields the members of a group of r.
+func (g *Group) All(r *Roster) iter.Seq[At] {
+	return func(yield func(At) bool) {
+		n := r.Len()
+		if g.Members != nil {
+			n = len(g.Members)
+		}
+		for i := range n {
+			at := At(i)
+			if g.Members != nil {
+				at = g.Members[i]
+			}
+			if !yield(at) {
+				return
+			}
+		}
+	}
 }
 
 // Len returns the number of places.

@@ -184,8 +184,43 @@ func TestARefreshedCurrentIsAsMadeAnew(t *testing.T) {
 				t.Fatal("a change of conditions was not taken over")
 			}
 			sameConditions(t, kept, all)
+			failOf(t, kept)
 		}
 	})
+}
+
+// failOf has the checks of some endpoints fail, and of an address that is nobody's.
+func failOf(t *rapid.T, c *Current) {
+	want, failing := NewBits(c.Len()), []netip.Addr{netip.MustParseAddr("192.0.2.1")}
+	for at := range At(c.Len()) {
+		if rapid.IntRange(0, 3).Draw(t, "fails") == 0 {
+			want.Add(at)
+			failing = append(failing, c.Address(at))
+		}
+	}
+	c.Fail(slices.Values(failing))
+	if want.Count() == 0 && c.Failing != nil || want.Count() > 0 && !slices.Equal(c.Failing, want) {
+		t.Fatalf("of %v, %v fail", failing, c.Failing)
+	}
+	if rapid.Bool().Draw(t, "all pass") {
+		if c.Fail(slices.Values(failing[:1])); c.Failing != nil {
+			t.Fatalf("%v fail", c.Failing)
+		}
+	}
+}
+
+// A Builder is used for one Service after the other.
+func TestWhatFailsInOneServiceDoesNotInTheNext(t *testing.T) {
+	var b Builder
+	all := []*model.Slice{{Endpoints: []model.Endpoint{{Address: netip.MustParseAddr("10.0.0.1")}}}}
+	c, _ := b.Build(all, ByHostname)
+	c.Fail(slices.Values([]netip.Addr{netip.MustParseAddr("10.0.0.1")}))
+	if !c.Failing.Has(0) || c.Kept().Failing != nil {
+		t.Errorf("%v fail, and of what is kept %v", c.Failing, c.Kept().Failing)
+	}
+	if c, _ = b.Build(all, ByHostname); c.Failing != nil {
+		t.Errorf("%v fail in the next one", c.Failing)
+	}
 }
 
 func sameConditions(t *rapid.T, c *Current, all []*model.Slice) {
