@@ -5,6 +5,7 @@ package endpoints
 import (
 	"testing"
 
+	"github.com/k8s-endpoints/k8s_endpoints/plugin/check"
 	"github.com/k8s-endpoints/k8s_endpoints/test/bench/inprocess"
 
 	"github.com/miekg/dns"
@@ -38,6 +39,27 @@ var byteBudgets = map[string]float64{
 // The race detector makes sync.Pool drop things, so this runs without it.
 func TestAllocationsPerAnswer(t *testing.T) {
 	h := newBenchHandler(t, inprocess.Cluster())
+	t.Run("messages", func(t *testing.T) { wantAllocs(t, h, budgets) })
+	h.takesBytes = func(dns.ResponseWriter) bool { return true }
+	t.Run("bytes", func(t *testing.T) { wantAllocs(t, h, byteBudgets) })
+}
+
+// That endpoints are checked costs nothing. Services with a selector never are: here all are
+// without one.
+func TestAllocationsOfServicesThatAreChecked(t *testing.T) {
+	h := newBenchHandler(t, inprocess.Cluster())
+	c := h.cache.Load()
+	for key, s := range c.services {
+		if s.object == nil {
+			continue
+		}
+		object, options := *s.object, *s.options
+		object.HasSelector = false
+		options.Check, options.CheckMode = check.Wanted{Spec: check.Spec{Kind: check.TCP}}, check.On
+		options.Found, options.Asked = new(check.Findings), func() {}
+		s.object, s.options, c.dirty[key] = &object, &options, struct{}{}
+	}
+	c.publish()
 	t.Run("messages", func(t *testing.T) { wantAllocs(t, h, budgets) })
 	h.takesBytes = func(dns.ResponseWriter) bool { return true }
 	t.Run("bytes", func(t *testing.T) { wantAllocs(t, h, byteBudgets) })

@@ -5,6 +5,7 @@ import (
 	"go/ast"
 	"go/parser"
 	"go/token"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -16,6 +17,7 @@ import (
 	"unique"
 
 	"github.com/coredns/coredns/plugin/pkg/fall"
+	"github.com/k8s-endpoints/k8s_endpoints/plugin/check"
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/corefile"
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/health"
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/model"
@@ -230,6 +232,23 @@ func placed(namespace, service string, zones ...string) model.Change {
 	return c
 }
 
+// judged answers for a Service x with three endpoints whose checks all fail.
+func judged(p health.Policy) func() *handler {
+	return func() *handler {
+		h := served(withPolicy(p), []model.Change{headlessService("default", "x"), stateOf(model.Ready|model.Serving, "10.0.0.7", "10.0.0.8", "10.0.0.9")})()
+		found := &check.Findings{Failing: make(map[netip.Addr]time.Time)}
+		for _, e := range []string{"10.0.0.7", "10.0.0.8", "10.0.0.9"} {
+			found.Failing[netip.MustParseAddr(e)] = time.Now()
+		}
+		c, key := h.cache.Load(), model.ServiceKey{Namespace: "default", Name: "x"}
+		options := *c.services[key].options
+		options.Check, options.CheckMode, options.Found = check.Wanted{Spec: check.Spec{Kind: check.TCP}}, check.On, found
+		c.services[key].options, c.dirty[key] = &options, struct{}{}
+		c.publish()
+		return h
+	}
+}
+
 func reasonCases() []reasonCase {
 	const (
 		x     = "x.default.svc.cluster.local."
@@ -280,6 +299,8 @@ func reasonCases() []reasonCase {
 		{"_sql._tcp." + x, dns.TypeSRV, "damped endpoints only", served(damping, flaps...)},
 		{x, dns.TypeA, "fail open: 0 of 1 serving", served(withPolicy(health.Policy{FailOpen: 50}),
 			[]model.Change{service, stateOf(ready, "10.0.0.8")}, []model.Change{stateOf(0, "10.0.0.8")})},
+		{x, dns.TypeA, "no endpoint passes its check: 3 sick", judged(health.Policy{FailOpen: health.FailOpenOff})},
+		{x, dns.TypeA, "fail open: 0 of 3 serving, by check", judged(health.Policy{})},
 		{"db.default.svc.cluster.local.", dns.TypeA, "1 of 2 addresses", served(bounded)},
 		{"db.default.svc.cluster.local.", dns.TypeSRV, "1 of 2 SRV records", served(bounded)},
 		{x, dns.TypeA, "nobody serves yet: 2 starting, as publishNotReadyAddresses asks", served(byServing,

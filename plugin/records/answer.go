@@ -17,6 +17,9 @@ func (s *Set) Answer(q *Question) Answer { return s.AnswerTo(q, nil) }
 // says in it what topology found out.
 func (s *Set) AnswerTo(q *Question, c *Client) (a Answer) {
 	room := q.Room
+	if s.checked != nil && s.checked.asked != nil {
+		s.checked.asked()
+	}
 	if c != nil {
 		s.narrow(q, c)
 	}

@@ -4,9 +4,11 @@ import (
 	"encoding/binary"
 	"fmt"
 	"net/netip"
+	"slices"
 	"testing"
 	"time"
 
+	"github.com/k8s-endpoints/k8s_endpoints/plugin/check"
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/model"
 
 	"github.com/miekg/dns"
@@ -53,6 +55,47 @@ func BenchmarkCompile(b *testing.B) {
 				sink = Compile(service, all, Options{}, &memory, time.Time{})
 			}
 		})
+	}
+}
+
+// BenchmarkTurn compiles a Service whose endpoints are checked after one change: of the
+// readiness of an endpoint, or of its verdict. With down, half of the others fail.
+func BenchmarkTurn(b *testing.B) {
+	for _, n := range []int{100, 10000} {
+		for _, state := range []string{"up", "down"} {
+			for _, what := range []string{"readiness", "verdict"} {
+				b.Run(fmt.Sprintf("endpoints=%d/%s/%s", n, state, what), func(b *testing.B) {
+					service, all := statefulSet(n)
+					var found [2]*check.Findings
+					for i := range found {
+						found[i] = &check.Findings{Failing: make(map[netip.Addr]time.Time)}
+						for _, s := range all {
+							for j := range s.Endpoints {
+								if state == "down" && j%2 == 1 {
+									found[i].Failing[s.Endpoints[j].Address] = time.Time{}
+								}
+							}
+						}
+					}
+					found[1].Failing[all[0].Endpoints[0].Address] = time.Time{}
+					down := *all[0]
+					down.Endpoints = slices.Clone(down.Endpoints)
+					down.Endpoints[0].Conditions = 0
+					first := [2]*model.Slice{all[0], &down}
+					o := Options{Check: postgres, CheckMode: check.On, Found: found[0]}
+					var memory Memory
+					b.ReportAllocs()
+					for i := 0; b.Loop(); i++ {
+						if what == "verdict" {
+							o.Found = found[i%2]
+						} else {
+							all[0] = first[i%2]
+						}
+						sink = Compile(service, all, o, &memory, time.Time{})
+					}
+				})
+			}
+		}
 	}
 }
 

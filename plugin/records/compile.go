@@ -6,6 +6,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/k8s-endpoints/k8s_endpoints/plugin/check"
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/health"
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/model"
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/roster"
@@ -20,6 +21,7 @@ type compiler struct {
 	topology  topology.Decider
 	takenOut  roster.Bits
 	nameless  roster.Bits
+	called    roster.Bits
 	ports     portCompiler
 	zones     zoneCompiler
 }
@@ -44,6 +46,8 @@ func Compile(service *model.Service, all []*model.Slice, o Options, memory *Memo
 	defer compilers.Put(c)
 	current := c.rosterOf(all, o.Naming, memory)
 	c.takeOut(current.Roster, o.Drain)
+	o.settleChecks(service)
+	memory.judge(current, &o, now)
 	st := &c.standings
 	wishes := health.Wishes{TakenOut: c.takenOut, PublishNotReady: service.PublishNotReady}
 	memory.Next = memory.health.Decide(st, &o.Policy, current, wishes, now)
@@ -52,6 +56,9 @@ func Compile(service *model.Service, all []*model.Slice, o Options, memory *Memo
 		s.takesZones = current.FillZones(o.ZoneOf)
 	}
 	s.compileNear(&c.topology, &o, current, st)
+	if o.CheckMode != check.Off {
+		s.compileChecks(&c.called, &o, current, st)
+	}
 	s.explain(current, st, c.takenOut, o, memory, now)
 	s.count(st)
 	inName := roster.Select(st.InName, s.roster.Len())
@@ -86,7 +93,7 @@ func (c *compiler) rosterOf(all []*model.Slice, naming roster.Naming, memory *Me
 	if memory.current != nil && memory.current.Refresh(all) {
 		return memory.current
 	}
-	memory.current = nil
+	memory.current, memory.judged = nil, nil
 	current, disputed := c.builder.Build(all, naming)
 	if current.Len() < fewEndpoints || disputed {
 		return current

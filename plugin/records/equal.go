@@ -33,9 +33,13 @@ func (s *Set) equalPorts(o *Set, ours, theirs []portSet) bool {
 	})
 }
 
-// EqualReasons reports whether two Sets say the same of endpoints that have no names, and
-// of slices that are left out.
+// EqualReasons reports whether two Sets say the same of endpoints that have no names, of
+// slices that are left out, and of what is to be checked.
 func (s *Set) EqualReasons(o *Set) bool {
+	return s.equalMissing(o) && s.EqualChecks(o)
+}
+
+func (s *Set) equalMissing(o *Set) bool {
 	if s.missing == nil || o.missing == nil {
 		return s.missing == o.missing
 	}

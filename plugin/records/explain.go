@@ -25,6 +25,15 @@ const Explanation = "explain"
 // into an answer over TCP. It holds some 700 endpoints.
 const maxExplanation = 60_000
 
+// explainer explains endpoints.
+type explainer struct {
+	*Memory
+	current   *roster.Current
+	standings *health.Standings
+	takenOut  roster.Bits
+	checks    checkExplainer
+}
+
 // explain writes a line for each endpoint, as far as they fit into an answer:
 // first for those that are not published.
 func (s *Set) explain(c *roster.Current, st *health.Standings, takenOut roster.Bits, o Options, m *Memory, now time.Time) {
@@ -33,7 +42,8 @@ func (s *Set) explain(c *roster.Current, st *health.Standings, takenOut roster.B
 		return
 	}
 	m.date(c, st, now)
-	s.explained = append(s.explained, "policy: "+o.Policy.String()+topologyText(&o.Topology, s.Service))
+	e := explainer{m, c, st, takenOut, s.explainChecks(o.Found)}
+	s.explained = append(s.explained, "policy: "+o.Policy.String()+s.checkText()+topologyText(&o.Topology, s.Service))
 	s.explained = append(s.explained, s.near.explain()...)
 	size, left, order := explanationSize(s.explained[0]), c.Len(), byAddress(c.Roster)
 	for _, published := range []bool{false, true} {
@@ -41,7 +51,7 @@ func (s *Set) explain(c *roster.Current, st *health.Standings, takenOut roster.B
 			if st.InName.Has(at) != published {
 				continue
 			}
-			line := m.explain(c, st, at, takenOut.Has(at))
+			line := e.explain(at)
 			if size += explanationSize(line); size > maxExplanation {
 				s.explained = append(s.explained, fmt.Sprintf("and %d more endpoints", left))
 				return
@@ -92,10 +102,15 @@ func podOf(c *roster.Current, at roster.At) podKey {
 	return podKey{c.Endpoint(at).ID, c.Family(at)}
 }
 
-func (m *Memory) explain(c *roster.Current, st *health.Standings, at roster.At, takenOut bool) string {
-	return fmt.Sprintf("%s %s %s since %s: %s%s%s",
-		c.Label(c.Target(at)), c.Address(at), st.Tier(at), m.since[podOf(c, at)],
-		m.why(c, st, at, takenOut), otherPorts(c.Roster, st, at), placeText(c, at))
+func (e *explainer) explain(at roster.At) string {
+	c, st := e.current, e.standings
+	since := e.since[podOf(c, at)]
+	if failed, ok := e.checks.since(c.Address(at)); ok && st.Tier(at) == health.Sick && st.Fails(at) {
+		since = tierSince{at: failed}
+	}
+	return fmt.Sprintf("%s %s %s since %s: %s%s%s%s",
+		c.Label(c.Target(at)), c.Address(at), st.Tier(at), since,
+		e.why(at), e.checks.text(c, at), otherPorts(c.Roster, st, at), placeText(c, at))
 }
 
 // topologyText says what the policy says about topology, if anything, and what the
@@ -152,11 +167,15 @@ func otherPorts(r *roster.Roster, st *health.Standings, at roster.At) (text stri
 func explanationSize(line string) int { return sizePointer + sizeFixed + 1 + min(len(line), maxText) }
 
 // why says whether an endpoint is published, and why not.
-func (m *Memory) why(c *roster.Current, st *health.Standings, at roster.At, takenOut bool) string {
-	if st.InName.Has(at) {
+func (e *explainer) why(at roster.At) string {
+	c, st := e.current, e.standings
+	tier, fails := st.Tier(at), st.Fails(at)
+	switch published := st.InName.Has(at); {
+	case published && fails:
+		return "published, although its check fails (fail open)"
+	case published:
 		return "published"
 	}
-	tier := st.Tier(at)
 	reason := [...]string{
 		health.Good:     "it is up",
 		health.Damped:   "it flapped, and is damped",
@@ -165,15 +184,20 @@ func (m *Memory) why(c *roster.Current, st *health.Standings, at roster.At, take
 		health.Starting: "it has never been ready",
 		health.Dying:    "it terminates, and does not serve any more",
 	}[tier]
-	if since := m.since[podOf(c, at)]; tier == health.Starting && since.before {
+	if since := e.since[podOf(c, at)]; tier == health.Starting && since.before {
 		reason = fmt.Sprintf("it has not been ready since before %s, when this server began to watch", since.at.UTC().Format(time.TimeOnly))
 	}
 	if tier == health.Damped {
-		past, _ := m.health.Past(c.Endpoint(at).ID)
+		past, _ := e.health.Past(c.Endpoint(at).ID)
 		reason += " until " + past.Until.UTC().Format(time.RFC3339)
 	}
-	if takenOut {
+	switch {
+	case e.takenOut.Has(at):
 		reason = "it is taken out by annotation"
+	case fails && tier == health.Dying:
+		reason = "it terminates, and its check fails"
+	case fails:
+		reason = "its check fails"
 	}
 	text := "not published, because " + reason
 	if st.Named.Has(at) {

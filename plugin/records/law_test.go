@@ -3,9 +3,11 @@ package records
 import (
 	"fmt"
 	"net/netip"
+	"slices"
 	"testing"
 	"time"
 
+	"github.com/k8s-endpoints/k8s_endpoints/plugin/check"
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/health"
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/model"
 
@@ -24,7 +26,10 @@ func (s stock) add(name string, qtype uint16, live bool) {
 	s[key] = s[key] || live
 }
 
-func stockOf(all []*model.Slice, p *health.Policy) (names stock, addresses map[netip.Addr]bool) {
+// A check that fails is such a reason only of an endpoint that terminates or is taken out, and
+// for its own name.
+func stockOf(all []*model.Slice, o *Options) (names stock, addresses map[netip.Addr]bool) {
+	p := &o.Policy
 	names, addresses = make(stock), make(map[netip.Addr]bool)
 	for _, s := range all {
 		for _, e := range s.Endpoints {
@@ -35,14 +40,17 @@ func stockOf(all []*model.Slice, p *health.Policy) (names stock, addresses map[n
 			if e.Address.Is6() {
 				qtype = dns.TypeAAAA
 			}
+			_, fails := o.Found.Failing[e.Address]
+			takenOut := slices.Contains(o.Drain, e.Hostname) || slices.Contains(o.Drain, e.Pod)
 			live := p.Publish == health.ByReady || e.Has(model.Serving) || !e.Has(model.Terminating)
+			live = live && !(fails && (takenOut || e.Has(model.Terminating)))
 			names.add("db.default.svc.cluster.local.", qtype, live)
 			own := e.Hostname
 			if own == "" {
 				own = e.Pod
 			}
-			names.add(own+".db.default.svc.cluster.local.", qtype, true)
-			addresses[e.Address] = true
+			names.add(own+".db.default.svc.cluster.local.", qtype, !fails)
+			addresses[e.Address] = addresses[e.Address] || !fails
 			for _, port := range s.Ports {
 				names.add("db.default.svc.cluster.local.", dns.TypeSRV, live)
 				if port.Name != "" {
@@ -68,9 +76,23 @@ func drawLawOptions(t *rapid.T) Options {
 	return o
 }
 
+// drawFindings has some of the addresses of the test fail their checks.
+func drawFindings(t *rapid.T) *check.Findings {
+	f := &check.Findings{Failing: make(map[netip.Addr]time.Time)}
+	for pod := range 4 {
+		for _, format := range []string{"10.0.0.%d", "fd00::%d"} {
+			if rapid.IntRange(0, 2).Draw(t, "fails") == 0 {
+				f.Failing[netip.MustParseAddr(fmt.Sprintf(format, pod))] = epoch
+			}
+		}
+	}
+	return f
+}
+
 // Health orders and prefers. Where the stock plugin gives records, this one gives some of
-// the same type, whatever the policy says but fallback none. A Pod that terminates and
-// does not serve any more is gone, also where publishNotReadyAddresses asks for it.
+// the same type, whatever the policy says but fallback none, and whatever checks find, unless
+// fail_open is off. A Pod that terminates and does not serve any more is gone, also where
+// publishNotReadyAddresses asks for it.
 func TestHealthNeverEmptiesAName(t *testing.T) {
 	conditions := rapid.SampledFrom([]model.Conditions{ready, ready, down, draining, dying, model.Ready, model.Ready | model.Terminating, ready | model.Terminating})
 	ports := [][]model.Port{nil, {sql}, {sql, peer}, {{Number: 80}}, {peer}}
@@ -79,14 +101,18 @@ func TestHealthNeverEmptiesAName(t *testing.T) {
 		asking := *headless
 		asking.PublishNotReady = rapid.Bool().Draw(t, "publishNotReadyAddresses")
 		c.service = &asking
-		slices := rapid.IntRange(1, 3).Draw(t, "slices")
+		c.options.Found = new(check.Findings)
+		if rapid.Bool().Draw(t, "checked") {
+			c.options.Check, c.options.CheckMode = check.Wanted{Spec: check.Spec{Kind: check.TCP}}, check.On
+		}
+		count := rapid.IntRange(1, 3).Draw(t, "slices")
 		var offered [3][]model.Port
-		for n := range slices {
+		for n := range count {
 			offered[n] = rapid.SampledFrom(ports).Draw(t, "ports")
 		}
 		for range rapid.IntRange(1, 6).Draw(t, "turns") {
 			var states []*model.Slice
-			for n := range slices {
+			for n := range count {
 				var all []model.Endpoint
 				for pod := range byte(4) {
 					if rapid.IntRange(0, 3).Draw(t, "there") == 0 {
@@ -102,15 +128,18 @@ func TestHealthNeverEmptiesAName(t *testing.T) {
 					}
 					all = append(all, endpoint(pod, address, hostname, conditions.Draw(t, "conditions")))
 				}
-				if len(all) > 0 && n == 1 && slices > 1 && equalPorts(offered[0], offered[1]) {
+				if len(all) > 0 && n == 1 && equalPorts(offered[0], offered[1]) {
 					// Of two slices with the same ports the newer one is right, and the
 					// stock plugin has both.
 					continue
 				}
 				states = append(states, c.state(fmt.Sprintf("db-%d", n), offered[n], all...))
 			}
+			if c.options.CheckMode == check.On {
+				c.options.Found = drawFindings(t)
+			}
 			set := c.turn(states...)
-			names, addresses := stockOf(c.all(), &c.options.Policy)
+			names, addresses := stockOf(c.all(), &c.options)
 			for key, live := range names {
 				var kind, name string
 				fmt.Sscan(key, &kind, &name)
@@ -124,8 +153,8 @@ func TestHealthNeverEmptiesAName(t *testing.T) {
 					t.Fatalf("the target %s has no addresses, policy %v", target, c.options.Policy)
 				}
 			}
-			for address := range addresses {
-				if _, ok := set.Reverse(address); !ok {
+			for address, has := range addresses {
+				if _, ok := set.Reverse(address); has && !ok {
 					t.Fatalf("%v: no PTR record, policy %v", address, c.options.Policy)
 				}
 			}

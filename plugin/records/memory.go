@@ -3,6 +3,7 @@ package records
 import (
 	"time"
 
+	"github.com/k8s-endpoints/k8s_endpoints/plugin/check"
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/health"
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/model"
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/roster"
@@ -12,13 +13,18 @@ import (
 // zero value is the beginning. It must not be used for two Services, nor at once.
 type Memory struct {
 	health health.Memory
-	// current is the Roster of a large Service.
+	// current is the Roster of a large Service, and judged says which checks fail in it.
 	current *roster.Current
+	judged  *check.Findings
+	// found is what checks had found at the last compilation, where damping looks.
+	found *check.Findings
 	// since is when each Pod got its tier, where that is to be explained.
 	since map[podKey]tierSince
 	// Began is when this process began to watch, for a Service that was there before:
 	// who is not ready then may have been for long. It is zero for others.
 	Began time.Time
+	// Flaps are how many endpoints flapped at the last compilation because of their checks.
+	Flaps int
 	// Next is when to compile again even if nothing changes; zero is never.
 	Next time.Time
 }
@@ -47,7 +53,7 @@ func (s tierSince) String() string {
 
 // Empty reports whether nothing is to be remembered: the zero value does as well.
 func (m *Memory) Empty() bool {
-	return m.health.Empty() && m.current == nil && len(m.since) == 0 && m.Next.IsZero()
+	return m.health.Empty() && m.current == nil && m.found == nil && len(m.since) == 0 && m.Next.IsZero()
 }
 
 // Observe takes note of changes, in their order, and returns how many Pods

@@ -298,6 +298,8 @@ func (s *Set) noteFamily(family int) string {
 	switch {
 	case s.lastRung[family]:
 		return s.noteLastRung(counts)
+	case s.failOpen[family] && s.byCheck(family):
+		return fmt.Sprintf(textFailOpenByCheck, healthy, healthy+counts[health.Sick])
 	case s.failOpen[family]:
 		return fmt.Sprintf(textFailOpen, healthy, healthy+counts[health.Sick])
 	case counts[health.Good] > 0:
@@ -311,6 +313,8 @@ func (s *Set) noteFamily(family int) string {
 			return fmt.Sprintf(textNoFamily, s.Service)
 		}
 		return fmt.Sprintf(textNoEndpoints, s.Service)
+	case s.byCheck(family) && counts[health.Draining] == 0:
+		return fmt.Sprintf(textNobodyPasses, countTiers(counts))
 	case s.publish == health.ByServing:
 		return fmt.Sprintf(textNobodyUp, countTiers(counts))
 	}

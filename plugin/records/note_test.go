@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/k8s-endpoints/k8s_endpoints/plugin/check"
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/health"
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/model"
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/roster"
@@ -233,7 +234,10 @@ func TestEveryNegativeAnswerHasANote(t *testing.T) {
 		c := newCourse(Options{Explain: true, Policy: health.Policy{
 			PodNames: health.PodNames(rapid.IntRange(0, 2).Draw(t, "pod_names")),
 			Fallback: health.Fallback(rapid.IntRange(0, 1).Draw(t, "fallback")),
+			FailOpen: rapid.SampledFrom([]int{health.FailOpenUnset, health.FailOpenOff, 50}).Draw(t, "fail_open"),
 		}})
+		c.options.Check, c.options.CheckMode = postgres, check.Mode(rapid.IntRange(0, int(check.On)).Draw(t, "checks"))
+		c.options.Found = drawFindings(t)
 		var all []model.Endpoint
 		for n := range byte(rapid.IntRange(0, 3).Draw(t, "endpoints")) {
 			addr := fmt.Sprintf(rapid.SampledFrom([]string{"10.0.0.%d", "fd00::%d"}).Draw(t, "address"), n)

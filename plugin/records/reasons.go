@@ -11,6 +11,7 @@ const (
 
 	// Of who is published. The words are tiers, with how many are in each.
 	textNobodyReady      = "no endpoint is ready: %s"
+	textNobodyPasses     = "no endpoint passes its check: %s"
 	textNobodyUp         = "no endpoint is up: %s"
 	textNobodyServesYet  = "nobody serves yet: %s, as publishNotReadyAddresses asks"
 	textNobodyServes     = "nobody serves: %s, as publishNotReadyAddresses asks"
@@ -19,6 +20,7 @@ const (
 	textDamped           = "damped endpoints only"
 	textDraining         = "draining endpoints only"
 	textFailOpen         = "fail open: %d of %d serving"
+	textFailOpenByCheck  = "fail open: %d of %d serving, by check"
 	textBounded          = "%d of %d addresses"
 	textBoundedNear      = "%d of %d %s"
 	textBoundedSRV       = "%d of %d SRV records"

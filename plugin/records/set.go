@@ -8,12 +8,14 @@
 // records, with draw.go for their choice and order, near.go for who gets only those near
 // it, and zonal.go for names of zones, with zones.go for who is in which. note.go and
 // explain.go say why there is less than a client could expect, and answer.go puts all
-// together. equal.go compares two Sets.
+// together. checked.go says what is to be checked, and takes over what checks found.
+// equal.go compares two Sets.
 package records
 
 import (
 	"net/netip"
 
+	"github.com/k8s-endpoints/k8s_endpoints/plugin/check"
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/health"
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/model"
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/roster"
@@ -59,6 +61,8 @@ type Set struct {
 	// near is nil where all clients get the same, and zoned where nobody asks for a zone.
 	near  *near
 	zoned *zoned
+	// checked is nil where endpoints are not checked.
+	checked *checked
 	// publish is by which condition the policy goes.
 	publish health.Publish
 	// Serial is for the SOA record of a Service that declares one. It is not of the
@@ -96,6 +100,14 @@ type Options struct {
 	Explain bool
 	// Declared is kept in the Set.
 	Declared Declared
+	// Check is what a Service asks for, CheckMode whether that counts, and Found what checks
+	// have found; it may be nil.
+	Check     check.Wanted
+	CheckMode check.Mode
+	Found     *check.Findings
+	// Asked is called for each question about a Service whose endpoints are checked, from
+	// any goroutine. It may be nil.
+	Asked func()
 }
 
 // Declared is what a Service says of its answers, and the records that it has besides

@@ -14,6 +14,9 @@ type Tally struct {
 	// Observed counts the endpoints that damping would have demoted, were it not
 	// only to observe.
 	Observed int
+	// WouldFail counts the endpoints that checks would have taken out, were they not only
+	// to observe.
+	WouldFail int
 	// Best is the best tier that the Service name has, where it has Any.
 	Best health.Tier
 	Any  bool
@@ -24,6 +27,9 @@ type Tally struct {
 // Tally counts.
 func (s *Set) Tally() Tally {
 	t := Tally{Observed: int(s.observed), Best: s.best, Any: s.any, Topology: s.near.state()}
+	if s.checked != nil {
+		t.WouldFail = s.checked.observed
+	}
 	for family := range s.counts {
 		for tier, n := range s.counts[family] {
 			t.Tiers[tier] += int(n)
