@@ -52,6 +52,8 @@ func isPath(text string) bool {
 func misleads(path string) bool {
 	path, query, _ := strings.Cut(path, "?")
 	for segment := range strings.SplitSeq(path, "/") {
+		// Some servers leave out what stands behind a semicolon.
+		segment, _, _ = strings.Cut(segment, ";")
 		if segment == "." || segment == ".." {
 			return true
 		}

@@ -76,6 +76,8 @@ func TestResultsTurnTheVerdict(t *testing.T) {
 			[]string{"pass, 1s", "pass, 1s", "pass, 1s", "fail at once, 10s"}},
 		{"a success takes it back", State{verdict: Passing}, asItIs, 0, "REFUSED REFUSED REFUSED passed refused refused refused",
 			[]string{"pass, 1s", "pass, 1s", "pass, 1s", "pass, 10s", "pass, 1s", "pass, 1s", "fail at once, 10s"}},
+		{"what a success took back does not age", State{verdict: Passing}, asItIs, 0, "REFUSED REFUSED REFUSED passed 9m refused 1m refused refused",
+			[]string{"pass, 1s", "pass, 1s", "pass, 1s", "pass, 10s", "pass, 1s", "pass, 1s", "fail at once, 10s"}},
 		{"after ten minutes it is forgotten", State{verdict: Passing}, asItIs, 0, "REFUSED REFUSED REFUSED 10m refused refused refused",
 			[]string{"pass, 1s", "pass, 1s", "pass, 1s", "pass, 1s", "pass, 1s", "fail at once, 10s"}},
 		{"after ten minutes it begins anew, still cut off", State{verdict: Passing}, asItIs, 0, "REFUSED REFUSED REFUSED 10m REFUSED REFUSED REFUSED 20s REFUSED refused",
