@@ -155,6 +155,8 @@ test-fuzz:
 	go test -run '^$$' -fuzz '^FuzzEvent$$' -fuzztime $$((15000 * $(FUZZ)))x $(MINIMIZE) ./plugin/source/apiserver/sparse
 	go test -run '^$$' -fuzz '^FuzzSubnet$$' -fuzztime $$((20000 * $(FUZZ)))x $(MINIMIZE) ./plugin/place
 	go test -run '^$$' -fuzz '^FuzzClients$$' -fuzztime $$((20000 * $(FUZZ)))x $(MINIMIZE) ./plugin/corefile
+	go test -run '^$$' -fuzz '^FuzzCheck$$' -fuzztime $$((50000 * $(FUZZ)))x $(MINIMIZE) ./plugin/check
+	go test -run '^$$' -fuzz '^FuzzAllow$$' -fuzztime $$((30000 * $(FUZZ)))x $(MINIMIZE) ./plugin/check
 
 # One suite after the other: each has a control plane, servers and a load. Some
 # of them have several tests that take SOAK each.
