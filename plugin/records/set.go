@@ -8,8 +8,8 @@
 // records, with draw.go for their choice and order, near.go for who gets only those near
 // it, and zonal.go for names of zones, with zones.go for who is in which. note.go and
 // explain.go say why there is less than a client could expect, and answer.go puts all
-// together. checked.go says what is to be checked, and takes over what checks found.
-// equal.go compares two Sets.
+// together. checks.go says what is to be checked, and takes over what checks found, which is
+// kept as checked.go says; checkexplain.go explains it. equal.go compares two Sets.
 package records
 
 import (
