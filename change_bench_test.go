@@ -73,13 +73,17 @@ func benchmarkFlips(b *testing.B, c *cache, slice *model.Slice) {
 	}
 }
 
-// flipped returns the slice with the readiness of its first endpoints changed.
+// flipped returns the slice with the readiness of its first endpoints changed. Hints come and
+// go with it, as the controller writes them.
 func flipped(slice *model.Slice, endpoints int) *model.Slice {
 	next := *slice
 	next.Version++
 	next.Endpoints = slices.Clone(slice.Endpoints)
 	for i := range endpoints {
-		next.Endpoints[i].Conditions ^= model.Ready | model.Serving
+		e := &next.Endpoints[i]
+		if e.Conditions ^= model.Ready | model.Serving; e.Zone > 0 {
+			e.Hints ^= model.HintedZone | model.HintedNode
+		}
 	}
 	return &next
 }

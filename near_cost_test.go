@@ -122,6 +122,7 @@ var topologies = []struct {
 	{"zone", topology.On, model.PreferSameZone, 5},
 	{"node", topology.On, model.PreferSameNode, 5},
 	{"node of its own", topology.On, model.PreferSameNode, 1},
+	{"hints alone", topology.On, model.NoDistribution, 5},
 }
 
 // BenchmarkChangeNear is BenchmarkChange of a Service of 10,000 by what it wants of topology.
@@ -142,7 +143,7 @@ func BenchmarkChangeNear(b *testing.B) {
 // of a node is kept once in a process, for all Services: that is not of the endpoint.
 func TestMemoryOfTopology(t *testing.T) {
 	const endpoints = 10_000
-	bounds := map[string]float64{"off": 0, "zone": 16, "node": 40, "node of its own": 46}
+	bounds := map[string]float64{"off": 0, "zone": 16, "node": 40, "node of its own": 40, "hints alone": 40}
 	var names []model.Place
 	perName := liveHeap(t, func() any {
 		for i := range endpoints {

@@ -47,6 +47,17 @@ func (b Bits) Count() (n int) {
 	return n
 }
 
+// Each yields the places in the set, in their order.
+func (b Bits) Each(yield func(At) bool) {
+	for w, word := range b {
+		for ; word != 0; word &= word - 1 {
+			if !yield(At(64*w + bits.TrailingZeros64(word))) {
+				return
+			}
+		}
+	}
+}
+
 // Below returns the bits of word w that stand for places below n.
 func Below(w, n int) uint64 {
 	switch left := n - 64*w; {

@@ -117,11 +117,11 @@ func (c *Current) Refresh(all []*model.Slice) bool {
 		if s == c.slices[i] {
 			continue
 		}
+		c.refreshPlaces(c.slices[i], s, of)
 		c.slices[i] = s
 		for j, at := range of {
 			c.put(at, s.Endpoints[j].Conditions)
 		}
-		c.refreshPlaces(s, of)
 	}
 	return true
 }

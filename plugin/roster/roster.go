@@ -3,8 +3,9 @@
 //
 // Reading order: bits.go and selection.go have sets of endpoints. roster.go is
 // what record sets share, with the names of labels.go. current.go adds what the
-// slices say now. build.go makes both of slices, by way of groups.go (who has
-// which ports), merge.go (who holds which address), ring.go (their order) and sort.go.
+// slices say now, and places.go where that is, which parts.go parts by place. build.go
+// makes all of it of slices, by way of groups.go (who has which ports), merge.go (who
+// holds which address), ring.go (their order) and sort.go.
 package roster
 
 import (

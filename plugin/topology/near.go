@@ -2,8 +2,8 @@ package topology
 
 import (
 	"fmt"
-	"hash/maphash"
 	"math/rand/v2"
+	"slices"
 	"strings"
 
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/model"
@@ -51,13 +51,10 @@ func (r Result) String() string {
 // Near groups the good endpoints of a Service, of one address family, by who is to use
 // them. It is immutable.
 type Near struct {
-	// order has the endpoints of the groups, each group in the order of the Roster. It is
-	// shared by both levels.
-	order []roster.At
-	// zones and nodes are empty where a level is not used at all.
-	zones zoneGroups
-	nodes groups
-	// partial means that neither of them is, because an endpoint is for nobody in
+	zones zoneLevel
+	nodes level
+	guard guard
+	// partial means that neither level is used, because an endpoint is for nobody in
 	// particular.
 	partial bool
 	// placed means that it is known of each endpoint in which zone it is.
@@ -76,25 +73,44 @@ type Count struct {
 	N    int32
 }
 
-// group is the endpoints for one place. Those of a group of all have no place in order.
-type group struct {
-	place    model.Place
-	first, n int32
+// guard says when good endpoints are enough for their place: at least count, and at least
+// percent of a hundred of those that the place has or had.
+type guard struct{ count, percent int }
+
+// suffices reports whether a group is used.
+func (gu guard) suffices(g group) bool {
+	return g.n > 0 && int(g.n) >= gu.count && 100*int(g.n) >= gu.percent*int(g.n+g.lost)
 }
 
-// degraded is the length of a group that the guard keeps from being used.
-const degraded = -1
-
-// zoneGroups are the groups of zones, with how many in each are in that zone.
-type zoneGroups struct {
-	groups
+// zoneLevel is the level of zones. What it has besides is by the numbers of zones.
+type zoneLevel struct {
+	level
+	// home is how many of each group are in its zone; nil is all.
 	home []int32
 	// shares are which share of the answers is narrowed, 0 to 1; nil is all.
 	shares []float64
 }
 
+// homeOf returns how many of a group are in its zone.
+func (z *zoneLevel) homeOf(g group) int32 {
+	if z.home == nil {
+		return g.n
+	}
+	return z.home[g.number]
+}
+
+// shareOf returns which share of the answers with a group is narrowed.
+func (z *zoneLevel) shareOf(g group) float64 {
+	if z.shares == nil {
+		return 1
+	}
+	return z.shares[g.number]
+}
+
 // spills reports whether an answer is one of those that are not narrowed.
-func (z *zoneGroups) spills(at int) bool { return z.shares != nil && rand.Float64() >= z.shares[at] }
+func (z *zoneLevel) spills(g group) bool {
+	return z.shares != nil && rand.Float64() >= z.shares[g.number]
+}
 
 // Narrowing is which endpoints a client gets.
 type Narrowing struct {
@@ -116,20 +132,19 @@ func (n *Near) For(zone, node model.Place) (r Narrowing) {
 	r.Known = zone != model.Place{} && n.placed
 	r.FarOfAll = 1 - float64(n.in(zone))/float64(n.good)
 	r.FarOfGroup = r.FarOfAll
-	nodeAt, zoneAt := n.nodes.find(node), n.zones.find(zone)
+	onNode, inZone := n.nodes.find(node), n.zones.find(zone)
 	switch {
 	case n.partial:
 		r.Result = Partial
-	case nodeAt >= 0 && n.nodes.all[nodeAt].n != degraded:
-		r.Result, r.Group = ToNode, n.members(n.nodes.all[nodeAt])
+	case n.guard.suffices(onNode):
+		r.Result, r.Group = ToNode, onNode.members
 		r.FarOfGroup, r.Known = 0, r.Known && !n.stray
-	case zoneAt >= 0 && n.zones.all[zoneAt].n != degraded && n.zones.spills(zoneAt):
+	case n.guard.suffices(inZone) && n.zones.spills(inZone):
 		r.Result = Overload
-	case zoneAt >= 0 && n.zones.all[zoneAt].n != degraded:
-		g := n.zones.all[zoneAt]
-		r.Result, r.Group = ToZone, n.members(g)
-		r.FarOfGroup = 1 - float64(n.zones.home[zoneAt])/float64(g.n)
-	case nodeAt >= 0 || zoneAt >= 0:
+	case n.guard.suffices(inZone):
+		r.Result, r.Group = ToZone, inZone.members
+		r.FarOfGroup = 1 - float64(n.zones.homeOf(inZone))/float64(inZone.n)
+	case onNode.n > 0 || inZone.n > 0:
 		r.Result = Degraded
 	default:
 		r.Result = NoneNear
@@ -139,19 +154,11 @@ func (n *Near) For(zone, node model.Place) (r Narrowing) {
 
 // InZone returns the group of a zone, nil where all are in it, or nobody gets it.
 func (n *Near) InZone(zone model.Place) []roster.At {
-	at := n.zones.find(zone)
-	if at < 0 || n.zones.all[at].n == degraded || n.zones.spills(at) {
+	g := n.zones.find(zone)
+	if !n.guard.suffices(g) || n.zones.spills(g) {
 		return nil
 	}
-	return n.members(n.zones.all[at])
-}
-
-// members are nil for all.
-func (n *Near) members(g group) []roster.At {
-	if g.n == n.good {
-		return nil
-	}
-	return n.order[g.first : g.first+g.n : g.first+g.n]
+	return g.members
 }
 
 // in returns how many endpoints are in a zone.
@@ -177,11 +184,12 @@ func (n *Near) String() string {
 		return "not narrowed, because an endpoint is for nobody in particular"
 	}
 	var parts []string
-	for _, g := range n.zones.all {
+	for g := range n.zones.all {
 		parts = append(parts, n.describe(g))
 	}
+	slices.Sort(parts)
 	text := strings.Join(parts, ", ")
-	if nodes := len(n.nodes.all); nodes > 0 {
+	if nodes := n.nodes.len(); nodes > 0 {
 		if text != "" {
 			text += "; "
 		}
@@ -191,86 +199,25 @@ func (n *Near) String() string {
 }
 
 func (n *Near) describe(g group) string {
-	if g.n == degraded {
+	if !n.guard.suffices(g) {
 		return g.place.Value() + " too few"
 	}
 	text := fmt.Sprintf("%s %d", g.place.Value(), g.n)
-	if at := n.zones.find(g.place); n.zones.shares != nil && n.zones.shares[at] < 1 {
-		text += fmt.Sprintf(" (%.0f%% of its clients)", 100*n.zones.shares[at])
+	if share := n.zones.shareOf(g); share < 1 {
+		text += fmt.Sprintf(" (%.0f%% of its clients)", 100*share)
 	}
 	return text
 }
 
-// State is what the Service does: ToNode, ToZone, Partial, or NoneNear where no group
-// is left.
+// State is what the Service does: ToNode, ToZone or Partial.
 func (n *Near) State() Result {
 	switch {
 	case n.partial:
 		return Partial
-	case len(n.nodes.all) > 0:
+	case n.nodes.parts != nil:
 		return ToNode
-	case len(n.zones.all) > 0:
-		return ToZone
 	}
-	return NoneNear
-}
-
-// groups are found by a hash where they are many: a Service may have one for each of
-// thousands of nodes.
-type groups struct {
-	all []group
-	// slots hold indexes of all plus one; zero is empty. Their number is a power of two,
-	// and at least a fourth of them is empty. Few groups have none.
-	slots []int32
-}
-
-// fewGroups are found faster one after the other.
-const fewGroups = 8
-
-var placeSeed = maphash.MakeSeed()
-
-func slotOf(place model.Place, slots int) int {
-	return int(maphash.Comparable(placeSeed, place) & uint64(slots-1))
-}
-
-// index makes the groups be found.
-func (g *groups) index() {
-	if len(g.all) <= fewGroups {
-		return
-	}
-	size := 1
-	for 3*size < 4*len(g.all) {
-		size *= 2
-	}
-	g.slots = make([]int32, size)
-	for i := range g.all {
-		at := slotOf(g.all[i].place, size)
-		for g.slots[at] != 0 {
-			at = (at + 1) & (size - 1)
-		}
-		g.slots[at] = int32(i + 1)
-	}
-}
-
-// find returns the index of the group of a place, or -1.
-func (g *groups) find(place model.Place) int {
-	if (place == model.Place{}) {
-		return -1
-	}
-	if g.slots == nil {
-		for i := range g.all {
-			if g.all[i].place == place {
-				return i
-			}
-		}
-		return -1
-	}
-	for at := slotOf(place, len(g.slots)); g.slots[at] != 0; at = (at + 1) & (len(g.slots) - 1) {
-		if i := g.slots[at] - 1; g.all[i].place == place {
-			return int(i)
-		}
-	}
-	return -1
+	return ToZone
 }
 
 // Equal reports whether two Nears give each client the same, where same compares
@@ -279,7 +226,7 @@ func (n *Near) Equal(o *Near, same func(a, b roster.At) bool) bool {
 	if n == nil || o == nil {
 		return n == o
 	}
-	if n.partial != o.partial || n.good != o.good || len(n.places) != len(o.places) {
+	if n.guard != o.guard || n.partial != o.partial || n.stray != o.stray || n.good != o.good || len(n.places) != len(o.places) {
 		return false
 	}
 	for _, each := range n.places {
@@ -287,42 +234,21 @@ func (n *Near) Equal(o *Near, same func(a, b roster.At) bool) bool {
 			return false
 		}
 	}
-	return n.stray == o.stray && n.equalGroups(&n.zones.groups, o, &o.zones.groups, same) && n.equalGroups(&n.nodes, o, &o.nodes, same) &&
-		n.equalHomes(o)
+	equal := func(a, b group) bool { return n.equalGroups(a, b, same) }
+	return n.zones.equal(&o.zones.level, equal) && n.nodes.equal(&o.nodes, equal) && n.zones.each(func(g group) bool {
+		of := o.zones.find(g.place)
+		return !n.guard.suffices(g) || n.zones.homeOf(g) == o.zones.homeOf(of) && n.zones.shareOf(g) == o.zones.shareOf(of)
+	})
 }
 
-// equalHomes compares what there is to know of each zone, besides who is in it. It is for Nears that have equal groups of zones.
-func (n *Near) equalHomes(o *Near) bool {
-	if (n.zones.shares == nil) != (o.zones.shares == nil) {
+// equalGroups reports whether clients get the same of two groups for one place.
+func (n *Near) equalGroups(a, b group, same func(a, b roster.At) bool) bool {
+	used := n.guard.suffices(a)
+	switch {
+	case used != n.guard.suffices(b) || (a.n > 0) != (b.n > 0):
 		return false
+	case !used:
+		return true
 	}
-	for i, g := range n.zones.all {
-		at := o.zones.find(g.place)
-		if n.zones.home[i] != o.zones.home[at] || n.zones.shares != nil && n.zones.shares[i] != o.zones.shares[at] {
-			return false
-		}
-	}
-	return true
-}
-
-func (n *Near) equalGroups(ours *groups, o *Near, theirs *groups, same func(a, b roster.At) bool) bool {
-	if len(ours.all) != len(theirs.all) {
-		return false
-	}
-	for _, a := range ours.all {
-		at := theirs.find(a.place)
-		if at < 0 || theirs.all[at].n != a.n {
-			return false
-		}
-		if a.n == degraded || a.n == n.good {
-			continue
-		}
-		b := o.members(theirs.all[at])
-		for i, member := range n.members(a) {
-			if !same(member, b[i]) {
-				return false
-			}
-		}
-	}
-	return true
+	return a.n == b.n && slices.EqualFunc(a.members, b.members, same)
 }

@@ -292,15 +292,58 @@ func TestNearIsTheRule(t *testing.T) {
 		if !d.Equal(other.Near, same) {
 			t.Fatalf("one slice and two make a difference: %v, %v", d.Near, other.Near)
 		}
-		for _, zone := range []string{"", "a", "b", "c", "d"} {
-			for _, node := range []string{"", "n1", "n2", "n3", "n4"} {
-				want, group := naive(p, wish, all, zone, node)
-				if got, numbers := d.gets(zone, node); got != want || !slices.Equal(numbers, group) {
-					t.Fatalf("in %q on %q: got %v %v, want %v %v", zone, node, got, numbers, want, group)
-				}
+		wantTheRule(t, d, p, wish, all)
+	})
+}
+
+// Readiness comes and goes, and hints with it. What is kept from one state of a Service to the
+// next gives each client what one gives that is made anew.
+func TestNearFollowsReadiness(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		all := scenes(t)
+		p, wish := policies(t)
+		built, _ := new(roster.Builder).Build([]*model.Slice{sliceOf("x", 0, all)}, roster.ByHostname)
+		kept := built.Kept()
+		var d Decider
+		var before decided
+		for i := range 4 {
+			var standings health.Standings
+			new(health.Memory).Decide(&standings, &health.Policy{}, kept, health.Wishes{}, time.Time{})
+			now := decided{d.Decide(&Wanted{Policy: p, Wish: wish}, kept, &standings, roster.IPv4), kept}
+			fresh := decide(p, wish, sliceOf("x", 0, all))
+			same := func(a, b roster.At) bool { return a == b }
+			if !now.Equal(fresh.Near, same) || !fresh.Equal(now.Near, same) {
+				t.Fatalf("got %v, want %v", now.Near, fresh.Near)
+			}
+			wantTheRule(t, now, p, wish, all)
+			if i > 0 && now.Equal(before.Near, same) != fresh.Equal(before.Near, same) {
+				t.Fatalf("%v is not told from %v as one is that is made anew", now.Near, before.Near)
+			}
+			before = now
+			which := rapid.IntRange(0, len(all)-1).Draw(t, "which")
+			all = slices.Clone(all)
+			all[which].tier = rapid.SampledFrom([]health.Tier{health.Good, health.Sick, health.Starting}).Draw(t, "tier")
+			if all[which].forZones, all[which].forNodes = nil, nil; all[which].tier == health.Good {
+				all[which].forZones = slices.DeleteFunc([]string{all[which].zone}, func(s string) bool { return s == "" })
+			}
+			if !kept.Refresh([]*model.Slice{sliceOf("x", 0, all)}) {
+				t.Fatal("a change of readiness and hints is not taken over")
 			}
 		}
 	})
+}
+
+// wantTheRule holds what each client gets against the rule.
+func wantTheRule(t *rapid.T, d decided, p Policy, wish model.Distribution, all []endpoint) {
+	t.Helper()
+	for _, zone := range []string{"", "a", "b", "c", "d"} {
+		for _, node := range []string{"", "n1", "n2", "n3", "n4"} {
+			want, group := naive(p, wish, all, zone, node)
+			if got, numbers := d.gets(zone, node); got != want || !slices.Equal(numbers, group) {
+				t.Fatalf("in %q on %q: got %v %v, want %v %v", zone, node, got, numbers, want, group)
+			}
+		}
+	}
 }
 
 // The shares of addresses outside of a zone are those that counting them gives.
@@ -410,14 +453,14 @@ func TestPolicies(t *testing.T) {
 func TestOverloadIsBounded(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		overload := rapid.IntRange(1, 100).Draw(t, "overload")
-		var zones []group
+		var zones []Count
 		good, total := int32(0), 0.0
 		demand := make(Demand)
 		for _, zone := range []string{"a", "b", "c", "d"} {
-			g := group{place: placeOf(zone), n: rapid.Int32Range(1, 20).Draw(t, "endpoints")}
-			zones, good = append(zones, g), good+g.n
-			demand[g.place] = rapid.Float64Range(0, 1).Draw(t, "clients")
-			total += demand[g.place]
+			z := Count{placeOf(zone), rapid.Int32Range(1, 20).Draw(t, "endpoints")}
+			zones, good = append(zones, z), good+z.N
+			demand[z.Zone] = rapid.Float64Range(0, 1).Draw(t, "clients")
+			total += demand[z.Zone]
 		}
 		if total == 0 {
 			return
@@ -428,12 +471,12 @@ func TestOverloadIsBounded(t *testing.T) {
 		narrowed := shares(zones, good, demand, overload)
 		load := func(narrowed []float64) (worst, spilled float64) {
 			spilled = 1
-			for i, g := range zones {
-				spilled -= demand[g.place] * narrowed[i]
+			for i, z := range zones {
+				spilled -= demand[z.Zone] * narrowed[i]
 			}
-			for i, g := range zones {
-				c := float64(g.n) / float64(good)
-				worst = max(worst, (demand[g.place]*narrowed[i]+spilled*c)/c)
+			for i, z := range zones {
+				c := float64(z.N) / float64(good)
+				worst = max(worst, (demand[z.Zone]*narrowed[i]+spilled*c)/c)
 			}
 			return worst, spilled
 		}
@@ -453,7 +496,7 @@ func TestOverloadIsBounded(t *testing.T) {
 }
 
 func TestOverloadIsOffWithoutDemand(t *testing.T) {
-	zones := []group{{place: placeOf("a"), n: 1}, {place: placeOf("b"), n: 9}}
+	zones := []Count{{placeOf("a"), 1}, {placeOf("b"), 9}}
 	if got := shares(zones, 10, nil, 20); got != nil {
 		t.Errorf("nobody knows where clients are: got %v", got)
 	}

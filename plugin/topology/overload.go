@@ -6,6 +6,31 @@ import "github.com/k8s-endpoints/k8s_endpoints/plugin/model"
 // add up to 1. Nil knows nothing.
 type Demand map[model.Place]float64
 
+// shares returns which share of the answers to each zone may be narrowed, by the numbers of
+// zones, or nil where all may be.
+func (n *Near) shares(demand Demand, overload int) []float64 {
+	if overload == 0 || len(demand) == 0 {
+		return nil
+	}
+	var zones []Count
+	var numbers []int
+	for g := range n.zones.all {
+		if !n.guard.suffices(g) {
+			g.n = 0
+		}
+		zones, numbers = append(zones, Count{g.place, g.n}), append(numbers, g.number)
+	}
+	found := shares(zones, n.good, demand, overload)
+	if found == nil {
+		return nil
+	}
+	all := make([]float64, n.zones.parts.Numbers())
+	for i, number := range numbers {
+		all[number] = found[i]
+	}
+	return all
+}
+
 // shares returns which share of the answers to each zone may be narrowed, so that no
 // zone's endpoints get more than 1 + overload of the mean, in percent: as many as can, and
 // the others go to all endpoints. It returns nil where all may be narrowed.
@@ -13,15 +38,15 @@ type Demand map[model.Place]float64
 // Where a zone has the share d of the clients and c of the endpoints, and s of all answers
 // are not narrowed, its endpoints get s*c of those, and as many of its own as are left up to
 // c*(1+overload). So s is the least for which the zones together take the rest of all.
-func shares(zones []group, good int32, demand Demand, overload int) []float64 {
+func shares(zones []Count, good int32, demand Demand, overload int) []float64 {
 	if overload == 0 || len(demand) == 0 {
 		return nil
 	}
 	most := 1 + float64(overload)/100
-	part := func(g group) float64 { return float64(max(g.n, 0)) / float64(good) }
+	part := func(z Count) float64 { return float64(z.N) / float64(good) }
 	taken := func(spilled float64) (sum float64) {
-		for _, g := range zones {
-			sum += min(demand[g.place], part(g)*(most-spilled))
+		for _, z := range zones {
+			sum += min(demand[z.Zone], part(z)*(most-spilled))
 		}
 		return sum
 	}
@@ -35,10 +60,10 @@ func shares(zones []group, good int32, demand Demand, overload int) []float64 {
 	}
 	all := make([]float64, len(zones))
 	whole := true
-	for i, g := range zones {
+	for i, z := range zones {
 		all[i] = 1
-		if d := demand[g.place]; d > 0 {
-			all[i] = min(1, part(g)*(most-high)/d)
+		if d := demand[z.Zone]; d > 0 {
+			all[i] = min(1, part(z)*(most-high)/d)
 		}
 		whole = whole && all[i] == 1
 	}

@@ -2,8 +2,8 @@
 // node only, in place of all. It is kube-proxy's, over the hints that kube-proxy goes
 // by, with what DNS needs besides. It knows neither DNS nor where a client is.
 //
-// Reading order: policy.go has what the Corefile and annotations say, near.go the
-// groups of a Service and which of them a client gets, decide.go makes the groups.
+// Reading order: policy.go has what the Corefile and annotations say, groups.go the
+// groups of a Service, near.go which of them a client gets, decide.go makes the groups.
 package topology
 
 import (
