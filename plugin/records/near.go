@@ -205,6 +205,21 @@ func (n *near) srv(all *roster.Roster, c *Client) (near nearSRV) {
 // isEmpty reports whether all are near, or nobody knows.
 func (n *nearSRV) isEmpty() bool { return n.in[roster.IPv4] == nil && n.in[roster.IPv6] == nil }
 
+// listed returns those of a port that are near the client where they stand in one list:
+// where all good endpoints offer the port, and are of one family. Else it returns nil.
+func (n *nearSRV) listed(r *roster.Roster, p *portSet) []roster.At {
+	if p.tier != health.Good {
+		return nil
+	}
+	v4, v6 := p.who.Split(r.Split())
+	for family, who := range [...]roster.Selection{v4, v6} {
+		if who.Len() == p.who.Len() && who.Len() == n.good[family] {
+			return n.in[family]
+		}
+	}
+	return nil
+}
+
 // has reports whether an endpoint is near the client.
 func (n *nearSRV) has(r *roster.Roster, at roster.At) bool {
 	list := n.in[r.Family(at)]

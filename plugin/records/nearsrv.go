@@ -59,8 +59,12 @@ func (d *drawer) drawSome(r *roster.Roster, m *match, of choice, share Share, w 
 }
 
 // drawPort draws from one port. It looks at each target from the client's share on, until
-// it has enough.
+// it has enough, unless those near the client stand in a list.
 func (d *drawer) drawPort(r *roster.Roster, m *match, p *portSet, share Share, w drawing) {
+	if listed := m.near.listed(r, p); w.near && listed != nil {
+		d.drawListed(r, p, listed, share, w.k)
+		return
+	}
 	n := int64(p.who.Len())
 	next := share.first(n)
 	for w.k > 0 {
@@ -78,5 +82,16 @@ func (d *drawer) drawPort(r *roster.Roster, m *match, p *portSet, share Share, w
 			one.priority += srvFar
 		}
 		d.drawn = append(d.drawn, one)
+	}
+}
+
+// drawListed draws k of the targets of a port from a list.
+func (d *drawer) drawListed(r *roster.Roster, p *portSet, listed []roster.At, share Share, k int64) {
+	next := int(share.first(int64(len(listed))))
+	for range k {
+		d.drawn = append(d.drawn, drawn{target: r.Target(listed[next]), number: p.port.Number, priority: srvPerTier * uint16(p.tier)})
+		if next++; next == len(listed) {
+			next = 0
+		}
 	}
 }
