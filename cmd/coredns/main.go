@@ -11,6 +11,7 @@ import (
 	"github.com/coredns/coredns/coremain"
 	_ "github.com/k8s-endpoints/k8s_endpoints"
 	"github.com/k8s-endpoints/k8s_endpoints/cmd/coredns/commit"
+	"github.com/k8s-endpoints/k8s_endpoints/plugin/release"
 
 	// An image may have no certificates of authorities: its base may be empty.
 	_ "golang.org/x/crypto/x509roots/fallback"
@@ -28,6 +29,7 @@ func init() {
 }
 
 func main() {
+	release.Own = version
 	caddy.AppVersion = coremain.CoreVersion + " k8s_endpoints-" + version
 	if coremain.GitCommit == "" {
 		coremain.GitCommit = commit.Current()

@@ -10,9 +10,10 @@ import (
 	"net/url"
 	"os"
 	"runtime"
-	"runtime/debug"
 	"slices"
 	"strings"
+
+	"github.com/k8s-endpoints/k8s_endpoints/plugin/release"
 
 	"k8s.io/apimachinery/pkg/labels"
 	apiruntime "k8s.io/apimachinery/pkg/runtime"
@@ -275,22 +276,7 @@ func (c Config) fromEndpoint() (*rest.Config, error) {
 	return config, nil
 }
 
-// userAgent names the plugin and the module's version in the API server's log.
+// userAgent names the plugin and its version in the API server's log.
 func userAgent() string {
-	return fmt.Sprintf("coredns-k8s_endpoints/%s (%s/%s) %s", moduleVersion(), runtime.GOOS, runtime.GOARCH, runtime.Version())
-}
-
-const modulePath = "github.com/k8s-endpoints/k8s_endpoints"
-
-func moduleVersion() string {
-	info, ok := debug.ReadBuildInfo()
-	if !ok {
-		return "unknown"
-	}
-	for _, module := range append(info.Deps, &info.Main) {
-		if module.Path == modulePath && module.Version != "" {
-			return strings.Trim(module.Version, "()")
-		}
-	}
-	return "unknown"
+	return fmt.Sprintf("coredns-k8s_endpoints/%s (%s/%s) %s", release.Version(), runtime.GOOS, runtime.GOARCH, runtime.Version())
 }
