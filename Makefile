@@ -157,6 +157,10 @@ test-fuzz:
 	go test -run '^$$' -fuzz '^FuzzClients$$' -fuzztime $$((20000 * $(FUZZ)))x $(MINIMIZE) ./plugin/corefile
 	go test -run '^$$' -fuzz '^FuzzCheck$$' -fuzztime $$((50000 * $(FUZZ)))x $(MINIMIZE) ./plugin/check
 	go test -run '^$$' -fuzz '^FuzzAllow$$' -fuzztime $$((30000 * $(FUZZ)))x $(MINIMIZE) ./plugin/check
+	go test -run '^$$' -fuzz '^FuzzStatus$$' -fuzztime $$((20000 * $(FUZZ)))x $(MINIMIZE) ./plugin/check/probe
+	go test -run '^$$' -fuzz '^FuzzRedis$$' -fuzztime $$((20000 * $(FUZZ)))x $(MINIMIZE) ./plugin/check/probe
+	go test -run '^$$' -fuzz '^FuzzHealth$$' -fuzztime $$((15000 * $(FUZZ)))x $(MINIMIZE) ./plugin/check/probe
+	go test -run '^$$' -fuzz '^FuzzDNS$$' -fuzztime $$((20000 * $(FUZZ)))x $(MINIMIZE) ./plugin/check/probe
 
 # One suite after the other: each has a control plane, servers and a load. Some
 # of them have several tests that take SOAK each.
