@@ -292,7 +292,21 @@ func TestVerdictsOfALargeService(t *testing.T) {
 		}
 	}
 	c.find(addr(3))
-	c.turn()
+	before := c.turn()
+	oneDown := *all[0]
+	oneDown.Endpoints = slices.Clone(oneDown.Endpoints)
+	oneDown.Endpoints[9].Conditions = down
+	if set := c.turn(&oneDown); set.roster != first.roster || set.EqualChecks(before) || !set.EqualChecks(set) {
+		t.Error("an endpoint that its slice calls down is checked")
+	}
+	// A Roster that is made anew knows nothing of checks at first.
+	fewer := *all[0]
+	fewer.Endpoints = fewer.Endpoints[:9]
+	if set := c.turn(&fewer); set.roster == first.roster || set.counts[0][health.Sick] != 1 {
+		t.Errorf("%d are sick where another one is gone, want 1", set.counts[0][health.Sick])
+	}
+	c.turn(all[0])
+	kept = c.memory.current
 	c.options.CheckMode = check.Off
 	if set := c.turn(); !set.Equal(first) || c.memory.current != kept || kept.Failing != nil {
 		t.Errorf("without checks %d are published", set.name[0].Len())
@@ -302,7 +316,9 @@ func TestVerdictsOfALargeService(t *testing.T) {
 func TestAFlappingCheckIsDamped(t *testing.T) {
 	c := newChecked(health.Policy{Damping: health.Damping{Mode: health.DampingOn, HalfLife: health.DefaultHalfLife}})
 	c.find()
-	c.report(pods(1, 5, ready)...)
+	if c.report(pods(1, 5, ready)...); c.memory.Empty() {
+		t.Error("what checks found is forgotten")
+	}
 	flaps := 0
 	for range 3 {
 		c.find("10.0.0.1")

@@ -50,7 +50,9 @@ func Compile(service *model.Service, all []*model.Slice, o Options, memory *Memo
 	memory.judge(current, &o, now)
 	st := &c.standings
 	wishes := health.Wishes{TakenOut: c.takenOut, PublishNotReady: service.PublishNotReady}
-	memory.Next = memory.health.Decide(st, &o.Policy, current, wishes, now)
+	// The standings keep it, and options are large.
+	policy := o.Policy
+	memory.Next = memory.health.Decide(st, &policy, current, wishes, now)
 	s.roster, s.salt, s.publish = current.Roster, saltOf(service.ServiceKey), o.Policy.Publish
 	if (o.Zonal || o.Topology.Mode != topology.Off) && o.ZoneOf != nil {
 		s.takesZones = current.FillZones(o.ZoneOf)
@@ -59,7 +61,7 @@ func Compile(service *model.Service, all []*model.Slice, o Options, memory *Memo
 	if o.CheckMode != check.Off {
 		s.compileChecks(&c.called, &o, current, st)
 	}
-	s.explain(current, st, c.takenOut, o, memory, now)
+	s.explain(current, st, c.takenOut, &o, memory, now)
 	s.count(st)
 	inName := roster.Select(st.InName, s.roster.Len())
 	s.name[roster.IPv4], s.name[roster.IPv6] = inName.Split(s.roster.Split())

@@ -36,14 +36,14 @@ type explainer struct {
 
 // explain writes a line for each endpoint, as far as they fit into an answer:
 // first for those that are not published.
-func (s *Set) explain(c *roster.Current, st *health.Standings, takenOut roster.Bits, o Options, m *Memory, now time.Time) {
+func (s *Set) explain(c *roster.Current, st *health.Standings, takenOut roster.Bits, o *Options, m *Memory, now time.Time) {
 	if !o.Explain {
 		m.since = nil
 		return
 	}
 	m.date(c, st, now)
 	e := explainer{m, c, st, takenOut, s.explainChecks(o.Found)}
-	s.explained = append(s.explained, "policy: "+o.Policy.String()+s.checkText()+topologyText(&o.Topology, s.Service))
+	s.explained = append(s.explained, "policy: "+o.Policy.String()+s.checkText()+topologyText(o.Topology, s.Service))
 	s.explained = append(s.explained, s.near.explain()...)
 	size, left, order := explanationSize(s.explained[0]), c.Len(), byAddress(c.Roster)
 	for _, published := range []bool{false, true} {
@@ -115,7 +115,7 @@ func (e *explainer) explain(at roster.At) string {
 
 // topologyText says what the policy says about topology, if anything, and what the
 // Service wishes.
-func topologyText(p *topology.Policy, service *model.Service) string {
+func topologyText(p topology.Policy, service *model.Service) string {
 	if p.Mode == topology.Off {
 		return ""
 	}
