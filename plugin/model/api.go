@@ -57,7 +57,7 @@ func (s *Service) read(obj *corev1.Service) (err error) {
 		s.Distribution = distribution(obj)
 		return nil
 	}
-	if s.Target, s.Address, err = target(obj.Spec.ExternalName); err != nil {
+	if s.Target, s.Address, err = ParseTarget(obj.Spec.ExternalName); err != nil {
 		return err
 	}
 	s.Ports, err = servicePorts(obj.Spec.Ports)
@@ -139,8 +139,9 @@ func NewServiceKey(namespace, name string) (ServiceKey, error) {
 	return ServiceKey{Namespace: intern(namespace), Name: intern(name)}, nil
 }
 
-// target reads an external name, which is a domain name or an address.
-func target(externalName string) (string, netip.Addr, error) {
+// ParseTarget reads an external name, which is a domain name or an address. It returns the
+// name with a final dot, or the address.
+func ParseTarget(externalName string) (string, netip.Addr, error) {
 	if addr, err := netip.ParseAddr(externalName); err == nil && addr.Zone() == "" {
 		return "", addr.Unmap(), nil
 	}

@@ -159,6 +159,9 @@ type Slice struct {
 	// Ports holds the usable ports: those with a number.
 	Ports     []Port
 	Endpoints []Endpoint
+	// Names is nil but for a slice of the address type FQDN, which has no Endpoints. It is set
+	// only where ReadNames was called.
+	Names *Names
 	// Places is nil where no endpoint has a place or a hint, and where ReadPlaces was
 	// not called.
 	Places *Places
@@ -190,3 +193,22 @@ func (m Moment) Time() time.Time {
 
 // Owner returns the key of the Service that the slice belongs to.
 func (s *Slice) Owner() ServiceKey { return ServiceKey{Namespace: s.Namespace, Name: s.Service} }
+
+// NamedEndpoint is one endpoint of a slice of the address type FQDN.
+type NamedEndpoint struct {
+	// Name is in lower case, with a final dot.
+	Name string
+	Conditions
+}
+
+// Names are the endpoints of a slice of the address type FQDN. They stand apart from the slice,
+// since hardly any has them.
+type Names struct{ Endpoints []NamedEndpoint }
+
+// Named returns the endpoints of a slice of the address type FQDN, of another one nothing.
+func (s *Slice) Named() []NamedEndpoint {
+	if s.Names == nil {
+		return nil
+	}
+	return s.Names.Endpoints
+}

@@ -2,6 +2,7 @@ package model
 
 import (
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -86,6 +87,9 @@ func (s *Slice) Object() *discoveryv1.EndpointSlice {
 		obj.Ports = append(obj.Ports, discoveryv1.EndpointPort{Name: &p.Name, Protocol: new(p.Protocol.object()), Port: new(int32(p.Number))})
 	}
 	obj.Endpoints = s.endpointObjects()
+	if s.Names != nil {
+		s.namesObject(obj)
+	}
 	return obj
 }
 
@@ -143,4 +147,17 @@ func (e *Endpoint) object(address, uid string) discoveryv1.Endpoint {
 		obj.TargetRef = &corev1.ObjectReference{Kind: "Pod", Name: e.Pod, UID: types.UID(uid)}
 	}
 	return obj
+}
+
+// namesObject fills in the endpoints of an object of which ReadNames makes the same names.
+func (s *Slice) namesObject(obj *discoveryv1.EndpointSlice) {
+	obj.AddressType = discoveryv1.AddressTypeFQDN
+	for _, n := range s.Named() {
+		obj.Endpoints = append(obj.Endpoints, discoveryv1.Endpoint{
+			Addresses: []string{strings.TrimSuffix(n.Name, ".")},
+			Conditions: discoveryv1.EndpointConditions{
+				Ready: new(n.Has(Ready)), Serving: new(n.Has(Serving)), Terminating: new(n.Has(Terminating)),
+			},
+		})
+	}
 }

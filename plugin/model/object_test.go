@@ -139,6 +139,23 @@ func TestObjectIsTheWayBack(t *testing.T) {
 			t.Fatalf("got  %#v, %v\nwant %#v", got, err, want)
 		}
 	}))
+	t.Run("of a Slice of names", rapid.MakeCheck(func(t *rapid.T) {
+		original := drawSliceObject(t)
+		original.AddressType, original.Endpoints = discoveryv1.AddressTypeFQDN, nil
+		for range rapid.IntRange(1, 5).Draw(t, "endpoints") {
+			e := drawEndpointObject(t, rapid.SampledFrom([]string{"db.example.org", "A.example.", "_x.example.org"}))
+			original.Endpoints = append(original.Endpoints, e)
+		}
+		want, err := NewSlice(original)
+		if err = want.ReadNames(original, err); err != nil {
+			t.Fatal(err)
+		}
+		back := want.Object()
+		got, err := NewSlice(back)
+		if err = got.ReadNames(back, err); err != nil || !reflect.DeepEqual(got, want) {
+			t.Fatalf("got  %#v, %v\nwant %#v", got, err, want)
+		}
+	}))
 	t.Run("of a Slice that is left out", rapid.MakeCheck(func(t *rapid.T) {
 		original := drawSliceObject(t)
 		switch rapid.IntRange(0, 2).Draw(t, "fault") {

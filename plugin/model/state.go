@@ -166,5 +166,10 @@ func (s *Service) Equal(other *Service) bool {
 func (s *Slice) Equal(other *Slice) bool {
 	return s == other || s.SliceKey == other.SliceKey && s.Service == other.Service && s.Refused == other.Refused &&
 		s.Version == other.Version && s.Triggered == other.Triggered &&
-		slices.Equal(s.Ports, other.Ports) && slices.Equal(s.Endpoints, other.Endpoints) && s.Places.equal(other.Places)
+		slices.Equal(s.Ports, other.Ports) && slices.Equal(s.Endpoints, other.Endpoints) && s.equalNames(other) && s.Places.equal(other.Places)
+}
+
+// equalNames reports whether two slices have the same names.
+func (s *Slice) equalNames(other *Slice) bool {
+	return (s.Names == nil) == (other.Names == nil) && slices.Equal(s.Named(), other.Named())
 }

@@ -107,6 +107,8 @@ func change(obj runtime.Object) (model.Change, error) {
 		s, err := model.NewSlice(obj)
 		if s != nil {
 			s.ReadPlaces(obj)
+			// What is wrong was wrong before.
+			_ = s.ReadNames(obj, err)
 			return model.SliceChange(s), nil
 		}
 		return model.Change{}, err

@@ -58,6 +58,9 @@ func someObjects() []model.Change {
 		placedSliceOf("a", "placed"),
 		model.ServiceChange(&model.Service{ServiceKey: model.ServiceKey{Namespace: "a", Name: "near"}, Kind: model.Headless, Distribution: model.PreferSameNode}),
 		model.SliceChange(&model.Slice{SliceKey: model.SliceKey{Namespace: "a", Name: "names"}, Service: "db", Version: 8, Refused: "type FQDN"}),
+		model.SliceChange(&model.Slice{SliceKey: model.SliceKey{Namespace: "a", Name: "seeds"}, Service: "db", Version: 9, Names: &model.Names{Endpoints: []model.NamedEndpoint{
+			{Name: "seed.example.org.", Conditions: model.Ready | model.Serving}, {Name: "old.example.org.", Conditions: model.Serving | model.Terminating},
+		}}}),
 	}
 }
 

@@ -54,6 +54,9 @@ type Config struct {
 	NamespaceLabels string
 	// Places are read of slices where it is true: where endpoints are, and for whose use.
 	Places bool
+	// Names are read of slices of the address type FQDN where it is true; else these slices
+	// are left out.
+	Names bool
 	// Nodes are watched where it is true, all of the cluster, whatever else is selected.
 	Nodes bool
 	// contents is the digest of the kubeconfig file, see NoteContents.
@@ -106,7 +109,7 @@ type Key struct {
 	// namespaces are joined by spaces, which no name has.
 	namespaces              string
 	labels, namespaceLabels string
-	places, nodes           bool
+	places, names, nodes    bool
 	contents                string
 }
 
@@ -127,6 +130,7 @@ func (c Config) Key() Key {
 		labels:          canonical(c.Labels),
 		namespaceLabels: canonical(c.NamespaceLabels),
 		places:          c.Places,
+		names:           c.Names,
 		nodes:           c.Nodes,
 		contents:        c.contents,
 	}

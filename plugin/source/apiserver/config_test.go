@@ -192,6 +192,7 @@ func TestKey(t *testing.T) {
 		func(c *Config) { c.Labels = "x" },
 		func(c *Config) { c.NamespaceLabels = "x" },
 		func(c *Config) { c.Places = true },
+		func(c *Config) { c.Names = true },
 		func(c *Config) { c.Nodes = true },
 	} {
 		c := base

@@ -77,8 +77,11 @@ func readServices(matches func(*corev1.Service) bool) reader {
 	}
 }
 
-// readSlices makes a reader of slices, and of their places where these are wanted.
-func readSlices(places bool, matches func(*discoveryv1.EndpointSlice) bool) reader {
+// wanted is what is read of slices beyond what all read.
+type wanted struct{ places, names bool }
+
+// readSlices makes a reader of slices.
+func readSlices(w wanted, matches func(*discoveryv1.EndpointSlice) bool) reader {
 	return func(obj any) *object {
 		api, ok := obj.(*discoveryv1.EndpointSlice)
 		if !ok {
@@ -92,8 +95,11 @@ func readSlices(places bool, matches func(*discoveryv1.EndpointSlice) bool) read
 		_, o.labelled = api.Labels[corev1.IsHeadlessService]
 		if o.slice, o.refused = model.NewSlice(api); o.slice != nil {
 			o.owner = o.slice.Service
-			if places {
+			if w.places {
 				o.slice.ReadPlaces(api)
+			}
+			if w.names {
+				o.refused = o.slice.ReadNames(api, o.refused)
 			}
 		}
 		return o

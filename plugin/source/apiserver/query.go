@@ -72,8 +72,8 @@ type query struct {
 // and of Nodes where they are wanted, else nil.
 type queries struct {
 	services, labelled, other, namespaces, nodes *query
-	// places is true where places are read of slices.
-	places bool
+	// wanted is what is read of slices.
+	wanted wanted
 	// controller selects all slices of the EndpointSlice controller that may be of
 	// selected Services, unlabelled those without the headless label.
 	controller, unlabelled labels.Selector
@@ -84,11 +84,12 @@ func (c Config) queries() (*queries, error) {
 	if err != nil {
 		return nil, fmt.Errorf("the labels %q are not a label selector: %w", c.Labels, err)
 	}
+	w := wanted{places: c.Places, names: c.Names}
 	q := &queries{
 		services:   serviceQuery(selected),
-		labelled:   sliceQuery(slicesHeadless, controllerSlices(headlessLabels, selected), c.Places),
-		other:      sliceQuery(slicesOther, parsed(otherLabels), c.Places),
-		places:     c.Places,
+		labelled:   sliceQuery(slicesHeadless, controllerSlices(headlessLabels, selected), w),
+		other:      sliceQuery(slicesOther, parsed(otherLabels), w),
+		wanted:     w,
 		controller: controllerSlices(controllerLabels, selected),
 		unlabelled: controllerSlices(unlabelledLabels, selected),
 	}
@@ -120,9 +121,9 @@ func (q *queries) fallback(services []string, inNeed func(model.ServiceKey) bool
 		named, _ := labels.NewRequirement(discoveryv1.LabelServiceName, selection.In, services)
 		selector = selector.Add(*named)
 	}
-	f := sliceQuery(slicesUnlabelled, selector, q.places)
+	f := sliceQuery(slicesUnlabelled, selector, q.wanted)
 	f.fresh = true
-	f.read = readSlices(q.places, func(s *discoveryv1.EndpointSlice) bool {
+	f.read = readSlices(q.wanted, func(s *discoveryv1.EndpointSlice) bool {
 		return selector.Matches(labels.Set(s.Labels)) && inNeed(ownerOf(s))
 	})
 	return f
@@ -169,11 +170,11 @@ func serviceQuery(selector labels.Selector) *query {
 	}
 }
 
-func sliceQuery(name string, selector labels.Selector, places bool) *query {
+func sliceQuery(name string, selector labels.Selector, w wanted) *query {
 	return &query{
 		name: name, kind: model.KindSlice, resource: "endpointslices", example: &discoveryv1.EndpointSlice{},
 		labels: selector,
-		read:   readSlices(places, func(s *discoveryv1.EndpointSlice) bool { return selector.Matches(labels.Set(s.Labels)) }),
+		read:   readSlices(w, func(s *discoveryv1.EndpointSlice) bool { return selector.Matches(labels.Set(s.Labels)) }),
 	}
 }
 

@@ -102,7 +102,7 @@ func (s *Source) connect(config *rest.Config) error {
 	if err != nil {
 		return fmt.Errorf("cannot make a client of the API server %s: %w", config.Host, err)
 	}
-	if s.discovery, err = discoveryClient(config, s.client, s.queries.places); err != nil {
+	if s.discovery, err = discoveryClient(config, s.client, s.queries.wanted.places); err != nil {
 		return fmt.Errorf("cannot make a client of the API server %s: %w", config.Host, err)
 	}
 	if s.metadata, err = metadata.NewForConfigAndClient(config, s.client); err != nil {

@@ -236,6 +236,9 @@ func (m maker) endpoints(obj *legacyEndpoints) object {
 // old.
 func (m maker) addSlice(o *object, obj *discoveryv1.EndpointSlice) error {
 	slice, err := model.NewSlice(obj)
+	if slice != nil && m.names {
+		err = slice.ReadNames(obj, err)
+	}
 	if err != nil {
 		return err
 	}

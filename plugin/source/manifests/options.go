@@ -18,6 +18,9 @@ type Options struct {
 	NamespaceLabels labels.Selector
 	// Places are read of slices where it is true: where endpoints are, and for whose use.
 	Places bool
+	// Names are read of slices of the address type FQDN where it is true; else these slices
+	// are left out.
+	Names bool
 	// Nodes are reported where it is true.
 	Nodes bool
 }
@@ -28,11 +31,12 @@ type maker struct {
 	labels          labels.Selector
 	namespaceLabels labels.Selector
 	places, nodes   bool
+	names           bool
 }
 
 // newMaker returns a maker of the objects that opts select.
 func newMaker(opts Options) maker {
-	m := maker{labels: opts.Labels, namespaceLabels: opts.NamespaceLabels, places: opts.Places, nodes: opts.Nodes}
+	m := maker{labels: opts.Labels, namespaceLabels: opts.NamespaceLabels, places: opts.Places, nodes: opts.Nodes, names: opts.Names}
 	if m.labels == nil {
 		m.labels = labels.Everything()
 	}

@@ -170,6 +170,34 @@ func TestNothingThatTheModelReadsIsMissing(t *testing.T) {
 	}
 }
 
+// Names stand where addresses do.
+func TestNamesAreReadAsOfClientGo(t *testing.T) {
+	slice := published(rand.New(rand.NewPCG(1, 2)), 3)
+	slice.AddressType = discoveryv1.AddressTypeFQDN
+	for i := range slice.Endpoints {
+		slice.Endpoints[i].Addresses = []string{fmt.Sprintf("seed-%d.example.org", i)}
+	}
+	data := encoded(t, slice)
+	var names [2][]model.NamedEndpoint
+	theirs, _ := streamDecoder(t, clientGo)
+	ours, _ := streamDecoder(t, Wrap(clientGo, false))
+	for i, decoder := range []runtime.Decoder{theirs, ours} {
+		obj, err := runtime.Decode(decoder, data)
+		if err != nil {
+			t.Fatal(err)
+		}
+		api := obj.(*discoveryv1.EndpointSlice)
+		made, err := model.NewSlice(api)
+		if err = made.ReadNames(api, err); err != nil {
+			t.Fatal(err)
+		}
+		names[i] = made.Named()
+	}
+	if len(names[0]) != 3 || !slices.Equal(names[0], names[1]) {
+		t.Errorf("got %v, want %v", names[1], names[0])
+	}
+}
+
 // A message in two parts is that of both: so protocol buffers want it, whoever may write
 // so.
 func TestEndpointsInTwoParts(t *testing.T) {
