@@ -238,6 +238,8 @@ func (b *builder) externalNames() {
 	} {
 		b.external(name, target, 0)
 	}
+	b.annotated("flattened", "www.example.org.", "flatten", "on").Flatten = true
+	b.annotated("several", "failing.example.org.", "targets", "order www.example.org").Targets = []string{"www.example.org."}
 	b.external("itself", inside("itself"), differences.Loop)
 	b.external("ring-a", inside("ring-b"), differences.Loop)
 	b.external("ring-b", inside("ring-a"), differences.Loop)
@@ -249,6 +251,16 @@ func (b *builder) externalNames() {
 	b.external("ported", "www.example.org.", 0, sql, metrics, differences.Port{Name: "sip", Protocol: "sctp", Number: 5060})
 	b.external("ported-inside", inside("sts"), 0, sql)
 	b.external("unnamed-external", "www.example.org.", 0, bare)
+}
+
+// annotated makes an ExternalName Service with an annotation of this plugin.
+func (b *builder) annotated(name, target, annotation, value string) *differences.Service {
+	s := &differences.Service{Namespace: mainSpace, Name: name, Kind: differences.ExternalName, Target: target}
+	obj := cluster.ExternalNameService(s.Namespace, name, strings.TrimSuffix(target, "."))
+	obj.Annotations = map[string]string{"k8s-endpoints.coredns.io/" + annotation: value}
+	b.do(b.cluster.CreateService(b.ctx, obj))
+	b.services = append(b.services, s)
+	return s
 }
 
 func (b *builder) external(name, target string, links int, ports ...differences.Port) *differences.Service {

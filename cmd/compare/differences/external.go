@@ -135,7 +135,7 @@ func (x *Comparison) alias() dns.RR { return record(x.Name, "CNAME", x.service.T
 // returns nil where there is none, where aliases lead to no end, and where the
 // question is for the alias alone.
 func (x *Comparison) lookUpTarget() *dns.Msg {
-	if !x.is(ExternalName) || x.service.isLiteral() || x.service.Links >= maxLinks || x.Type == dns.TypeCNAME || x.Type == dns.TypeANY {
+	if !x.is(ExternalName) || x.service.isLiteral() || x.service.isPlanned() || x.service.Links >= maxLinks || x.Type == dns.TypeCNAME || x.Type == dns.TypeANY {
 		return nil
 	}
 	return x.LookUp(x.service.Target)

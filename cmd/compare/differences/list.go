@@ -12,6 +12,7 @@ var All = slices.Concat(
 	endpointNames,
 	zones,
 	externalNames,
+	planned,
 	reverseNames,
 	existence,
 	form,

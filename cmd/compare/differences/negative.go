@@ -82,6 +82,8 @@ func addReason(x *Comparison, m *dns.Msg) {
 	switch found := x.lookUpTarget(); {
 	case IsNegative(m):
 		explain(m, why)
+	case x.is(ExternalName) && x.service.isPlanned() && Reason(x.Ours) != "" && m.Rcode == dns.RcodeSuccess:
+		explain(m, why)
 	case drained && !isLabel:
 		explain(m, "draining endpoints only")
 	case found != nil && !failed(found) && Reason(found) != "":

@@ -93,6 +93,10 @@ type Service struct {
 	FQDN string
 	// Target is the external name, with a final dot, or an address.
 	Target string
+	// Flatten is set where an ExternalName Service wants the addresses of its target as its own, and Targets are
+	// further ones that it wants to lead to, each with a final dot or an address.
+	Flatten bool
+	Targets []string
 	// Links is how many further ExternalName Services Target leads through, or
 	// Loop where they lead to each other.
 	Links int

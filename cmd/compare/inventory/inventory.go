@@ -99,6 +99,7 @@ func (r *reader) addService(obj *corev1.Service) {
 		if read.Address.IsValid() {
 			s.Target = read.Address.String()
 		}
+		addPlan(s, read)
 	}
 }
 
