@@ -29,20 +29,44 @@ type chainKey struct{}
 // is the answer's (RFC 6604, section 3).
 func (q *query) alias(ctx context.Context, up upstream, set *records.Set) *dns.Msg {
 	target := set.Service.Target
-	m := newReply(q.r)
-	m.Answer = []dns.RR{&dns.CNAME{Hdr: records.Header(q.asked.Owner, dns.TypeCNAME, q.ttlOf(set)), Target: target}}
 	if q.asked.Type == dns.TypeCNAME || q.asked.Type == dns.TypeANY {
-		return m
+		return q.aliasOf(target)
 	}
-	chain, _ := ctx.Value(chainKey{}).([]string)
-	if len(chain) >= maxChain || slices.Contains(chain, q.lower) {
+	found, looped := q.follow(ctx, up, target, q.asked.Type)
+	if looped {
 		return q.fail(dns.ExtendedErrorCodeOther, textChain)
 	}
+	return q.leadTo(target, found)
+}
+
+// aliasOf answers with the alias alone.
+func (q *query) aliasOf(target string) *dns.Msg {
+	m := newReply(q.r)
+	m.Answer = []dns.RR{&dns.CNAME{Hdr: records.Header(q.asked.Owner, dns.TypeCNAME, q.asked.TTL), Target: target}}
+	return m
+}
+
+// follow looks a target up, and returns nil where nothing comes of it. It reports whether
+// the name is one of those that led to it, or they are too many.
+func (q *query) follow(ctx context.Context, up upstream, target string, qtype uint16) (found *dns.Msg, looped bool) {
+	chain, _ := ctx.Value(chainKey{}).([]string)
+	if len(chain) >= maxChain || slices.Contains(chain, q.lower) {
+		return nil, true
+	}
 	ctx = context.WithValue(ctx, chainKey{}, append(slices.Clip(chain), q.lower))
-	found, err := up.Lookup(ctx, request.Request{W: q.w, Req: q.r}, target, q.asked.Type)
-	if err != nil || found == nil {
+	found, err := up.Lookup(ctx, request.Request{W: q.w, Req: q.r}, target, qtype)
+	if err != nil {
+		return nil, false
+	}
+	return found, false
+}
+
+// leadTo answers with the alias and with what was found for its target.
+func (q *query) leadTo(target string, found *dns.Msg) *dns.Msg {
+	if found == nil {
 		return q.fail(dns.ExtendedErrorCodeOther, fmt.Sprintf(textNoTarget, target))
 	}
+	m := q.aliasOf(target)
 	why, told := extendedError(found)
 	switch found.Rcode {
 	case dns.RcodeSuccess, dns.RcodeNameError:

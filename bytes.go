@@ -11,7 +11,7 @@ import (
 // wire returns where records may be written as bytes, or nil where only a message will
 // do. A record set decides what is in the answer, for both.
 func (q *query) wire(set *records.Set) *wire.Message {
-	if set.Service.Kind != model.Headless || q.subnet != nil {
+	if set.Service.Kind != model.Headless || q.subnet != nil || set.HasNames() {
 		return nil
 	}
 	switch q.asked.Type {

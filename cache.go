@@ -2,6 +2,7 @@ package endpoints
 
 import (
 	"context"
+	"fmt"
 	"net/netip"
 	"slices"
 	"strings"
@@ -10,6 +11,7 @@ import (
 	"time"
 
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/corefile"
+	"github.com/k8s-endpoints/k8s_endpoints/plugin/external"
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/health"
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/index"
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/model"
@@ -23,8 +25,10 @@ import (
 // without locks.
 type cache struct {
 	settings corefile.Settings
-	// plain are the options of a Service without annotations.
+	// plain are the options of a Service without annotations, and rules say what one of type
+	// ExternalName may lead to.
 	plain *records.Options
+	rules *external.Rules
 	// byNamespace exposes only the namespaces that the source reports, instead of
 	// all.
 	byNamespace bool
@@ -76,6 +80,7 @@ func newCache(s corefile.Settings, byNamespace bool) *cache {
 	return &cache{
 		settings:    s,
 		plain:       &plain,
+		rules:       external.NewRules(s.External.Rules),
 		byNamespace: byNamespace,
 		sets:        index.New[string, *records.Set](),
 		owners:      index.NewOwners(),
@@ -179,6 +184,7 @@ func (c *cache) applyService(object *model.Service, removed bool) {
 	}
 	countService(s.object, +1)
 	c.readAnnotations(object, s, removed)
+	c.readTargets(object, s, removed)
 	c.changed(object.ServiceKey, s)
 }
 
@@ -194,6 +200,28 @@ func (c *cache) readAnnotations(object *model.Service, s *service, removed bool)
 		return
 	}
 	c.refusals.Readmit(log, kind, object.Namespace, object.Name)
+}
+
+// readTargets looks for targets that the Corefile denies.
+func (c *cache) readTargets(object *model.Service, s *service, removed bool) {
+	const kind = "ExternalName target"
+	switch {
+	case c.rules == nil:
+		return
+	case removed || object.Kind != model.ExternalName:
+		c.refusals.Forget(kind, object.Namespace, object.Name)
+		return
+	}
+	plan := external.NewPlan(object, &s.options.External, c.rules)
+	if len(plan.Refused) == 0 {
+		c.refusals.Readmit(log, kind, object.Namespace, object.Name)
+		return
+	}
+	var refused []string
+	for _, t := range plan.Refused {
+		refused = append(refused, t.String())
+	}
+	c.refusals.Refuse(log, kind, object.Namespace, object.Name, fmt.Errorf("%s: the Corefile does not let it lead there", strings.Join(refused, ", ")))
 }
 
 // optionsOf returns how a Service is compiled. Those without annotations share one
@@ -519,7 +547,7 @@ func (c *cache) compile(j job) *records.Set {
 	}
 	flapsTotal.Add(float64(memory.Observe(j.options.Policy.Damping, j.changes, j.slices)))
 	options := *j.options
-	options.ZoneOf, options.Demand = c.zoneOf(), c.demand(&options)
+	options.ZoneOf, options.Demand, options.Rules = c.zoneOf(), c.demand(&options), c.rules
 	set := records.Compile(j.object, j.slices, options, memory, c.now())
 	if !memory.Empty() {
 		c.memories[j.key] = memory

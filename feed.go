@@ -77,6 +77,7 @@ func open(s *corefile.Stanza) (source.Source, error) {
 		Labels:          s.Labels,
 		NamespaceLabels: s.NamespaceLabels,
 		Places:          s.WantsPlaces(),
+		Names:           s.Settings.FQDNSlices,
 		Nodes:           s.WantsNodes(),
 	})
 }

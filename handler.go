@@ -3,11 +3,13 @@ package endpoints
 import (
 	"context"
 	"fmt"
+	"net/netip"
 	"slices"
 	"strings"
 	"sync/atomic"
 
 	"github.com/coredns/coredns/plugin"
+	"github.com/k8s-endpoints/k8s_endpoints/plugin/external"
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/name"
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/place"
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/records"
@@ -26,7 +28,12 @@ type handler struct {
 	// clients are where those of the stanza are, nil where that does not matter.
 	clients  atomic.Pointer[place.Table]
 	upstream upstream
-	counters counters
+	// book has what targets of ExternalName Services had last.
+	book *external.Book
+	// failsCheck returns what says of an address whether its check fails, nil where those of
+	// the Service are not checked. It may be nil.
+	failsCheck func(*records.Set) func(netip.Addr) bool
+	counters   counters
 }
 
 // Name implements plugin.Handler.
@@ -207,6 +214,9 @@ func (h *handler) service(ctx context.Context, q *query, set *records.Set) *dns.
 	q.asked.Room = q.capacity() - q.asked.Offset
 	q.asked.MaxAnswers = or(set.Declared().MaxAnswers, q.maxAnswers)
 	q.asked.Explain, q.asked.Share = q.r.IsEdns0() != nil, records.ShareOf(addressOf(q.w.RemoteAddr()))
+	if set.HasOutside(&q.asked) {
+		return h.planned(q, set).outside(ctx)
+	}
 	q.asked.Wire = q.wire(set)
 	var a records.Answer
 	if set.Wants(&q.asked) {
@@ -220,6 +230,9 @@ func (h *handler) service(ctx context.Context, q *query, set *records.Set) *dns.
 	rcode := dns.RcodeSuccess
 	switch a.Outcome {
 	case records.Alias:
+		if set.Plan() != nil {
+			return h.planned(q, set).answer(ctx)
+		}
 		return q.alias(ctx, h.upstream, set)
 	case records.Found:
 		return q.found(&a)
@@ -229,16 +242,15 @@ func (h *handler) service(ctx context.Context, q *query, set *records.Set) *dns.
 	return q.deny(rcode, or(set.Declared().NegativeTTL, q.negativeTTL), a.Note)
 }
 
-func (q *query) found(a *records.Answer) *dns.Msg {
-	m := newReply(q.r)
-	m.Answer, m.Truncated = a.Records, a.Truncated
-	if len(a.Extra) > 0 {
-		m.Extra = a.Extra
+// planned returns a question for a Service that has a Plan.
+func (h *handler) planned(q *query, set *records.Set) *planned {
+	// A copy, so that the question of any other Service stays on the stack.
+	own := *q
+	p := newPlanned(&own, h.upstream, h.book, set)
+	if h.failsCheck != nil {
+		p.asks.Fails = h.failsCheck(set)
 	}
-	if a.Note != "" {
-		q.note(m, dns.ExtendedErrorCodeOther, a.Note)
-	}
-	return m
+	return p
 }
 
 // version answers for the version of the specification (Kubernetes DNS

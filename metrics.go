@@ -10,6 +10,7 @@ import (
 
 	"github.com/coredns/coredns/plugin"
 	"github.com/coredns/coredns/plugin/metrics"
+	"github.com/k8s-endpoints/k8s_endpoints/plugin/external"
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/health"
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/model"
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/records"
@@ -126,6 +127,34 @@ var (
 		Name:      "stale_sources",
 		Help:      "Gauge of the sources whose answers come from a snapshot, or from before a reload, because their first list is not complete.",
 	})
+	// externalTargets is how many names of targets are kept.
+	externalTargets = promauto.NewGaugeVec(prometheus.GaugeOpts{
+		Namespace: plugin.Namespace,
+		Subsystem: pluginName,
+		Name:      "external_targets",
+		Help:      "Gauge of the kept targets of ExternalName Services, by state.",
+	}, []string{"state"})
+	// externalLookupsTotal counts the look-ups that no client waited for.
+	externalLookupsTotal = promauto.NewCounterVec(prometheus.CounterOpts{
+		Namespace: plugin.Namespace,
+		Subsystem: pluginName,
+		Name:      "external_lookups_total",
+		Help:      "Counter of look-ups of kept targets of ExternalName Services, of each address family, by result.",
+	}, []string{"result"})
+	// failoversTotal counts how often another target was chosen.
+	failoversTotal = promauto.NewCounter(prometheus.CounterOpts{
+		Namespace: plugin.Namespace,
+		Subsystem: pluginName,
+		Name:      "external_failovers_total",
+		Help:      "Counter of changes of the chosen target of ExternalName Services with several, there and back.",
+	})
+	// staleAnswersTotal counts answers with what a target had last.
+	staleAnswersTotal = promauto.NewCounter(prometheus.CounterOpts{
+		Namespace: plugin.Namespace,
+		Subsystem: pluginName,
+		Name:      "external_stale_answers_total",
+		Help:      "Counter of answers with the last good addresses of a target that cannot be resolved.",
+	})
 	// programmingDuration is the DNS programming latency SLI of Kubernetes, as
 	// the kubernetes plugin has it.
 	programmingDuration = promauto.NewHistogramVec(prometheus.HistogramOpts{
@@ -151,6 +180,19 @@ func countService(s *model.Service, n float64) {
 func countSlice(s *model.Slice, n float64) {
 	if s != nil && s.Refused == "" {
 		objects.WithLabelValues("endpointslice").Add(n)
+	}
+}
+
+// countLookup counts a look-up of a kept target.
+func countLookup(r external.Result) { externalLookupsTotal.WithLabelValues(r.String()).Inc() }
+
+// countTarget brings the count of kept targets up to date.
+func countTarget(before, after external.State) {
+	if before != external.Unknown {
+		externalTargets.WithLabelValues(before.String()).Dec()
+	}
+	if after != external.Unknown {
+		externalTargets.WithLabelValues(after.String()).Inc()
 	}
 }
 

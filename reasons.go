@@ -30,5 +30,15 @@ const (
 	textNoTarget      = "no answer for the external name %s"
 	textTargetRefused = "the look-up of the external name %s is refused"
 	textTargetFailed  = "%s for the external name %s"
-	textChain         = "ExternalName Services lead to each other in a loop or too long a chain"
+	// Of a target among several, or one that is kept: which it is of how many, and why not the
+	// first, or since when it could not be resolved.
+	textTargetPassed     = "target %d of %d, %s: %s does not resolve"
+	textTargetFailsCheck = "target %d of %d, %s: the check of %s fails"
+	textTargetStays      = "target %d of %d, %s: it was chosen less than a minute ago"
+	textTargetFamily     = "the external name %s has no address of this family"
+	textLastGood         = "%s could not be resolved for %s (%s)"
+	// Of what the Corefile denies.
+	textTargetBlocked    = "the Corefile does not let %s lead to %s"
+	textAddressesBlocked = "no address of the external name %s may be given"
+	textChain            = "ExternalName Services lead to each other in a loop or too long a chain"
 )

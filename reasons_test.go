@@ -5,6 +5,7 @@ import (
 	"go/ast"
 	"go/parser"
 	"go/token"
+	"maps"
 	"net/netip"
 	"os"
 	"path/filepath"
@@ -22,6 +23,7 @@ import (
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/health"
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/model"
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/place"
+	"github.com/k8s-endpoints/k8s_endpoints/plugin/records"
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/topology"
 
 	"github.com/miekg/dns"
@@ -282,6 +284,8 @@ func reasonCases() []reasonCase {
 		s.Clients.Server = place.Server{Zone: unique.Make("a"), Node: unique.Make(node)}
 		return served(s, []model.Change{wishes, placed("default", "x", "a", "a", "b")})
 	}
+	several := toOutside("pg", "a.example.org", "targets", "order b.example.org")
+	failing := map[string]string{"a.example.org.": "SERVFAIL", "b.example.org.": "192.0.2.2"}
 	return []reasonCase{
 		{"db.default.svc.cluster.local.", dns.TypeA, "", nil},
 		{"_sql._tcp.db.default.svc.cluster.local.", dns.TypeSRV, "", nil},
@@ -350,6 +354,37 @@ func reasonCases() []reasonCase {
 			return h
 		}},
 
+		{"pg.default.svc.cluster.local.", dns.TypeA, "target 2 of 2, b.example.org: a.example.org does not resolve", outside(failing, 20*time.Second, several)},
+		{"pg.default.svc.cluster.local.", dns.TypeA, "target 2 of 2, b.example.org: it was chosen less than a minute ago", func() *handler {
+			o := outsideAfter(failing, 20*time.Second, several)
+			o.ask("pg", dns.TypeA)
+			o.has["a.example.org."] = "192.0.2.1"
+			o.pass(35 * time.Second)
+			return o.h
+		}},
+		{"pg.default.svc.cluster.local.", dns.TypeA, "target 2 of 2, b.example.org: the check of a.example.org fails", func() *handler {
+			o := outsideAfter(map[string]string{"a.example.org.": "192.0.2.1", "b.example.org.": "192.0.2.2"}, time.Second, several)
+			o.h.failsCheck = func(*records.Set) func(netip.Addr) bool {
+				return func(addr netip.Addr) bool { return addr == netip.MustParseAddr("192.0.2.1") }
+			}
+			return o.h
+		}},
+		{"pg.default.svc.cluster.local.", dns.TypeAAAA, "the external name b.example.org has no address of this family",
+			outside(failing, 0, toOutside("pg", "b.example.org", "flatten", "on"))},
+		{"pg.default.svc.cluster.local.", dns.TypeA, "3 b.example.org could not be resolved for 6s (SERVFAIL)", func() *handler {
+			o := outsideAfter(map[string]string{"b.example.org.": "192.0.2.2/60"}, time.Second, toOutside("pg", "b.example.org", "last-good", "1h"))
+			o.has["b.example.org."] = "SERVFAIL"
+			o.pass(60 * time.Second)
+			return o.h
+		}},
+		{"pg.default.svc.cluster.local.", dns.TypeA, "15 no address of the external name b.example.org may be given",
+			outside(map[string]string{"b.example.org.": "127.0.0.1"}, 0, toOutside("pg", "b.example.org", "flatten", "on"))},
+		{"web.default.svc.cluster.local.", dns.TypeA, "15 the Corefile does not let default/web lead to www.example.org", func() *handler {
+			s := testStanza()
+			s.Settings.External.Rules = "external_deny example.org.\n"
+			return newOuter(nil, s, nil).h
+		}},
+
 		{"db.default.svc.cluster.local.", dns.TypeA, "14 the first list of Services and EndpointSlices is not complete", func() *handler { return newHandler(testStanza()) }},
 		{"db.default.svc.cluster.local.", dns.TypeA, "3 as known before, until the first list is complete", func() *handler { return staleHandler(testChanges()) }},
 
@@ -368,6 +403,20 @@ func reasonCases() []reasonCase {
 		{"ns.dns.cluster.local.", dns.TypeTXT, "the name server has address records only", nil},
 		{"ns.dns.cluster.local.", dns.TypeAAAA, "the name server has no address of this family", nil},
 	}
+}
+
+// outsideAfter is a server some time after the first question for the Service pg.
+func outsideAfter(has map[string]string, after time.Duration, changes ...model.Change) *outer {
+	o := newOuter(nil, testStanza(), maps.Clone(has), changes...)
+	if after > 0 {
+		o.ask("pg", dns.TypeA)
+		o.pass(after)
+	}
+	return o
+}
+
+func outside(has map[string]string, after time.Duration, changes ...model.Change) func() *handler {
+	return func() *handler { return outsideAfter(has, after, changes...).h }
 }
 
 // upstreamSays answers for the cluster of the tests, with an upstream that answers with a
@@ -391,7 +440,7 @@ func TestAnswersSayWhyThereIsNotMore(t *testing.T) {
 		var want []string
 		if c.want != "" {
 			want = []string{c.want}
-			if !regexp.MustCompile(`^\d+ (the first list|as known)`).MatchString(c.want) {
+			if !regexp.MustCompile(`^\d+ (the first list|as known|\S+ could not be resolved|the Corefile|no address of the external)`).MatchString(c.want) {
 				want[0] = "0 " + c.want
 			}
 		}

@@ -35,6 +35,19 @@ func (m *reply) to(r *dns.Msg) *dns.Msg {
 	return &m.Msg
 }
 
+// found answers with records.
+func (q *query) found(a *records.Answer) *dns.Msg {
+	m := newReply(q.r)
+	m.Answer, m.Truncated = a.Records, a.Truncated
+	if len(a.Extra) > 0 {
+		m.Extra = a.Extra
+	}
+	if a.Note != "" {
+		q.note(m, dns.ExtendedErrorCodeOther, a.Note)
+	}
+	return m
+}
+
 // negative denies with the stanza's TTL.
 func (q *query) negative(rcode int, note string) *dns.Msg { return q.deny(rcode, q.negativeTTL, note) }
 
@@ -48,12 +61,17 @@ type negativeReply struct {
 // deny says that there are no records, or no name, and why (RFC 2308, sections 3
 // and 5). It may be kept for ttl seconds.
 func (q *query) deny(rcode int, ttl uint32, note string) *dns.Msg {
+	return q.denyAs(dns.ExtendedErrorCodeOther, rcode, ttl, note)
+}
+
+// denyAs denies with a code for why (RFC 8914, section 4).
+func (q *query) denyAs(code uint16, rcode int, ttl uint32, note string) *dns.Msg {
 	n := &negativeReply{soa: q.authority(ttl, ttl)}
 	n.ns[0] = &n.soa
 	m := n.to(q.r)
 	m.Rcode = rcode
 	m.Ns = n.ns[:]
-	q.note(m, dns.ExtendedErrorCodeOther, note)
+	q.note(m, code, note)
 	return m
 }
 

@@ -1,11 +1,15 @@
 package endpoints
 
 import (
+	"time"
+
 	"github.com/coredns/caddy"
 	"github.com/coredns/coredns/core/dnsserver"
 	"github.com/coredns/coredns/plugin"
 	pkgupstream "github.com/coredns/coredns/plugin/pkg/upstream"
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/corefile"
+	"github.com/k8s-endpoints/k8s_endpoints/plugin/external"
+	"github.com/k8s-endpoints/k8s_endpoints/plugin/name"
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/place"
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/topology"
 )
@@ -44,6 +48,10 @@ func setup(c *caddy.Controller) error {
 		feed.wait(s.StartupTimeout)
 		return nil
 	})
+	c.OnShutdown(func() error {
+		h.book.Close()
+		return nil
+	})
 	dnsserver.GetConfig(c).AddPlugin(func(next plugin.Handler) plugin.Handler {
 		h.next = next
 		return h
@@ -54,6 +62,21 @@ func setup(c *caddy.Controller) error {
 // newHandler returns a handler that answers nothing from a source yet.
 func newHandler(s *corefile.Stanza) *handler {
 	h := &handler{terms: newTerms(s), upstream: pkgupstream.New()}
+	h.book = newBook(s, h.zones)
 	h.cache.Store(newCache(s.Settings, false))
 	return h
+}
+
+// newBook returns an empty Book for the targets of a stanza's Services.
+func newBook(s *corefile.Stanza, zones name.Zones) *external.Book {
+	return external.New(external.Options{
+		Fall:    external.DefaultFall,
+		Rise:    external.DefaultRise,
+		Rules:   external.NewRules(s.Settings.External.Rules),
+		Own:     func(target string) bool { return zones.Match(target) != "" },
+		Now:     time.Now,
+		Go:      func(f func()) { go f() },
+		Looked:  countLookup,
+		Changed: countTarget,
+	})
 }

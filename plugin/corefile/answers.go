@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/coredns/coredns/plugin"
+	"github.com/k8s-endpoints/k8s_endpoints/plugin/external"
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/roster"
 )
 
@@ -84,4 +85,21 @@ func annotations(p *parser) error {
 	}
 	p.stanza.Settings.Annotations = allowed
 	return nil
+}
+
+// externalRule reads a line of external_allow, or one of external_deny.
+func externalRule(p *parser) error {
+	option := p.Val()
+	lines, err := external.ParseRule(option, p.RemainingArgs())
+	if err != nil {
+		return p.Errf("%s: %v", option, err)
+	}
+	of := &p.stanza.Settings.External
+	of.Rules = external.CanonicalRules(of.Rules + lines)
+	return nil
+}
+
+func fqdnSlices(p *parser) error {
+	p.stanza.Settings.FQDNSlices = true
+	return p.flag()
 }

@@ -40,10 +40,13 @@ var options = map[string]func(*parser) error{
 	"explain":                explain,
 	"annotations":            annotations,
 	"clients":                clients,
+	"fqdn_slices":            fqdnSlices,
+	"external_allow":         externalRule,
+	"external_deny":          externalRule,
 }
 
 // repeated are the options that may be given several times.
-var repeated = map[string]bool{"clients": true}
+var repeated = map[string]bool{"clients": true, "external_allow": true, "external_deny": true}
 
 // Parse reads the stanza of a server block, and refuses a second one. An error
 // names the file and the line.
@@ -80,6 +83,7 @@ func (p *parser) parse() error {
 	s, o := &p.stanza, &p.options
 	s.Settings.Naming, s.Settings.Policy, s.Settings.Topology = o.Naming, o.Policy, o.Topology
 	s.Settings.Zonal, s.Settings.Explain = o.Zonal, o.Explain
+	s.Settings.External.LastGood, s.Settings.External.Flatten = o.External.LastGood, o.External.Flatten
 	s.TTL, s.NegativeTTL, s.MaxAnswers = *o.Declared.TTL, *o.Declared.NegativeTTL, *o.Declared.MaxAnswers
 	return p.reserveSnapshot()
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/coredns/caddy"
 	"github.com/coredns/caddy/caddyfile"
 	"github.com/coredns/coredns/plugin/pkg/fall"
+	"github.com/k8s-endpoints/k8s_endpoints/plugin/external"
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/health"
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/roster"
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/snapshot"
@@ -107,6 +108,16 @@ func TestParseReadsEveryOption(t *testing.T) {
 			s.Settings.Policy.Damping = health.Damping{Mode: health.DampingOn, HalfLife: 90 * time.Second}
 		}},
 		{"srv_tiers", "srv_tiers", func(s *Stanza) { s.Settings.Policy.SRVTiers = health.SRVAll }},
+		{"last_good", "last_good 1h", func(s *Stanza) { s.Settings.External.LastGood.For = time.Hour }},
+		{"last_good of names that are denied", "last_good 72h nxdomain", func(s *Stanza) {
+			s.Settings.External.LastGood = external.LastGood{For: 72 * time.Hour, NXDomain: true}
+		}},
+		{"no last_good", "last_good off", func(*Stanza) {}},
+		{"flatten", "flatten", func(s *Stanza) { s.Settings.External.Flatten = true }},
+		{"fqdn_slices", "fqdn_slices", func(s *Stanza) { s.Settings.FQDNSlices = true }},
+		{"external_allow and external_deny, in any order", "external_deny 10.96.0.0/12\nexternal_allow Example.org 10.1.2.3/8\nexternal_allow example.org.", func(s *Stanza) {
+			s.Settings.External.Rules = "external_allow 10.0.0.0/8\nexternal_allow example.org.\nexternal_deny 10.96.0.0/12\n"
+		}},
 		{"annotations", "annotations ttl drain", func(s *Stanza) { s.Settings.Annotations = annotation("drain") | annotation("ttl") }},
 		{"no annotations", "annotations none", func(s *Stanza) { s.Settings.Annotations = 0 }},
 		{"names of zones", "zonal", func(s *Stanza) { s.Settings.Zonal = true }},
@@ -158,6 +169,15 @@ func TestParseRefusesMistakesAndNamesTheLine(t *testing.T) {
 		{"a nameserver of an interface", "nameserver fe80::1%eth0", `nameserver: "fe80::1%eth0" is not an IP address`},
 		{"no nameserver", "nameserver", "nameserver: want 1 to 16 addresses, not 0"},
 		{"too many nameservers", "nameserver" + strings.Repeat(" 192.0.2.1", 17), "nameserver: want 1 to 16 addresses, not 17"},
+		{"a last_good that is short", "last_good 9s", `Testfile:2 - Error during parsing: last_good: want a duration from 10s to 72h, or off, not "9s"`},
+		{"a last_good that is long", "last_good 73h", `last_good: want a duration from 10s to 72h, or off, not "73h"`},
+		{"a last_good with another word", "last_good 1h servfail", "last_good: want a duration such as 1h, nxdomain behind it"},
+		{"no last_good", "last_good", "last_good: want a duration such as 1h"},
+		{"an argument of flatten", "flatten on", "flatten: it takes no arguments"},
+		{"an argument of fqdn_slices", "fqdn_slices on", "Wrong argument count"},
+		{"targets for all", "targets order a.example", "unknown property 'targets'"},
+		{"no external_allow", "external_allow", "Testfile:2 - Error during parsing: external_allow: want one or more domain names such as example.org, or networks"},
+		{"an external_deny that is nothing", "external_allow a\nexternal_deny a..b", `Testfile:3 - Error during parsing: external_deny: "a..b" is neither a domain name such as example.org nor a network`},
 		{"a startup_timeout without unit", "startup_timeout 5", "startup_timeout must be a duration such as 5s: 5"},
 		{"a startup_timeout below zero", "startup_timeout -5s", "startup_timeout must be a duration such as 5s: -5s"},
 		{"no startup_timeout", "startup_timeout", "Wrong argument count"},

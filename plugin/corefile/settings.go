@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/k8s-endpoints/k8s_endpoints/plugin/external"
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/health"
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/model"
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/records"
@@ -23,6 +24,10 @@ type Settings struct {
 	Topology topology.Policy
 	// Zonal makes Services answer for names of zones, and Explain for _explain.
 	Zonal, Explain bool
+	// External is what is done about what ExternalName Services lead to.
+	External external.Terms
+	// FQDNSlices makes Services have what names in their slices lead to.
+	FQDNSlices bool
 	// Annotations are those by which a Service may say otherwise.
 	Annotations Annotations
 }
@@ -54,7 +59,7 @@ func annotation(name string) Annotations {
 
 // Options are for a Service that says nothing itself.
 func (s Settings) Options() records.Options {
-	return records.Options{Naming: s.Naming, Policy: s.Policy, Topology: s.Topology, Zonal: s.Zonal, Explain: s.Explain}
+	return records.Options{Naming: s.Naming, Policy: s.Policy, Topology: s.Topology, Zonal: s.Zonal, Explain: s.Explain, External: s.External.Wish(), FQDNSlices: s.FQDNSlices}
 }
 
 // Of returns how a Service is compiled: as the stanza says, and where that allows
@@ -78,6 +83,8 @@ func (s Settings) annotate(o *records.Options, name string, service *model.Servi
 		return errors.New("unknown")
 	case s.Annotations&one == 0:
 		return errors.New("the Corefile does not allow it")
+	case w.ofExternalName && service.Kind != model.ExternalName:
+		return errors.New("only an ExternalName Service leads to anything")
 	case w.atName && service.Target != "":
 		return errors.New("the name of an ExternalName Service is an alias, and has no other records (RFC 1034, section 3.6.2)")
 	}

@@ -1,12 +1,14 @@
 package corefile
 
 import (
+	"net/netip"
 	"reflect"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/k8s-endpoints/k8s_endpoints/plugin/external"
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/health"
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/model"
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/records"
@@ -102,6 +104,45 @@ func TestAnAliasDeclaresNoRecordsAtItsName(t *testing.T) {
 	alias.Annotations = map[string]string{"txt-grpc-config": "[]"}
 	if o, err := s.Of(alias); err != nil || o.Declared.ServiceConfig == nil {
 		t.Errorf("below the name: got %+v and the error %v", o, err)
+	}
+}
+
+func TestWhatAnExternalNameServiceSaysOfItsTargets(t *testing.T) {
+	alias := &model.Service{Kind: model.ExternalName, Target: "example.org."}
+	s := Settings{Annotations: AllAnnotations, External: external.Terms{LastGood: external.LastGood{For: time.Hour}, Flatten: true}}
+	for _, c := range []struct {
+		name, value string
+		want        func(*external.Wish)
+	}{
+		{"targets", "order DB-b.example.org\n192.0.2.7", func(w *external.Wish) {
+			w.Targets.Others = []external.Target{{Name: "db-b.example.org."}, {Address: netip.MustParseAddr("192.0.2.7")}}
+		}},
+		{"last-good", "10m nxdomain", func(w *external.Wish) { w.LastGood = external.LastGood{For: 10 * time.Minute, NXDomain: true} }},
+		{"last-good", "off", func(w *external.Wish) { w.LastGood = external.LastGood{} }},
+		{"flatten", "off", func(w *external.Wish) { w.Flatten = false }},
+	} {
+		want := s.Options()
+		c.want(&want.External)
+		alias.Annotations = map[string]string{c.name: c.value}
+		if got, err := s.Of(alias); err != nil || !reflect.DeepEqual(got, want) {
+			t.Errorf("%s: %s: got %+v and the error %v, want %+v", c.name, c.value, got, err, want)
+		}
+	}
+	for _, c := range []struct{ name, value, want string }{
+		{"last-good", "2h", "last-good: 2h0m0s is longer than last_good of the Corefile, which is 1h0m0s"},
+		{"flatten", "yes", `flatten: want on or off, not "yes"`},
+		{"targets", "db-b.example.org", `targets: want "order NAME..."`},
+	} {
+		alias.Annotations = map[string]string{c.name: c.value}
+		if got, err := s.Of(alias); err == nil || !strings.Contains(err.Error(), c.want) || !reflect.DeepEqual(got, s.Options()) {
+			t.Errorf("%s: %s: got %+v and the error %v, want %s", c.name, c.value, got, err, c.want)
+		}
+	}
+	for name, value := range map[string]string{"targets": "order a.example", "last-good": "10m", "flatten": "on"} {
+		headless := &model.Service{Kind: model.Headless, Annotations: map[string]string{name: value}}
+		if got, err := s.Of(headless); err == nil || !strings.Contains(err.Error(), "only an ExternalName Service") || !reflect.DeepEqual(got, s.Options()) {
+			t.Errorf("%s of a headless Service: got %+v and the error %v", name, got, err)
+		}
 	}
 }
 

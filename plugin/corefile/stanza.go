@@ -75,7 +75,7 @@ func (s *Stanza) Key() Key {
 // Config says which API server is read, and what of it.
 func (s *Stanza) Config() apiserver.Config {
 	config := s.API
-	config.Places, config.Nodes = s.WantsPlaces(), s.WantsNodes()
+	config.Places, config.Nodes, config.Names = s.WantsPlaces(), s.WantsNodes(), s.Settings.FQDNSlices
 	return config
 }
 

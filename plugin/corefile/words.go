@@ -35,6 +35,8 @@ type word struct {
 	declare func(*records.Options, string) error
 	// atName is true where that record is at the Service name.
 	atName bool
+	// ofExternalName is true where only an ExternalName Service may have the annotation.
+	ofExternalName bool
 }
 
 // A speaker is who may say a word.
@@ -61,6 +63,9 @@ var words = map[string]word{
 	"soa":       {speaker: serviceOnly, declare: soa, atName: true},
 	// gRPC has the name _grpc_config for it.
 	"txt_grpc_config": {speaker: serviceOnly, declare: serviceConfig},
+	"targets":         {speaker: serviceOnly, read: targets, ofExternalName: true},
+	"last_good":       {speaker: both, read: lastGood, say: ownLastGood, ofExternalName: true},
+	"flatten":         {speaker: both, read: flatten, say: ownFlatten, ofExternalName: true},
 	"ttl":             {speaker: both, most: maxTTL, set: func(l *records.Declared, n int) { l.TTL = new(uint32(n)) }},
 	"negative_ttl":    {speaker: both, most: maxTTL, set: func(l *records.Declared, n int) { l.NegativeTTL = new(uint32(n)) }},
 	"max_answers":     {speaker: both, most: maxAnswers, set: func(l *records.Declared, n int) { l.MaxAnswers = new(n) }},

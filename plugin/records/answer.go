@@ -58,6 +58,9 @@ func (s *Set) AnswerTo(q *Question, c *Client) (a Answer) {
 	case len(m.ports) > 0:
 		s.srv(&a, q, &m, room)
 	}
+	if len(s.outside) > 0 {
+		s.addOutsideTo(&a, q)
+	}
 	if q.Explain && a.Outcome != Found {
 		a.Note = s.note(q, c, a.Outcome)
 	}

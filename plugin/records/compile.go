@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/check"
+	"github.com/k8s-endpoints/k8s_endpoints/plugin/external"
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/health"
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/model"
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/roster"
@@ -40,6 +41,10 @@ func Compile(service *model.Service, all []*model.Slice, o Options, memory *Memo
 	if service.Kind != model.Headless {
 		// What it remembers of slices would outlive them.
 		*memory = Memory{}
+		if s.plan = external.NewPlan(service, &o.External, o.Rules); s.plan != nil {
+			s.plan.Backups = o.Policy.SRVTiers == health.SRVAll
+			s.plan.Explain, s.salt = o.Explain, saltOf(service.ServiceKey)
+		}
 		return s
 	}
 	c := compilers.Get().(*compiler)
@@ -74,6 +79,7 @@ func Compile(service *model.Service, all []*model.Slice, o Options, memory *Memo
 	if !slices.Equal(st.InName, st.Named) {
 		s.named = roster.Select(st.Named, s.roster.Len())
 	}
+	s.compileOutside(all, &o, st.Counts)
 	c.keepMissing(s, all, o.Policy.PodNames)
 	s.explainLeftOut()
 	return s

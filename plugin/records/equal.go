@@ -20,7 +20,7 @@ func (s *Set) Equal(o *Set) bool {
 // EqualRecords reports whether two Sets of a Service that has no alias give the same
 // records.
 func (s *Set) EqualRecords(o *Set) bool {
-	return s.Service.Kind == o.Service.Kind && reflect.DeepEqual(s.declared, o.declared) &&
+	return s.Service.Kind == o.Service.Kind && reflect.DeepEqual(s.declared, o.declared) && reflect.DeepEqual(s.plan, o.plan) && reflect.DeepEqual(s.outside, o.outside) &&
 		s.equalNames(o) && s.near.equal(o.near, s.sameEndpoint(o)) &&
 		s.zoned.equal(o.zoned, func(a, b roster.Selection) bool { return s.equalEndpoints(o, a, b) }) &&
 		s.equalEndpoints(o, s.name[roster.IPv4], o.name[roster.IPv4]) && s.equalEndpoints(o, s.name[roster.IPv6], o.name[roster.IPv6]) &&

@@ -68,6 +68,8 @@ func noteLeftOut(all []*model.Slice) string {
 func (s *Set) noteServed(q *Question, c *Client, outcome Outcome) string {
 	ofService := q.Name.Kind == name.Service
 	switch {
+	case len(s.outside) > 0 && s.roster.Len() == 0 && outcome == Found:
+		return ""
 	case q.Name.Kind == name.Zonal && s.zoned != nil:
 		return s.noteZonal(q, outcome)
 	case outcome == NoName && q.Name.Kind == name.Endpoint:
@@ -258,6 +260,9 @@ func part(kind name.Kind) string {
 	}
 	return "name"
 }
+
+// NoteNoType says that a name of a Service has no records of a type.
+func NoteNoType(service *model.Service) string { return textNoType + service.String() }
 
 func noteExternal(service *model.Service, q *Question, outcome Outcome) string {
 	switch outcome {

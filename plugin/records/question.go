@@ -19,7 +19,8 @@ const (
 	// Found means that there are records.
 	Found
 	// Alias means that the name is an alias of the Service's Target, of
-	// whatever type the question is.
+	// whatever type the question is, or, where the Service has a Plan, that what its
+	// targets are decides.
 	Alias
 )
 

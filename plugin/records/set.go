@@ -16,6 +16,7 @@ import (
 	"net/netip"
 
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/check"
+	"github.com/k8s-endpoints/k8s_endpoints/plugin/external"
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/health"
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/model"
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/roster"
@@ -32,6 +33,10 @@ type Set struct {
 	Service *model.Service
 	// declared is what it says of its answers, nil where that is nothing.
 	declared *Declared
+	// plan is nil but for an ExternalName Service that is more than an alias, and for a
+	// headless one with names in its slices. These are outside.
+	plan    *external.Plan
+	outside []outsider
 
 	// salt sets the shares of clients in this Service apart from those in others.
 	salt uint64
@@ -72,6 +77,12 @@ type Set struct {
 	explained []string
 }
 
+// outsider is a published endpoint that is a name (EndpointSlices of the address type FQDN).
+type outsider struct {
+	name  string
+	ports []model.Port
+}
+
 // missing is what a client may look for in a Set in vain, and why.
 type missing struct {
 	// nameless are the endpoints without a name, by tier, as podNames has it.
@@ -108,6 +119,12 @@ type Options struct {
 	// Asked is called for each question about a Service whose endpoints are checked, from
 	// any goroutine. It may be nil.
 	Asked func()
+	// External is what an ExternalName Service wants done about what it leads to, and Rules
+	// which names and addresses that may be, nil for any.
+	External external.Wish
+	Rules    *external.Rules
+	// FQDNSlices makes a headless Service have what names in its slices lead to.
+	FQDNSlices bool
 }
 
 // Declared is what a Service says of its answers, and the records that it has besides
@@ -140,6 +157,10 @@ func (s *Set) Declared() *Declared {
 	}
 	return s.declared
 }
+
+// Plan returns what is done about what the Service leads to, nil where it is no more than an
+// alias. Nobody may write to it.
+func (s *Set) Plan() *external.Plan { return s.plan }
 
 // nobody is the Roster of a Service that has no endpoints of its own.
 var nobody roster.Roster

@@ -234,6 +234,7 @@ func TestTheReadmeHasEveryMetric(t *testing.T) {
 	p.runAllTiers(t, s)
 	p.runMany(t, s)
 	s.MustDig(t, p.name("many"), "A", "+ignore")
+	p.keptExternal(t, s)
 	g.expireAll()
 	wantMetrics(t, s, sample{`relists_total{stream="services"}`, 1})
 	g.Close()
@@ -267,6 +268,22 @@ func TestTheReadmeHasEveryMetric(t *testing.T) {
 			t.Errorf("the stream %s is not in docs/operations.md", stream)
 		}
 	}
+}
+
+// keptExternal has the server keep what an external name leads to.
+func (p *place) keptExternal(t *testing.T, s *server.Server) {
+	t.Helper()
+	service := cluster.ExternalNameService(p.namespace, "kept", "web.fails.test")
+	service.Annotations = map[string]string{"k8s-endpoints.coredns.io/last-good": "1h"}
+	must(t, p.CreateService(within(t), service))
+	until(t, func(ctx context.Context) error {
+		s.MustDig(t, p.name("kept"), "A")
+		all, err := samples(ctx, s)
+		if err == nil && all[`external_targets{state="down"}`] != 1 {
+			err = fmt.Errorf("nothing is kept of the external name")
+		}
+		return err
+	})
 }
 
 func names(expression *regexp.Regexp, text string) []string {
