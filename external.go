@@ -64,11 +64,12 @@ func (p *planned) answer(ctx context.Context) *dns.Msg {
 	case name.Port:
 		return p.ports(ctx)
 	}
-	chosen := &p.plan.Targets[p.choice.Order[0]]
+	if p.asked.Type == dns.TypeA || p.asked.Type == dns.TypeAAAA {
+		return p.addresses(ctx)
+	}
+	chosen := p.serving(ctx)
 	owned := p.plan.Flatten || chosen.Address.IsValid()
 	switch {
-	case p.asked.Type == dns.TypeA || p.asked.Type == dns.TypeAAAA:
-		return p.addresses(ctx)
 	case owned && p.asked.Type == dns.TypeANY:
 		return p.any(p.asked.TTL)
 	case owned:
@@ -81,6 +82,22 @@ func (p *planned) answer(ctx context.Context) *dns.Msg {
 		return p.fail(dns.ExtendedErrorCodeOther, textChain)
 	}
 	return p.leadTo(chosen.Name, p.allowed(found))
+}
+
+// serving returns the target that addresses come from: an alias is one for all types.
+func (p *planned) serving(ctx context.Context) *external.Target {
+	if len(p.plan.Targets) > 1 && !isUnasked(ctx) {
+		asked := p.asked.Type
+		defer func() { p.asked.Type = asked }()
+		for _, i := range p.choice.Order {
+			for _, p.asked.Type = range []uint16{dns.TypeA, dns.TypeAAAA} {
+				if t := &p.plan.Targets[i]; p.reach(ctx, t).ok {
+					return t
+				}
+			}
+		}
+	}
+	return &p.plan.Targets[p.choice.Order[0]]
 }
 
 // newPlanned returns a question for a Service that has a Plan.
@@ -373,7 +390,7 @@ func (p *planned) isBlocked(r *reached) bool {
 // ports answers with SRV records: the Service's own name where that has addresses, or else
 // the chosen target, with srv_tiers those that come after it.
 func (p *planned) ports(ctx context.Context) *dns.Msg {
-	chosen := &p.plan.Targets[p.choice.Order[0]]
+	chosen := p.serving(ctx)
 	targets := []string{p.asked.OwnName()}
 	var glue []netip.Addr
 	switch {
@@ -381,19 +398,20 @@ func (p *planned) ports(ctx context.Context) *dns.Msg {
 		glue = p.glue(ctx)
 	default:
 		targets[0] = chosen.Name
-		targets = append(targets, p.backups()...)
+		targets = append(targets, p.backups(chosen)...)
 	}
 	a := p.set.SRV(&p.asked, targets, glue)
 	return p.found(&a)
 }
 
-// backups are the targets to be tried after the chosen one, where srv_tiers asks for them.
-func (p *planned) backups() (names []string) {
+// backups are the other targets in the order in which they are tried, where srv_tiers asks for
+// them.
+func (p *planned) backups(chosen *external.Target) (names []string) {
 	if !p.plan.Backups || p.plan.ByWeight {
 		return nil
 	}
-	for _, i := range p.choice.Order[1:] {
-		if t := &p.plan.Targets[i]; t.Name != "" {
+	for _, i := range p.choice.Order {
+		if t := &p.plan.Targets[i]; t != chosen && t.Name != "" {
 			names = append(names, t.Name)
 		}
 	}

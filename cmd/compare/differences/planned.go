@@ -1,7 +1,6 @@
 package differences
 
 import (
-	"slices"
 	"strings"
 
 	"github.com/miekg/dns"
@@ -79,20 +78,27 @@ func (x *Comparison) failLike(m, found *dns.Msg, target string) {
 	x.fail(m, "SERVFAIL for the external name "+target)
 }
 
+// ledTo returns which of the targets ours leads to, by its alias or by its reason for having none.
+func (x *Comparison) ledTo() string {
+	for _, target := range x.service.Targets {
+		for _, rr := range x.Ours.Answer {
+			if alias, ok := rr.(*dns.CNAME); ok && strings.EqualFold(alias.Target, target) {
+				return target
+			}
+		}
+		if len(x.Ours.Answer) == 0 && strings.Contains(Reason(x.Ours), " "+target) {
+			return target
+		}
+	}
+	return x.service.Target
+}
+
 // leadToTarget goes by which of the targets ours leads to: that depends on when each was looked up.
 func leadToTarget(x *Comparison, m *dns.Msg) {
 	if !x.is(ExternalName) || len(x.service.Targets) == 0 || x.service.Flatten {
 		return
 	}
-	target := x.service.Target
-	if len(x.Ours.Answer) > 0 {
-		if alias, ok := x.Ours.Answer[0].(*dns.CNAME); ok {
-			target = strings.ToLower(alias.Target)
-		}
-	}
-	if target != x.service.Target && !slices.Contains(x.service.Targets, target) {
-		return
-	}
+	target := x.ledTo()
 	alias := record(x.Name, "CNAME", target)
 	if x.Type == dns.TypeCNAME || x.Type == dns.TypeANY {
 		x.positive(m, []dns.RR{alias}, nil)
