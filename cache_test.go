@@ -7,6 +7,7 @@ import (
 	"slices"
 	"testing"
 	"time"
+	"unique"
 
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/corefile"
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/health"
@@ -94,7 +95,7 @@ func TestTheCacheTakesEachKindForItself(t *testing.T) {
 		model.KindService:   headlessService("default", "db"),
 		model.KindSlice:     readySlice("default", "db", "db-1", "10.0.0.1"),
 		model.KindNamespace: model.NamespaceChange("default"),
-		model.KindNode:      model.NodeChange(&model.Node{Name: "n1"}),
+		model.KindNode:      model.NodeChange(&model.Node{Name: unique.Make("n1")}),
 	}
 	for _, k := range append(model.Kinds(), 0) {
 		c := newTestCache()

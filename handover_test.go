@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"unique"
 
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/corefile"
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/model"
@@ -167,7 +168,7 @@ func TestNodesPassWhileASnapshotIsServed(t *testing.T) {
 	defer c.close()
 	c.whereabouts = newWhereabouts(place.Wanted{Addresses: true})
 	nodes := func() int { return c.known.Counts().Nodes }
-	n1, n2 := model.NodeChange(&model.Node{Name: "n1"}), model.NodeChange(&model.Node{Name: "n2"})
+	n1, n2 := model.NodeChange(&model.Node{Name: unique.Make("n1")}), model.NodeChange(&model.Node{Name: unique.Make("n2")})
 	s.Apply([]model.Change{n1, headlessService("default", "late"), n2})
 	if nodes() != 2 || c.isCurrent() {
 		t.Errorf("%d Nodes have passed, want 2", nodes())

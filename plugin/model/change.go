@@ -82,7 +82,7 @@ func (c Change) String() string {
 	case KindNamespace:
 		return "the Namespace " + c.Namespace
 	case KindNode:
-		return "the Node " + c.Node.Name
+		return "the Node " + c.Node.Name.Value()
 	}
 	return "an object of " + c.Kind.String()
 }

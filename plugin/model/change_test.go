@@ -17,7 +17,7 @@ func anyChange(t *testing.T, k Kind) Change {
 	case KindNamespace:
 		return NamespaceChange("default")
 	case KindNode:
-		return NodeChange(&Node{Name: "n1"})
+		return NodeChange(&Node{Name: placeOf("n1")})
 	}
 	t.Fatalf("no change to a %v is known here", k)
 	return Change{}

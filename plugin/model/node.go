@@ -5,8 +5,6 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
-	"time"
-	"unique"
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -17,7 +15,7 @@ import (
 // finds clients by it.
 type Node struct {
 	// Name has at most MaxName bytes. Endpoints name their Node so.
-	Name string
+	Name Place
 	// Zone is the label topology.kubernetes.io/zone, the zero Place where it is missing.
 	Zone Place
 	// PodCIDRs are where its Pods have their addresses, at most one of each family, IPv4
@@ -27,7 +25,7 @@ type Node struct {
 	// most 32 of them. None is an IPv4 address mapped into an IPv6 one, or has a zone.
 	Addresses []netip.Addr
 	// Created is when it came to be: of two that claim an address the newer one has it.
-	Created time.Time
+	Created Moment
 	// CPU is what it has for Pods, in thousandths of a CPU. It is 0 for a Node that has
 	// no share in what clients ask: one that is not ready, or of the control plane.
 	CPU int64
@@ -48,9 +46,9 @@ func NewNode(obj *corev1.Node) (*Node, error) {
 		return nil, fmt.Errorf("metadata.name has %d bytes; a name has 1 to %d", len(obj.Name), MaxName)
 	}
 	n := &Node{
-		Name:    unique.Make(obj.Name).Value(),
+		Name:    placeOf(obj.Name),
 		Zone:    placeOf(obj.Labels[corev1.LabelTopologyZone]),
-		Created: obj.CreationTimestamp.Time,
+		Created: MomentOf(obj.CreationTimestamp.Time),
 		CPU:     clientCPU(obj),
 	}
 	var f faults
@@ -172,9 +170,8 @@ func TrimNode(obj *corev1.Node) {
 	*obj = trimmed
 }
 
-// Equal reports whether nothing tells n and other apart but the time zone in which
-// Created is written. Neither is nil.
+// Equal reports whether nothing tells n and other apart. Neither is nil.
 func (n *Node) Equal(other *Node) bool {
-	return n == other || n.Name == other.Name && n.Zone == other.Zone && n.CPU == other.CPU && n.Created.Equal(other.Created) &&
+	return n == other || n.Name == other.Name && n.Zone == other.Zone && n.CPU == other.CPU && n.Created == other.Created &&
 		slices.Equal(n.PodCIDRs, other.PodCIDRs) && slices.Equal(n.Addresses, other.Addresses)
 }

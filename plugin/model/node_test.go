@@ -50,7 +50,7 @@ func showNode(n *Node) string {
 	if n == nil {
 		return "none"
 	}
-	text := n.Name
+	text := n.Name.Value()
 	if n.Zone != (Place{}) {
 		text += " in " + n.Zone.Value()
 	}

@@ -30,7 +30,7 @@ func (s *State) Apply(c Change) {
 	case KindNamespace:
 		put(&s.Namespaces, c.Namespace, struct{}{}, c.Removed)
 	case KindNode:
-		put(&s.Nodes, c.Node.Name, c.Node, c.Removed)
+		put(&s.Nodes, c.Node.Name.Value(), c.Node, c.Removed)
 	default:
 		panic(fmt.Sprintf("model: a change of %v", c))
 	}
@@ -67,7 +67,7 @@ func (s *State) Share(c Change) Change {
 			c.Slice = known
 		}
 	case c.Kind == KindNode:
-		if known := s.Nodes[c.Node.Name]; known != nil && known.Equal(c.Node) {
+		if known := s.Nodes[c.Node.Name.Value()]; known != nil && known.Equal(c.Node) {
 			c.Node = known
 		}
 	}

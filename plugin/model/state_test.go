@@ -54,7 +54,9 @@ func slice(namespace, name, of string, version uint64) Change {
 }
 
 // node is one with that many CPUs.
-func node(name string, cpus int64) Change { return NodeChange(&Node{Name: name, CPU: 1000 * cpus}) }
+func node(name string, cpus int64) Change {
+	return NodeChange(&Node{Name: placeOf(name), CPU: 1000 * cpus})
+}
 
 func stateOf(changes ...Change) *State {
 	s := new(State)

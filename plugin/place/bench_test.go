@@ -14,8 +14,7 @@ func manyNodes() []model.Change {
 	for i := range all {
 		hi, lo := byte(i>>8), byte(i)
 		all[i] = &model.Node{
-			// As a source has it: with one copy of the name.
-			Name: placeOf(fmt.Sprintf("ip-192-168-%d-%d.eu-central-1.compute.internal", hi, lo)).Value(),
+			Name: placeOf(fmt.Sprintf("ip-192-168-%d-%d.eu-central-1.compute.internal", hi, lo)),
 			Zone: placeOf([]string{"eu-central-1a", "eu-central-1b", "eu-central-1c"}[i%3]),
 			PodCIDRs: []netip.Prefix{
 				netip.PrefixFrom(netip.AddrFrom4([4]byte{10, hi, lo, 0}), 24),

@@ -1,9 +1,10 @@
 package place
 
 import (
+	"math"
 	"net/netip"
 	"slices"
-	"unique"
+	"time"
 
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/model"
 )
@@ -51,7 +52,7 @@ func (ns *nodes) zoneOf(name model.Place) model.Place {
 // apply takes the new state of a Node. A state that says nothing new of places, as nearly
 // all of them, writes nothing.
 func (ns *nodes) apply(object *model.Node) change {
-	c := change{node: unique.Make(object.Name)}
+	c := change{node: object.Name}
 	before := ns.byName[c.node]
 	if before == nil {
 		before = new(node)
@@ -70,13 +71,13 @@ func (ns *nodes) apply(object *model.Node) change {
 		ns.prefixes[claim.source]++
 	}
 	c.zoned = object.Zone != (model.Place{}) && (before.object == nil || before.object.Zone != object.Zone)
-	c.moved = before.object == nil || !slices.Equal(before.object.PodCIDRs, object.PodCIDRs) || !before.object.Created.Equal(object.Created)
+	c.moved = before.object == nil || !slices.Equal(before.object.PodCIDRs, object.PodCIDRs) || before.object.Created != object.Created
 	return c
 }
 
 // remove takes note that a Node is gone.
-func (ns *nodes) remove(name string) change {
-	c := change{node: unique.Make(name)}
+func (ns *nodes) remove(name model.Place) change {
+	c := change{node: name}
 	if n := ns.byName[c.node]; n != nil {
 		ns.provide(n.object, -1)
 		ns.withdraw(n)
@@ -101,19 +102,24 @@ func (ns *nodes) provide(object *model.Node, n int64) {
 
 // claimsLike reports whether a Node claims what it did, for the same place.
 func (n *node) claimsLike(object *model.Node) bool {
-	return n.object.Zone == object.Zone && n.object.Created.Equal(object.Created) &&
+	return n.object.Zone == object.Zone && n.object.Created == object.Created &&
 		slices.Equal(n.object.PodCIDRs, object.PodCIDRs) && slices.Equal(n.object.Addresses, object.Addresses)
 }
 
 func (ns *nodes) newNode(object *model.Node) *node {
 	claims := ns.claimsOf(object)
 	n := &node{object: object, clients: make([]Client, len(claims))}
-	where := ns.notes.where(object.Zone, unique.Make(object.Name))
-	where.created = object.Created.Unix()
+	where := ns.notes.where(object.Zone, object.Name)
+	where.created = secondsOf(object.Created)
 	for i, claim := range claims {
 		n.clients[i] = Client{where, claim.source, uint8(claim.prefix.Bits())}
 	}
 	return n
+}
+
+// secondsOf returns a time in seconds since 1970, the nearest one of those until 2106.
+func secondsOf(m model.Moment) uint32 {
+	return uint32(min(max(int64(m)/int64(time.Second), 0), math.MaxUint32))
 }
 
 // withdraw ends what a Node claims.

@@ -45,8 +45,9 @@ type Where struct {
 	Notes *[Levels]string
 	// Never is true where the Corefile says that nothing is known of a client.
 	Never bool
-	// created is when the Node came to be, in seconds since 1970, where a Node says so.
-	created int64
+	// created is when the Node came to be, in seconds since 1970, where a Node says so. There
+	// is a place for each Node: it is no larger than 32 bytes.
+	created uint32
 }
 
 // The levels of a place, as indexes of Notes.

@@ -57,7 +57,7 @@ func sliceOf(service string, all ...at) *model.Slice {
 // nodeAt returns a Node that was made that many seconds after another time, with podCIDRs
 // and addresses.
 func nodeAt(name, zone string, seconds int, claims ...string) *model.Node {
-	n := &model.Node{Name: name, Zone: placeOf(zone), Created: time.Unix(1_700_000_000+int64(seconds), 0)}
+	n := &model.Node{Name: placeOf(name), Zone: placeOf(zone), Created: model.MomentOf(time.Unix(1_700_000_000+int64(seconds), 0))}
 	for _, text := range claims {
 		if addr, err := netip.ParseAddr(text); err == nil {
 			n.Addresses = append(n.Addresses, addr)
@@ -78,7 +78,7 @@ func told(all ...*model.Node) (changes []model.Change) {
 
 // gone is the removal of a Node.
 func gone(name string) []model.Change {
-	return []model.Change{model.NodeChange(&model.Node{Name: name}).Removal()}
+	return []model.Change{model.NodeChange(&model.Node{Name: placeOf(name)}).Removal()}
 }
 
 // shown writes down who was found: source, zone and node.

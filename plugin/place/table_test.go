@@ -165,10 +165,10 @@ func (w *world) scan(network netip.Prefix) string {
 	}
 	for name, n := range w.nodes {
 		for _, addr := range n.Addresses {
-			try(netip.PrefixFrom(addr, addr.BitLen()), hit{rank: 1, created: int(n.Created.Unix()), who: name, what: "address " + n.Zone.Value() + " " + name})
+			try(netip.PrefixFrom(addr, addr.BitLen()), hit{rank: 1, created: int(n.Created.Time().Unix()), who: name, what: "address " + n.Zone.Value() + " " + name})
 		}
 		for _, p := range n.PodCIDRs {
-			try(p, hit{rank: 2, created: int(n.Created.Unix()), who: name, what: "podCIDR " + n.Zone.Value() + " " + name})
+			try(p, hit{rank: 2, created: int(n.Created.Time().Unix()), who: name, what: "podCIDR " + n.Zone.Value() + " " + name})
 		}
 	}
 	for _, endpoints := range w.services {
@@ -246,7 +246,7 @@ func TestATableFindsWhatALinearSearchFinds(t *testing.T) {
 							n.Addresses = append(n.Addresses, a)
 						}
 					}
-					w.nodes[n.Name] = n
+					w.nodes[n.Name.Value()] = n
 					batch = append(batch, n)
 				}
 				known.Apply(told(batch...))

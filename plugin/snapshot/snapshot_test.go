@@ -70,7 +70,7 @@ func TestSomeObjectsAreOfEachKind(t *testing.T) {
 			t.Errorf("none is a %v", k)
 		}
 	}
-	for _, c := range []model.Change{{Namespace: "default"}, model.NodeChange(&model.Node{Name: "n1"})} {
+	for _, c := range []model.Change{{Namespace: "default"}, model.NodeChange(&model.Node{Name: unique.Make("n1")})} {
 		if err := Encode(&bytes.Buffer{}, header, slices.Values([]model.Change{c})); !errors.Is(err, errKind) {
 			t.Errorf("writing %v gave the error %v", c, err)
 		}

@@ -43,13 +43,13 @@ func (r *told) Synced() {
 
 func showNode(c model.Change) string {
 	if c.Removed {
-		return "- " + c.Node.Name
+		return "- " + c.Node.Name.Value()
 	}
 	zone := ""
 	if c.Node.Zone != (model.Place{}) {
 		zone = " in " + c.Node.Zone.Value()
 	}
-	return fmt.Sprintf("%s%s %v %v %d", c.Node.Name, zone, c.Node.PodCIDRs, c.Node.Addresses, c.Node.CPU)
+	return fmt.Sprintf("%s%s %v %v %d", c.Node.Name.Value(), zone, c.Node.PodCIDRs, c.Node.Addresses, c.Node.CPU)
 }
 
 // until waits until a condition holds of what was told.

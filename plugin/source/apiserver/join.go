@@ -39,9 +39,7 @@ type join struct {
 	slices     *table
 	namespaces *table
 	nodes      *table
-	// reported are the Nodes as the Receiver knows them, to tell heartbeats from news.
-	reported map[string]*model.Node
-	changes  []model.Change
+	changes    []model.Change
 	// count is how many served slices each Service has, without those that are left
 	// out.
 	count map[model.ServiceKey]int
@@ -69,7 +67,6 @@ func newJoin(c clock.PassiveClock, r source.Receiver) *join {
 		slices:     newTable(model.KindSlice),
 		namespaces: newTable(model.KindNamespace),
 		nodes:      newTable(model.KindNode),
-		reported:   make(map[string]*model.Node),
 		count:      make(map[model.ServiceKey]int),
 		lacking:    make(map[model.ServiceKey]time.Time),
 		fallbacks:  make(map[string]*fallback),
@@ -133,7 +130,7 @@ func (j *join) passed(in *input, version uint64) {
 func (j *join) holds(in *input, o *object) bool {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	rec := in.table.records[o.key]
+	rec := in.table.get(o.key)
 	return rec.input == in && rec.version == o.version && o.version != 0
 }
 
@@ -155,9 +152,9 @@ func (j *join) replace(in *input, objects []*object, version uint64) (d differen
 			continue
 		}
 		present[o.key] = struct{}{}
-		before := in.table.records[o.key]
+		before := in.table.get(o.key)
 		j.take(in, o)
-		switch after := in.table.records[o.key]; {
+		switch after := in.table.get(o.key); {
 		case after.input != in:
 		case before.input != in:
 			d.added++
@@ -166,7 +163,7 @@ func (j *join) replace(in *input, objects []*object, version uint64) (d differen
 		}
 	}
 	for k, rec := range in.table.records {
-		if _, ok := present[k]; !ok && rec.input == in && !in.isOld(version, rec) {
+		if _, ok := present[k]; !ok && rec.input == in && !in.isOld(version, *rec) {
 			d.removed++
 			j.drop(in, k, version)
 		}
@@ -190,7 +187,7 @@ func (j *join) noteListed(in *input) {
 
 // take takes the state of an object, if it is news.
 func (j *join) take(in *input, o *object) {
-	before := in.table.records[o.key]
+	before := in.table.get(o.key)
 	to := in
 	switch {
 	case o.unchanged:
@@ -215,13 +212,13 @@ func (j *join) take(in *input, o *object) {
 	after := before
 	after.version, after.input = o.version, to
 	j.report(in.table, o, &after)
-	in.table.records[o.key] = after
+	in.table.put(o.key, after)
 	j.noteMove(o.key, before, after)
 }
 
 // drop takes away an object that a stream no longer shows, if it belongs to it.
 func (j *join) drop(in *input, k key, version uint64) {
-	rec := in.table.records[k]
+	rec := in.table.get(k)
 	if rec.input == in && !in.isOld(version, rec) {
 		j.forget(in.table, k)
 	}
@@ -229,10 +226,10 @@ func (j *join) drop(in *input, k key, version uint64) {
 
 // forget ends a record: the object is gone.
 func (j *join) forget(t *table, k key) {
-	rec := t.records[k]
+	rec := t.get(k)
 	delete(t.records, k)
 	if rec.refused {
-		j.refusals.Forget(t.kind.String(), k.namespace, k.name)
+		j.refusals.Forget(t.kind.String(), k.namespace(), k.name)
 	}
 	before := rec
 	j.withdraw(t, k, &rec)

@@ -103,7 +103,7 @@ func (j *join) isInNeed(service model.ServiceKey) bool {
 }
 
 func (f *fallback) wants(o *object) bool {
-	return f.needs[model.ServiceKey{Namespace: o.namespace, Name: o.owner}] != nil
+	return f.needs[model.ServiceKey{Namespace: o.namespace(), Name: o.owner}] != nil
 }
 
 // need notes that a Service may have slices without the label. Before the first
@@ -134,7 +134,7 @@ func (j *join) expectSlice(service model.ServiceKey) {
 // slice now is in need at once.
 func (j *join) needSlices() {
 	for k, rec := range j.services.records {
-		service, err := model.NewServiceKey(k.namespace, k.name)
+		service, err := model.NewServiceKey(k.namespace(), k.name)
 		if err == nil && rec.selecting && j.count[service] == 0 {
 			j.need(service)
 		}

@@ -13,7 +13,14 @@ import (
 )
 
 // key names an object of one kind. A Namespace and a Node have only a name.
-type key struct{ namespace, name string }
+type key struct {
+	in   unique.Handle[string]
+	name string
+}
+
+func keyOf(namespace, name string) key { return key{unique.Make(namespace), name} }
+
+func (k key) namespace() string { return k.in.Value() }
 
 // object is what is left of an API object behind the door. An initial list
 // holds objects instead of API objects, so that it is as small as what is
@@ -49,7 +56,7 @@ var _ metav1.ObjectMetaAccessor = (*object)(nil)
 // GetObjectMeta lets the reflector's own store name the object.
 func (o *object) GetObjectMeta() metav1.Object {
 	return &metav1.ObjectMeta{
-		Namespace:       o.namespace,
+		Namespace:       o.namespace(),
 		Name:            o.name,
 		ResourceVersion: strconv.FormatUint(o.version, 10),
 	}
@@ -138,7 +145,7 @@ func readNodes(obj any) *object {
 	if o.node, o.refused = model.NewNode(api); o.node == nil {
 		return o
 	}
-	o.name = o.node.Name // so that only one of the two is kept
+	o.name = o.node.Name.Value() // so that only one of the two is kept
 	if o.refused != nil {
 		o.refused = source.OfPart(o.refused)
 	}
@@ -148,7 +155,7 @@ func readNodes(obj any) *object {
 // newObject takes the name as it is: a slice shares its bytes with the model.
 func newObject(api metav1.Object) *object {
 	return &object{
-		key:     key{namespace: unique.Make(api.GetNamespace()).Value(), name: api.GetName()},
+		key:     keyOf(api.GetNamespace(), api.GetName()),
 		version: parseVersion(api.GetResourceVersion()),
 	}
 }

@@ -83,15 +83,15 @@ func (r *receiver) apply(c model.Change) {
 	case c.Kind == model.KindNamespace:
 		r.namespaces[c.Namespace] = true
 	case c.Kind == model.KindNode && c.Removed:
-		if r.nodes[c.Node.Name] == nil {
-			r.fault("removal of the Node %s, which is not there", c.Node.Name)
+		if r.nodes[c.Node.Name.Value()] == nil {
+			r.fault("removal of the Node %s, which is not there", c.Node.Name.Value())
 		}
-		delete(r.nodes, c.Node.Name)
+		delete(r.nodes, c.Node.Name.Value())
 	case c.Kind == model.KindNode:
-		if known := r.nodes[c.Node.Name]; known != nil && known.Equal(c.Node) {
-			r.fault("a heartbeat of the Node %s", c.Node.Name)
+		if known := r.nodes[c.Node.Name.Value()]; known != nil && known.Equal(c.Node) {
+			r.fault("a heartbeat of the Node %s", c.Node.Name.Value())
 		}
-		r.nodes[c.Node.Name] = c.Node
+		r.nodes[c.Node.Name.Value()] = c.Node
 	default:
 		r.fault("a change of %v", c)
 	}
@@ -144,7 +144,7 @@ func (r *receiver) stateLocked() string {
 		parts = append(parts, "namespace "+name)
 	}
 	for _, n := range r.nodes {
-		parts = append(parts, fmt.Sprintf("node %s%s %v %v", n.Name, inZone(n.Zone), n.PodCIDRs, n.Addresses))
+		parts = append(parts, fmt.Sprintf("node %s%s %v %v", n.Name.Value(), inZone(n.Zone), n.PodCIDRs, n.Addresses))
 	}
 	slices.Sort(parts)
 	return strings.Join(parts, ", ")

@@ -18,20 +18,42 @@ type record struct {
 	// owner is the name of the Service that a slice is of, in its own namespace; of
 	// a Service it is that one's.
 	owner string
+	// node is a Node as the Receiver knows it, to tell heartbeats from news.
+	node *model.Node
 }
 
 // ownerOf is the Service of the slice or the Service with that key.
 func (r record) ownerOf(k key) model.ServiceKey {
-	return model.ServiceKey{Namespace: k.namespace, Name: r.owner}
+	return model.ServiceKey{Namespace: k.namespace(), Name: r.owner}
 }
 
 // table holds the records of all objects of one kind.
 type table struct {
-	kind    model.Kind
-	records map[key]record
+	kind model.Kind
+	// records are apart from the map: half of its places are empty.
+	records map[key]*record
 }
 
-func newTable(k model.Kind) *table { return &table{kind: k, records: make(map[key]record)} }
+func newTable(k model.Kind) *table { return &table{kind: k, records: make(map[key]*record)} }
+
+// get returns the record of an object, the zero value where there is none.
+func (t *table) get(k key) record {
+	if rec := t.records[k]; rec != nil {
+		return *rec
+	}
+	return record{}
+}
+
+// put keeps the record of an object.
+func (t *table) put(k key, rec record) {
+	if kept := t.records[k]; kept != nil {
+		*kept = rec
+		return
+	}
+	kept := new(record)
+	*kept = rec
+	t.records[k] = kept
+}
 
 // input is what the join knows of a stream. The lock of the join guards it.
 type input struct {

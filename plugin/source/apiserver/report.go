@@ -1,17 +1,21 @@
 package apiserver
 
-import "github.com/k8s-endpoints/k8s_endpoints/plugin/model"
+import (
+	"unique"
+
+	"github.com/k8s-endpoints/k8s_endpoints/plugin/model"
+)
 
 // report hands the state of an object on. One that is left out is handed on as such, so
 // that answers can say so; it is withdrawn where it is nobody's.
 func (j *join) report(t *table, o *object, rec *record) {
-	if o.node != nil && j.isHeartbeat(o, rec) {
+	if o.node != nil && rec.isHeartbeat(o) {
 		return
 	}
 	if o.refused != nil {
-		j.refusals.Refuse(log, t.kind.String(), o.namespace, o.name, o.refused)
+		j.refusals.Refuse(log, t.kind.String(), o.namespace(), o.name, o.refused)
 	} else if rec.refused {
-		j.refusals.Readmit(log, t.kind.String(), o.namespace, o.name)
+		j.refusals.Readmit(log, t.kind.String(), o.namespace(), o.name)
 	}
 	rec.refused = o.refused != nil
 	switch {
@@ -50,7 +54,7 @@ func (j *join) reportService(o *object, rec *record) {
 
 func (j *join) reportSlice(s *model.Slice, rec *record) {
 	if rec.served && rec.owner != s.Service {
-		j.withdraw(j.slices, key{s.Namespace, s.Name}, rec)
+		j.withdraw(j.slices, keyOf(s.Namespace, s.Name), rec)
 	}
 	j.changes = append(j.changes, model.SliceChange(s))
 	rec.served, rec.owner = true, s.Service
@@ -87,17 +91,16 @@ func (j *join) reportNamespace(name string, rec *record) {
 
 // isHeartbeat reports whether an event changes nothing of a Node that anybody reads.
 // There is one at least every few minutes of each, and it ends here.
-func (j *join) isHeartbeat(o *object, rec *record) bool {
-	known := j.reported[o.name]
-	return known != nil && known.Equal(o.node) && rec.refused == (o.refused != nil)
+func (r *record) isHeartbeat(o *object) bool {
+	return r.node != nil && r.node.Equal(o.node) && r.refused == (o.refused != nil)
 }
 
 func (j *join) reportNode(n *model.Node, rec *record) {
 	rec.served = true
-	if known := j.reported[n.Name]; known != nil && known.Equal(n) {
+	if rec.node != nil && rec.node.Equal(n) {
 		return
 	}
-	j.reported[n.Name] = n
+	rec.node = n
 	j.changes = append(j.changes, model.NodeChange(n))
 }
 
@@ -115,14 +118,14 @@ func (j *join) withdraw(t *table, k key, rec *record) {
 	case model.KindNamespace:
 		j.changes = append(j.changes, model.NamespaceChange(k.name).Removal())
 	case model.KindNode:
-		delete(j.reported, k.name)
-		j.changes = append(j.changes, model.NodeChange(&model.Node{Name: k.name}).Removal())
+		rec.node = nil
+		j.changes = append(j.changes, model.NodeChange(&model.Node{Name: unique.Make(k.name)}).Removal())
 	}
 }
 
 func (j *join) withdrawService(k key) {
 	// The key was good when the Service was reported.
-	service, _ := model.NewServiceKey(k.namespace, k.name)
+	service, _ := model.NewServiceKey(k.namespace(), k.name)
 	j.changes = append(j.changes, model.ServiceChange(&model.Service{ServiceKey: service}).Removal())
 	j.endNeed(service)
 	delete(j.lacking, service)
@@ -130,12 +133,12 @@ func (j *join) withdrawService(k key) {
 
 func (j *join) withdrawSlice(k key, rec *record) {
 	owner := rec.ownerOf(k)
-	s := &model.Slice{SliceKey: model.SliceKey{Namespace: k.namespace, Name: k.name}, Service: owner.Name}
+	s := &model.Slice{SliceKey: model.SliceKey{Namespace: k.namespace(), Name: k.name}, Service: owner.Name}
 	j.changes = append(j.changes, model.SliceChange(s).Removal())
 	j.countSlice(owner, rec, false)
 }
 
 // selects reports whether a headless Service with a selector is served.
 func (j *join) selects(service model.ServiceKey) bool {
-	return j.services.records[key{service.Namespace, service.Name}].selecting
+	return j.services.get(keyOf(service.Namespace, service.Name)).selecting
 }

@@ -79,7 +79,7 @@ func (d *definitions) state() (model.State, []remark) {
 			s.Namespaces[def.name] = struct{}{}
 		}
 		if def.node != nil {
-			s.Nodes[def.node.Name] = def.node
+			s.Nodes[def.node.Name.Value()] = def.node
 		}
 		reported, why := d.isReported(def, sliced)
 		if why != nil {

@@ -62,7 +62,7 @@ func (r *receiver) contract(c model.Change) {
 		_, old := r.state.Namespaces[c.Namespace]
 		r.demand(old == c.Removed, "reported without a change: %v", c)
 	case model.KindNode:
-		old := r.state.Nodes[c.Node.Name]
+		old := r.state.Nodes[c.Node.Name.Value()]
 		r.demand(!c.Removed || old != nil, "removed what was not there: %v", c)
 		r.demand(c.Removed || old == nil || !old.Equal(c.Node), "reported without a change: %v", c)
 	default:
@@ -158,7 +158,7 @@ func lines(s model.State) string {
 		text = append(text, "Namespace "+name)
 	}
 	for _, node := range s.Nodes {
-		text = append(text, "Node "+node.Name+placed(" in ", node.Zone)+fmt.Sprintf(" %v %v", node.PodCIDRs, node.Addresses))
+		text = append(text, "Node "+node.Name.Value()+placed(" in ", node.Zone)+fmt.Sprintf(" %v %v", node.PodCIDRs, node.Addresses))
 	}
 	slices.Sort(text)
 	return strings.Join(text, "\n")
