@@ -54,7 +54,7 @@ BUILDER = $(or $(shell for each in docker podman buildah; do \
 
 .DELETE_ON_ERROR:
 .PRECIOUS: build/image/linux-%/coredns
-.PHONY: all build run compare image test controlplane test-race test-messages test-allocs test-fuzz test-matrix soak bench man lint clean builder buildah dig dnsperf prometheus resolvers picture
+.PHONY: all build run compare image test controlplane test-race test-messages test-allocs test-fuzz test-matrix soak bench man lint clean builder buildah dig dnsperf prometheus resolvers targets picture
 all: build
 
 build:
@@ -117,7 +117,7 @@ image: builder $(ARCHS:%=build/image/linux-%.tar)
 			--build-arg TARGETOS=linux --build-arg TARGETARCH=$$arch --tag $$tag . ; \
 	done
 
-test: dig buildah prometheus resolvers controlplane test-race test-messages test-allocs test-fuzz
+test: dig buildah prometheus resolvers targets controlplane test-race test-messages test-allocs test-fuzz
 
 # The end-to-end tests under test/ need a real etcd, kube-apiserver and
 # kube-controller-manager. Building them takes some minutes the first time; they
@@ -230,29 +230,47 @@ prometheus:
 			apt-get update -qq && apt-get download -qq prometheus; }; } && \
 		dpkg-deb -x prometheus_*.deb . && rm prometheus_*.deb; }
 
-# What test/resolvers runs in front of the plugin, with the libraries that each needs
-# and that are not installed. They too are only unpacked.
-RESOLVERS := unbound dnsmasq-base pdns-recursor knot-resolver bind9 systemd-resolved haproxy
-
-ifeq ($(shell id -u),0)
-resolvers: dig
-	$(call installed,ip,iproute2)
-	@[ "$$(cat build/resolvers/packages 2> /dev/null)" = '$(RESOLVERS)' ] || { set -e; \
-		echo 'resolvers are missing: unpacking the Debian packages $(RESOLVERS), and what they need, into build/'; \
-		rm -rf build/resolvers; mkdir -p build/resolvers/usr/bin build/resolvers/usr/sbin build/resolvers/usr/lib; cd build/resolvers; \
+# $(call unpacked,FOLDER,PACKAGES) unpacks Debian packages into build/FOLDER, with the
+# libraries that each needs and that are not installed. Installed, some would start a server.
+define unpacked
+	@[ "$$(cat build/$(1)/packages 2> /dev/null)" = '$(2)' ] || { set -e; \
+		echo '$(1) are missing: unpacking the Debian packages $(2), and what they need, into build/'; \
+		rm -rf build/$(1); mkdir -p build/$(1)/usr/bin build/$(1)/usr/sbin build/$(1)/usr/lib; cd build/$(1); \
 		ln -s usr/bin usr/sbin usr/lib .; \
 		apt-get update -qq; \
-		simulated=$$(apt-get install -s -qq --no-install-recommends $(RESOLVERS)); \
+		simulated=$$(apt-get install -s -qq --no-install-recommends $(2)); \
 		packages=$$(echo "$$simulated" | sed -n 's/^Inst \([^ ]*\) .*/\1/p'); \
 		[ -z "$$packages" ] || apt-get download -qq -o APT::Sandbox::User=root $$packages; \
 		for each in *.deb; do \
 			[ ! -e "$$each" ] || dpkg-deb --fsys-tarfile "$$each" | tar -x --keep-directory-symlink; \
 		done; \
 		rm -f *.deb; \
-		echo '$(RESOLVERS)' > packages; }
+		echo '$(2)' > packages; }
+endef
+
+# What test/resolvers runs in front of the plugin.
+RESOLVERS := unbound dnsmasq-base pdns-recursor knot-resolver bind9 systemd-resolved haproxy
+
+ifeq ($(shell id -u),0)
+resolvers: dig
+	$(call installed,ip,iproute2)
+	$(call unpacked,resolvers,$(RESOLVERS))
 else
 resolvers:
 	@echo 'not root: the resolvers are not tested, which takes networks of their own, mounts and port 53'
+endif
+
+# What test/checks asks, as the plugin does. One that is installed is taken as it is.
+TARGETS := postgresql nginx-light redis-server
+
+ifeq ($(shell id -u),0)
+targets:
+	$(call installed,iptables,iptables)
+	$(call installed,setpriv,util-linux)
+	$(call unpacked,targets,$(TARGETS))
+else
+targets:
+	@echo 'not root: of PostgreSQL, nginx and Redis those are checked that are installed'
 endif
 
 picture: prometheus controlplane
