@@ -24,6 +24,13 @@ func (c *Cluster) CreateSlice(ctx context.Context, s *discoveryv1.EndpointSlice)
 	return err
 }
 
+// UpdateSlice puts the EndpointSlice in the place of the one with its name, whatever that has
+// become.
+func (c *Cluster) UpdateSlice(ctx context.Context, s *discoveryv1.EndpointSlice) error {
+	_, err := c.clients.DiscoveryV1().EndpointSlices(s.Namespace).Update(ctx, s, metav1.UpdateOptions{})
+	return err
+}
+
 // DeleteSlice deletes the EndpointSlice.
 func (c *Cluster) DeleteSlice(ctx context.Context, namespace, name string) error {
 	return c.clients.DiscoveryV1().EndpointSlices(namespace).Delete(ctx, name, metav1.DeleteOptions{})
