@@ -204,24 +204,41 @@ func (c *cache) readAnnotations(object *model.Service, s *service, removed bool)
 
 // readTargets looks for targets that the Corefile denies.
 func (c *cache) readTargets(object *model.Service, s *service, removed bool) {
-	const kind = "ExternalName target"
-	switch {
-	case c.rules == nil:
-		return
-	case removed || object.Kind != model.ExternalName:
-		c.refusals.Forget(kind, object.Namespace, object.Name)
-		return
-	}
-	plan := external.NewPlan(object, &s.options.External, c.rules)
-	if len(plan.Refused) == 0 {
-		c.refusals.Readmit(log, kind, object.Namespace, object.Name)
+	if c.rules == nil {
 		return
 	}
 	var refused []string
-	for _, t := range plan.Refused {
-		refused = append(refused, t.String())
+	if !removed && object.Kind == model.ExternalName {
+		for _, t := range external.NewPlan(object, &s.options.External, c.rules).Refused {
+			refused = append(refused, t.String())
+		}
 	}
-	c.refusals.Refuse(log, kind, object.Namespace, object.Name, fmt.Errorf("%s: the Corefile does not let it lead there", strings.Join(refused, ", ")))
+	c.refuseTargets("ExternalName target", object.Namespace, object.Name, refused, removed)
+}
+
+// readNames looks for names in a slice that the Corefile denies.
+func (c *cache) readNames(slice *model.Slice, removed bool) {
+	if c.rules == nil || !c.settings.FQDNSlices {
+		return
+	}
+	var refused []string
+	for _, n := range slice.Named() {
+		if !c.rules.AllowsName(n.Name) {
+			refused = append(refused, strings.TrimSuffix(n.Name, "."))
+		}
+	}
+	c.refuseTargets("EndpointSlice name", slice.Namespace, slice.Name, refused, removed)
+}
+
+func (c *cache) refuseTargets(kind, namespace, name string, refused []string, removed bool) {
+	switch {
+	case removed:
+		c.refusals.Forget(kind, namespace, name)
+	case len(refused) == 0:
+		c.refusals.Readmit(log, kind, namespace, name)
+	default:
+		c.refusals.Refuse(log, kind, namespace, name, fmt.Errorf("%s: the Corefile does not let it lead there", strings.Join(refused, ", ")))
+	}
 }
 
 // optionsOf returns how a Service is compiled. Those without annotations share one
@@ -238,6 +255,7 @@ func (c *cache) applySlice(slice *model.Slice, removed bool) {
 	key := slice.Owner()
 	s := c.service(key)
 	before, after := s.put(slice, removed)
+	c.readNames(slice, removed)
 	countSlice(before, -1)
 	countSlice(after, +1)
 	if c.complete {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"net"
 	"net/netip"
 	"slices"
 	"time"
@@ -346,11 +347,41 @@ func (p *planned) allowed(found *dns.Msg) *dns.Msg {
 
 func (p *planned) onlyAllowed(all []dns.RR) (kept []dns.RR) {
 	for _, rr := range all {
-		if addr, ok := external.AddressOf(rr); !ok || p.plan.Allows(addr) {
+		if !slices.ContainsFunc(addressesIn(rr), func(addr netip.Addr) bool { return !p.plan.Allows(addr) }) {
 			kept = append(kept, rr)
 		}
 	}
 	return kept
+}
+
+// addressesIn returns the addresses that a client may take out of a record: its own, or the
+// hints of one for a service (RFC 9460, section 7.3).
+func addressesIn(rr dns.RR) (all []netip.Addr) {
+	if addr, ok := external.AddressOf(rr); ok {
+		return []netip.Addr{addr}
+	}
+	var values []dns.SVCBKeyValue
+	switch rr := rr.(type) {
+	case *dns.HTTPS:
+		values = rr.Value
+	case *dns.SVCB:
+		values = rr.Value
+	}
+	for _, value := range values {
+		var hints []net.IP
+		switch value := value.(type) {
+		case *dns.SVCBIPv4Hint:
+			hints = value.Hint
+		case *dns.SVCBIPv6Hint:
+			hints = value.Hint
+		}
+		for _, hint := range hints {
+			if addr, ok := netip.AddrFromSlice(hint); ok {
+				all = append(all, addr.Unmap())
+			}
+		}
+	}
+	return all
 }
 
 // giveUp says that no target has an answer, by what the chosen one has.

@@ -95,6 +95,12 @@ func (o *outer) Lookup(ctx context.Context, state request.Request, name string, 
 			m.Answer = append(m.Answer, test.AAAA(fmt.Sprintf("%s %s IN AAAA %s", name, ttl, word)))
 		}
 	}
+	if qtype == dns.TypeHTTPS {
+		for _, alpn := range []string{"ipv4hint=192.0.2.1", "ipv4hint=192.0.2.1,10.0.0.1", "ipv6hint=2001:db8::1"} {
+			rr, _ := dns.NewRR(fmt.Sprintf("%s %s IN HTTPS 1 . %s", name, ttl, alpn))
+			m.Answer = append(m.Answer, rr)
+		}
+	}
 	if qtype == dns.TypeTXT {
 		m.Answer = append(m.Answer, test.TXT(fmt.Sprintf("%s %s IN TXT outside", name, ttl)))
 	}
@@ -383,6 +389,7 @@ func TestNamesThatTheCorefileDenies(t *testing.T) {
 		toOutside("some", "a.example.net", "targets", "order b.example.org"), toOutside("literal", "192.0.2.66"))
 	denied := "authority: " + soa
 	o.want("pg", dns.TypeA, "NOERROR aa", "a.example.org. 60 IN A 192.0.2.1", "pg 5 IN CNAME a.example.org.")
+	o.want("pg", dns.TypeHTTPS, "NOERROR aa", `a.example.org. 60 IN HTTPS 1 . ipv4hint="192.0.2.1"`, `a.example.org. 60 IN HTTPS 1 . ipv6hint="2001:db8::1"`, "pg 5 IN CNAME a.example.org.")
 	o.want("evil", dns.TypeA, "NOERROR aa", denied, "15 no address of the external name evil.example.org may be given")
 	o.want("secret", dns.TypeA, "NXDOMAIN aa", denied, "15 the Corefile does not let default/secret lead to db.default.svc.cluster.local")
 	o.want("secret", dns.TypeCNAME, "NXDOMAIN aa", denied, "15 the Corefile does not let default/secret lead to db.default.svc.cluster.local")
@@ -526,7 +533,7 @@ func TestExplanationsOfTargets(t *testing.T) {
 
 func TestNamesInSlices(t *testing.T) {
 	s := testStanza()
-	s.Settings.FQDNSlices = true
+	s.Settings.FQDNSlices, s.Settings.Explain = true, true
 	seeds := model.SliceChange(&model.Slice{
 		SliceKey: model.SliceKey{Namespace: "default", Name: "seeds-2"}, Service: "seeds",
 		Ports: []model.Port{{Name: "cql", Number: 9042}},
@@ -550,6 +557,12 @@ func TestNamesInSlices(t *testing.T) {
 	}
 	o.want("_cql._tcp.seeds", dns.TypeSRV, "NOERROR aa", "_cql._tcp.seeds 5 IN SRV 0 100 9042 a.example.org.", "_cql._tcp.seeds 5 IN SRV 0 100 9042 b.example.org.")
 	o.want("_cql._tcp.seeds", dns.TypeA, "NOERROR aa", "authority: "+soa, "0 no records of this type here, in default/seeds")
+	got := o.ask("_explain.seeds", dns.TypeTXT)
+	for _, line := range []string{`"a.example.org published, as the addresses that it has"`, `"down.example.org not published, because it is not up"`, `10.0.0.9 good since`} {
+		if !strings.Contains(got, line) {
+			t.Errorf("%s is not in\n%s", line, got)
+		}
+	}
 	o.want("alone", dns.TypeTXT, "NOERROR aa", "authority: "+soa, "0 no records of this type here, in default/alone")
 	o.has["a.example.org."], o.has["b.example.org."] = "SERVFAIL", "SERVFAIL"
 	o.pass(2 * time.Minute)

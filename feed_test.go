@@ -178,6 +178,34 @@ func TestABadAnnotationIsLoggedOnceByAllFeeds(t *testing.T) {
 	}
 }
 
+func TestATargetThatTheCorefileDeniesIsLoggedOnce(t *testing.T) {
+	logged := captureLog(t)
+	s := rulesOf(t, "deny example.org")
+	s.Manifests, s.Settings.FQDNSlices = "denied", true
+	_, _, from := startFeed(t, s)
+	apply := func(change model.Change) {
+		from.apply(change)
+		from.sync()
+		from.sync()
+	}
+	seeds := model.SliceChange(&model.Slice{
+		SliceKey: model.SliceKey{Namespace: "default", Name: "seeds-1"}, Service: "seeds",
+		Names: &model.Names{Endpoints: []model.NamedEndpoint{{Name: "a.example.org."}, {Name: "a.example.net."}}},
+	})
+	const left, again = "Left out the ExternalName target default/pg: db.example.org: the Corefile does not let it lead there", "The ExternalName target default/pg counts again"
+	for range 2 {
+		apply(toOutside("pg", "db.example.org"))
+		apply(seeds)
+	}
+	if logged(left) != 1 || logged(again) != 0 || logged("Left out the EndpointSlice name default/seeds-1: a.example.org: the Corefile") != 1 {
+		t.Errorf("logged %d times that it is left out, %d times that it counts again", logged(left), logged(again))
+	}
+	apply(toOutside("pg", "db.example.net"))
+	if logged(left) != 1 || logged(again) != 1 {
+		t.Errorf("logged %d times that it is left out, %d times that it counts again", logged(left), logged(again))
+	}
+}
+
 func TestStanzasOfOneSourceShareAFeed(t *testing.T) {
 	first, source := subscribe("shared")
 	second, unused := subscribe("shared")

@@ -2,6 +2,7 @@ package check
 
 import (
 	"encoding/binary"
+	"iter"
 	"net/netip"
 )
 
@@ -63,6 +64,27 @@ func Never(addr netip.Addr) bool {
 		}
 	}
 	return false
+}
+
+// NeverNetworks yields the networks of the list that Never goes by.
+func NeverNetworks(yield func(netip.Prefix) bool) {
+	for i := range never {
+		if !yield(never[i].network) {
+			return
+		}
+	}
+}
+
+// Forms yields an address and each one of IPv4 that it leads to, as Never looks at them.
+func Forms(addr netip.Addr) iter.Seq[netip.Addr] {
+	return func(yield func(netip.Addr) bool) {
+		f := formsOf(addr)
+		for _, form := range f.all[:f.n] {
+			if !yield(form) {
+				return
+			}
+		}
+	}
 }
 
 func whyNever(addr netip.Addr) string {

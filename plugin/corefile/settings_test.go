@@ -188,6 +188,9 @@ func checkOptions(t *testing.T, o records.Options) {
 	if o.Policy.FailOpen < health.FailOpenOff || o.Policy.FailOpen > 100 || len(o.Drain) > maxDrain {
 		t.Errorf("got %+v", o)
 	}
+	if l := o.External.LastGood; l.For != 0 && (l.For < 10*time.Second || l.For > 72*time.Hour) || len(o.External.Targets.Others) >= external.MaxTargets {
+		t.Errorf("got %+v", o.External)
+	}
 	// What is written like the stanza can be read again.
 	if d := o.Policy.Damping; d.Mode != health.DampingOff {
 		if again, err := health.ParseDamping(strings.Fields(d.String())); err != nil || again != d {

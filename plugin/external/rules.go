@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/k8s-endpoints/k8s_endpoints/plugin/check"
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/model"
 )
 
@@ -32,18 +33,15 @@ const (
 	denied
 )
 
-// unsafe are the networks whose addresses are not given unless a rule allows them: they mean
-// the client's own host or link, many hosts, or the metadata service of a cloud.
+// unsafe are the networks whose addresses are not given unless a rule allows them: those that
+// are never dialled, and loopback, also where a test dials that.
 var unsafe = func() map[netip.Prefix]verdict {
-	all := make(map[netip.Prefix]verdict)
-	for _, text := range []string{
-		// Unspecified, loopback, link-local, multicast and broadcast.
-		"0.0.0.0/8", "127.0.0.0/8", "169.254.0.0/16", "224.0.0.0/4", "255.255.255.255/32",
-		"::/128", "::1/128", "fe80::/10", "ff00::/8",
-		// Metadata services that are not link-local.
-		"168.63.129.16/32", "100.100.100.200/32", "192.0.0.192/32", "fd00:ec2::/32", "fd20:ce::254/128",
-	} {
-		all[netip.MustParsePrefix(text)] = denied
+	all := map[netip.Prefix]verdict{
+		netip.MustParsePrefix("127.0.0.0/8"): denied,
+		netip.MustParsePrefix("::1/128"):     denied,
+	}
+	for network := range check.NeverNetworks {
+		all[network] = denied
 	}
 	return all
 }()
@@ -147,24 +145,18 @@ func (r *Rules) AllowsAddress(addr netip.Addr) bool { return r.allows(addr, nil)
 // AllowsStrictly also goes by the rules that nobody has to write.
 func (r *Rules) AllowsStrictly(addr netip.Addr) bool { return r.allows(addr, unsafe) }
 
-// allows looks at an address in all of its meanings: one that is denied in any of them is
+// allows looks at an address in all of its forms: one that is denied in any of them is
 // denied.
 func (r *Rules) allows(addr netip.Addr, defaults map[netip.Prefix]verdict) bool {
-	if !r.allowsMeaning(addr.Unmap(), defaults) {
-		return false
+	own := true
+	for form := range check.Forms(addr) {
+		v := r.said(form, defaults)
+		if v == denied || own && v == unsaid && r != nil && r.onlyNetworks {
+			return false
+		}
+		own = false
 	}
-	inner, ok := embedded(addr)
-	return !ok || r.said(inner, defaults) != denied
-}
-
-func (r *Rules) allowsMeaning(addr netip.Addr, defaults map[netip.Prefix]verdict) bool {
-	switch r.said(addr, defaults) {
-	case allowed:
-		return true
-	case denied:
-		return false
-	}
-	return r == nil || !r.onlyNetworks
+	return true
 }
 
 // said returns what the rule with the longest prefix says.
@@ -181,40 +173,4 @@ func (r *Rules) said(addr netip.Addr, defaults map[netip.Prefix]verdict) verdict
 		}
 	}
 	return unsaid
-}
-
-// Networks that have an IPv4 address in their last or first bits.
-var (
-	translated = netip.MustParsePrefix("::ffff:0:0:0/96")
-	compatible = netip.MustParsePrefix("::/96")
-	nat64      = netip.MustParsePrefix("64:ff9b::/96")
-	nat64Local = netip.MustParsePrefix("64:ff9b:1::/48")
-	sixToFour  = netip.MustParsePrefix("2002::/16")
-	teredo     = netip.MustParsePrefix("2001::/32")
-)
-
-// embedded returns the IPv4 address that an IPv6 one stands for (RFC 4291, section 2.5.5;
-// RFC 6052, section 2; RFC 3056, section 2; RFC 4380, section 4; RFC 5214, section 6.1).
-func embedded(addr netip.Addr) (netip.Addr, bool) {
-	if !addr.Is6() {
-		return netip.Addr{}, false
-	}
-	b := addr.As16()
-	last := netip.AddrFrom4([4]byte(b[12:]))
-	switch {
-	case addr == netip.IPv6Unspecified() || addr == netip.IPv6Loopback():
-		return netip.Addr{}, false
-	case addr.Is4In6(), translated.Contains(addr), compatible.Contains(addr), nat64.Contains(addr), nat64Local.Contains(addr):
-		return last, true
-	case sixToFour.Contains(addr):
-		return netip.AddrFrom4([4]byte(b[2:6])), true
-	case teredo.Contains(addr):
-		for i := range 4 {
-			b[12+i] = ^b[12+i]
-		}
-		return netip.AddrFrom4([4]byte(b[12:])), true
-	case b[8]&^3 == 0 && b[9] == 0 && b[10] == 0x5e && b[11] == 0xfe:
-		return last, true
-	}
-	return netip.Addr{}, false
 }

@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/k8s-endpoints/k8s_endpoints/plugin/check"
+
 	"pgregory.net/rapid"
 )
 
@@ -60,7 +62,7 @@ func TestWhichNamesAnObjectMayLeadTo(t *testing.T) {
 const hostile = "0.0.0.0 127.0.0.1 127.8.9.10 169.254.169.254 169.254.170.2 224.0.0.1 239.1.2.3 255.255.255.255 168.63.129.16 100.100.100.200 192.0.0.192 " +
 	":: ::1 fe80::1 fe80::a9fe:a9fe ff02::1 fd00:ec2::254 fd20:ce::254 " +
 	"::ffff:127.0.0.1 ::ffff:169.254.169.254 ::127.0.0.1 64:ff9b::a9fe:a9fe 64:ff9b:1::a9fe:a9fe 2002:a9fe:a9fe::1 ::ffff:0:a9fe:a9fe " +
-	"2001:0:4136:e378:8000:63bf:5601:5601 fd12::5efe:a9fe:a9fe"
+	"2001:0:4136:e378:8000:63bf:5601:5601 fd12::5efe:a9fe:a9fe fd00:42::42 fd00:c1::a9fe:a9fe 64:ff9b:1:a9fe:a9:fe00::"
 
 func TestWhichAddressesAreGiven(t *testing.T) {
 	for _, c := range []struct {
@@ -91,6 +93,22 @@ func TestWhichAddressesAreGiven(t *testing.T) {
 			}
 		})
 	}
+}
+
+// What is never dialled is not given.
+func TestWhatIsNeverDialledIsNotGiven(t *testing.T) {
+	var none *Rules
+	for network := range check.NeverNetworks {
+		if addr := network.Addr(); none.AllowsStrictly(addr) || none.AllowsStrictly(netip.AddrFrom16(addr.As16())) {
+			t.Errorf("%v is given", addr)
+		}
+	}
+	rapid.Check(t, func(t *rapid.T) {
+		addr := netip.AddrFrom16([16]byte(rapid.SliceOfN(rapid.SampledFrom([]byte{0, 0, 1, 2, 0x20, 0x64, 0x7f, 0xa9, 0xfe, 0xff, 0x9b, 0x5e}), 16, 16).Draw(t, "address")))
+		if check.Never(addr) && none.AllowsStrictly(addr) {
+			t.Fatalf("%v is given", addr)
+		}
+	})
 }
 
 func TestWithoutFlattenOnlyWrittenRulesCount(t *testing.T) {

@@ -36,6 +36,7 @@ func (s *Set) compileOutside(all []*model.Slice, o *Options, counts [roster.Fami
 	if len(s.outside) == 0 && others == 0 && o.Policy.Fallback != health.FallbackNone {
 		s.takeOutside(all, o, func(c model.Conditions) bool { return c.Has(model.Serving) })
 	}
+	s.explainOutside(all, o)
 	if len(s.outside) == 0 {
 		return
 	}
@@ -45,7 +46,6 @@ func (s *Set) compileOutside(all []*model.Slice, o *Options, counts [roster.Fami
 	for _, each := range s.outside {
 		s.plan.Targets = append(s.plan.Targets, external.Target{Name: each.name})
 	}
-	s.explainOutside(o)
 }
 
 // takeOutside takes the names of endpoints in some conditions, sorted and each once.
@@ -75,13 +75,34 @@ func (s *Set) addOutside(text string, ports []model.Port) {
 	}
 }
 
-func (s *Set) explainOutside(o *Options) {
+// explainOutside has a line for each name, whether it is published or not.
+func (s *Set) explainOutside(all []*model.Slice, o *Options) {
 	if !o.Explain {
 		return
 	}
-	for _, each := range s.outside {
-		s.explained = append(s.explained, fmt.Sprintf("%s published, as the addresses that it has", strings.TrimSuffix(each.name, ".")))
+	known := make(map[string]bool)
+	for _, slice := range all {
+		for _, n := range slice.Named() {
+			if known[n.Name] {
+				continue
+			}
+			known[n.Name] = true
+			line := strings.TrimSuffix(n.Name, ".") + " " + s.whyOutside(n.Name, o)
+			s.explained = append(s.explained, line)
+		}
 	}
+}
+
+func (s *Set) whyOutside(text string, o *Options) string {
+	switch {
+	case slices.ContainsFunc(s.outside, func(each outsider) bool { return each.name == text }):
+		return "published, as the addresses that it has"
+	case !o.Rules.AllowsName(text):
+		return "not published, because the Corefile does not let it lead there"
+	case len(s.outside) == maxOutside:
+		return fmt.Sprintf("not published, because it is none of the first %d", maxOutside)
+	}
+	return "not published, because it is not up"
 }
 
 // HasOutside reports whether an answer needs what names in slices lead to.
