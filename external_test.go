@@ -304,7 +304,9 @@ func TestSeveralTargets(t *testing.T) {
 	o := newOuter(t, testStanza(), map[string]string{"a.example.org.": "192.0.2.1/60", "b.example.org.": "192.0.2.2/60"},
 		toOutside("pg", "a.example.org", "targets", "order b.example.org 198.51.100.7"),
 		toOutside("flat", "a.example.org", "targets", "order b.example.org", "flatten", "on"),
+		toOutside("mixed", "db.default.svc.cluster.local", "targets", "order six.example.org"),
 		toOutside("inside", "gone.default.svc.cluster.local", "targets", "order db.default.svc.cluster.local"))
+	o.has["six.example.org."] = "2001:db8::1"
 	first := []string{"NOERROR aa", "a.example.org. 60 IN A 192.0.2.1", "pg 5 IN CNAME a.example.org."}
 	o.want("pg", dns.TypeA, first...)
 	o.want("flat", dns.TypeA, "NOERROR aa", "flat 5 IN A 192.0.2.1")
@@ -314,6 +316,7 @@ func TestSeveralTargets(t *testing.T) {
 	// It is not down yet, and its answer has run out.
 	o.want("pg", dns.TypeA, "NOERROR aa", "b.example.org. 5 IN A 192.0.2.2", "pg 5 IN CNAME b.example.org.",
 		"0 target 2 of 3, b.example.org: a.example.org does not resolve")
+	o.want("pg", dns.TypeCNAME, "NOERROR aa", "pg 5 IN CNAME b.example.org.")
 	o.pass(10 * time.Second)
 	o.want("pg", dns.TypeA, "NOERROR aa", "b.example.org. 5 IN A 192.0.2.2", "pg 5 IN CNAME b.example.org.",
 		"0 target 2 of 3, b.example.org: a.example.org does not resolve")
@@ -336,6 +339,8 @@ func TestSeveralTargets(t *testing.T) {
 	}
 	o.want("inside", dns.TypeA, "NOERROR aa", "db 5 IN A 10.0.0.1", "db 5 IN A 10.0.0.2", "inside 5 IN CNAME db",
 		"0 target 2 of 2, db.default.svc.cluster.local: gone.default.svc.cluster.local does not resolve")
+	// A target that has addresses of the other family alone is not passed over: clients would share two of them.
+	o.want("mixed", dns.TypeAAAA, "NOERROR aa", "authority: "+soa, "mixed 5 IN CNAME db", "0 default/db has no endpoints of this address family")
 }
 
 func TestWhereNoTargetResolvesTheFirstOneSaysWhy(t *testing.T) {

@@ -557,6 +557,10 @@ func TestTargetsByWeight(t *testing.T) {
 	if got := firsts(6); !slices.Equal(got, strings.Fields("a a b a a b")) {
 		t.Errorf("got %v", got)
 	}
+	last := &Asked{Plan: planOf(t, "a.example.", "weight .=2 b.example=0 c.example=1", LastGood{}), Random: func(int) int { return 0 }}
+	if got := w.choose(last); got != "a c b, 3 up" {
+		t.Errorf("the one without weight is not the last: %s", got)
+	}
 	w.has["a.example."] = "SERVFAIL"
 	w.pass(64 * time.Second)
 	if got := firsts(3); !slices.Equal(got, strings.Fields("b b b")) {

@@ -236,6 +236,8 @@ func TestAnotherTargetWhereTheFirstDoesNotResolve(t *testing.T) {
 		`_explain.pg IN TXT "1 a.example.org down since ...: it does not resolve (SERVFAIL)"`,
 		`_explain.pg IN TXT "2 b.example.org chosen since ...: 1 addresses, good, looked up ... ago (it resolves)"`)
 	r.say(records(dns.RcodeSuccess, both...))
+	want(t, s, "pg", "A", "NOERROR", "b.example.org. IN A 192.0.2.2", "pg IN CNAME b.example.org.",
+		"0 (Other): (target 2 of 2, b.example.org: it was chosen less than a minute ago)")
 	want(t, s, "pg", "A", "NOERROR", "a.example.org. IN A 192.0.2.1", "pg IN CNAME a.example.org.")
 	samples, err := s.Samples(t.Context())
 	must(t, err)
