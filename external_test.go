@@ -574,3 +574,36 @@ func TestNamesInSlices(t *testing.T) {
 	o.want("seeds", dns.TypeA, "NOERROR aa", "seeds 5 IN A 10.0.0.9")
 	o.want("alone", dns.TypeA, "SERVFAIL", "0 SERVFAIL for the external name a.example.org.")
 }
+
+// discarding is a client that throws answers away.
+type discarding struct{ test.ResponseWriter }
+
+func (*discarding) WriteMsg(*dns.Msg) error { return nil }
+
+// BenchmarkTargets answers for an alias as it is looked up for each question, by an upstream
+// that costs next to nothing, and from what is kept.
+func BenchmarkTargets(b *testing.B) {
+	found := &dns.Msg{Answer: []dns.RR{test.A("db.example.org. 60 IN A 192.0.2.1")}}
+	for _, c := range []struct {
+		name        string
+		annotations []string
+	}{
+		{"alias", nil}, {"kept", []string{"last-good", "1h"}}, {"flattened", []string{"flatten", "on"}}, {"targets", []string{"targets", "order b.example.org"}},
+	} {
+		b.Run(c.name, func(b *testing.B) {
+			o := newOuter(nil, testStanza(), map[string]string{"db.example.org.": "192.0.2.1/60", "b.example.org.": "192.0.2.2/60"},
+				toOutside("pg", "db.example.org", c.annotations...))
+			o.ask("pg", dns.TypeA)
+			o.h.book.Turn()
+			o.h.upstream = upstreamFunc(func(string) (*dns.Msg, error) { return found, nil })
+			r := new(dns.Msg).SetQuestion("pg.default.svc.cluster.local.", dns.TypeA)
+			w := new(discarding)
+			b.ReportAllocs()
+			for b.Loop() {
+				if _, err := o.h.ServeDNS(context.Background(), w, r); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}
