@@ -5,6 +5,7 @@ package endpoints
 import (
 	"testing"
 
+	"github.com/coredns/coredns/plugin/test"
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/check"
 	"github.com/k8s-endpoints/k8s_endpoints/test/bench/inprocess"
 
@@ -108,6 +109,22 @@ func TestAllocationsOfWhatFallsThrough(t *testing.T) {
 	}
 	if measured == 0 {
 		t.Error("nothing falls through")
+	}
+}
+
+// An alias without options costs what it did before there were any.
+func TestAllocationsOfAnAlias(t *testing.T) {
+	h := testHandler(testStanza(), testChanges())
+	found := &dns.Msg{Answer: []dns.RR{test.A("www.example.org. 60 IN A 192.0.2.1")}}
+	h.upstream = upstreamFunc(func(string) (*dns.Msg, error) { return found, nil })
+	r, w := new(dns.Msg).SetQuestion("web.default.svc.cluster.local.", dns.TypeA), new(discarding)
+	got := testing.AllocsPerRun(100, func() {
+		if _, err := h.ServeDNS(t.Context(), w, r); err != nil {
+			t.Fatal(err)
+		}
+	})
+	if got > 13 {
+		t.Errorf("%v allocations, want at most 13", got)
 	}
 }
 

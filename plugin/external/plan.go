@@ -26,6 +26,8 @@ type Plan struct {
 	ByWeight bool
 	LastGood LastGood
 	Flatten  bool
+	// Checked is true where the addresses of targets are checked.
+	Checked bool
 	// Backups is true where an SRV record of a port also names the targets after the chosen
 	// one.
 	Backups bool
@@ -39,12 +41,12 @@ type Plan struct {
 // NewPlan returns nil where nothing is wished for, and no rules are written: then the Service
 // is an alias, and no more.
 func NewPlan(service *model.Service, w *Wish, rules *Rules) *Plan {
-	if rules == nil && len(w.Targets.Others) == 0 && w.LastGood.For == 0 && !w.Flatten {
+	if rules == nil && len(w.Targets.Others) == 0 && w.LastGood.For == 0 && !w.Flatten && !w.Checked {
 		return nil
 	}
-	p := &Plan{ByWeight: w.Targets.ByWeight, LastGood: w.LastGood, Flatten: w.Flatten, Rules: rules}
+	p := &Plan{ByWeight: w.Targets.ByWeight, LastGood: w.LastGood, Flatten: w.Flatten, Checked: w.Checked, Rules: rules}
 	own := Target{service.Target, service.Address, w.Targets.own}
-	strict := w.Flatten || len(w.Targets.Others) > 0
+	strict := w.Flatten || w.Checked || len(w.Targets.Others) > 0
 	for _, t := range append([]Target{own}, w.Targets.Others...) {
 		if p.allows(t, strict) {
 			p.Targets = append(p.Targets, t)
@@ -67,7 +69,7 @@ func (p *Plan) allows(t Target, strict bool) bool {
 
 // Keeps reports whether the addresses of targets are to be kept.
 func (p *Plan) Keeps() bool {
-	return len(p.Targets) > 1 || p.LastGood.For > 0 || p.Flatten
+	return len(p.Targets) > 1 || p.LastGood.For > 0 || p.Flatten || p.Checked
 }
 
 // Allows reports whether an address of a target may be given. The rules that nobody has to
@@ -82,4 +84,4 @@ func (p *Plan) Allows(addr netip.Addr) bool {
 // Filters reports whether Allows may be false.
 func (p *Plan) Filters() bool { return p.isStrict() || p.Rules.HasNetworks() }
 
-func (p *Plan) isStrict() bool { return p.Flatten || len(p.Targets) > 1 }
+func (p *Plan) isStrict() bool { return p.Flatten || p.Checked || len(p.Targets) > 1 }

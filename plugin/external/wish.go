@@ -68,6 +68,8 @@ type Wish struct {
 	LastGood LastGood
 	// Flatten is true where the Service's name has the addresses itself, and is no alias.
 	Flatten bool
+	// Checked is true where the addresses of targets are checked: then they have to be kept.
+	Checked bool
 }
 
 // ParseLastGood reads "10m", "10m nxdomain", or "off".
