@@ -53,6 +53,7 @@ type cache struct {
 	wake     chan struct{}
 	refusals source.Refusals
 	whereabouts
+	checking
 
 	// Only run touches these. memories has an entry only for a Service with something
 	// to remember; due says when a Service changes without an event.
@@ -258,6 +259,7 @@ func (c *cache) applySlice(slice *model.Slice, removed bool) {
 	c.readNames(slice, removed)
 	countSlice(before, -1)
 	countSlice(after, +1)
+	c.forbidServers(key, after)
 	if c.complete {
 		s.changes = append(s.changes, health.Transition{Before: before, After: after, At: c.now()})
 		if after != nil && (before == nil || before.Triggered != after.Triggered) {
@@ -429,6 +431,7 @@ func (c *cache) publish() {
 		before := c.set(key)
 		after := c.compile(j)
 		c.placeClients(&j, after)
+		c.watchChecks(&j, after)
 		countChange(before, after)
 		b.add(key, before, after)
 		b.leaveOut(key, c.whyLeftOut(key), j.whyLeftOut())
@@ -448,6 +451,7 @@ func (c *cache) publish() {
 		c.modify()
 	}
 	c.reach(current)
+	c.beginChecks()
 }
 
 // restore makes the cache serve objects that may be out of date. It is called before
@@ -457,6 +461,7 @@ func (c *cache) restore(objects []model.Change) {
 	c.publish()
 	c.modify()
 	c.reach(restored)
+	c.beginChecks()
 }
 
 // served returns the objects that answers are made of.
@@ -464,12 +469,16 @@ func (c *cache) served() (objects []model.Change) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for key, s := range c.services {
-		if s.object == nil || c.byNamespace && !c.exposed[key.Namespace] {
+		switch {
+		case c.engine != nil && key == apiServers:
+			// So that a start from a snapshot knows whom never to check.
+		case s.object == nil || c.byNamespace && !c.exposed[key.Namespace]:
 			continue
-		}
-		objects = append(objects, model.ServiceChange(s.object))
-		if s.object.Kind != model.Headless {
-			continue
+		default:
+			objects = append(objects, model.ServiceChange(s.object))
+			if s.object.Kind != model.Headless {
+				continue
+			}
 		}
 		for _, slice := range s.slices {
 			objects = append(objects, model.SliceChange(slice))
@@ -566,7 +575,9 @@ func (c *cache) compile(j job) *records.Set {
 	flapsTotal.Add(float64(memory.Observe(j.options.Policy.Damping, j.changes, j.slices)))
 	options := *j.options
 	options.ZoneOf, options.Demand, options.Rules = c.zoneOf(), c.demand(&options), c.rules
+	c.findingsOf(j.key, &options)
 	set := records.Compile(j.object, j.slices, options, memory, c.now())
+	flapsTotal.Add(float64(memory.Flaps))
 	if !memory.Empty() {
 		c.memories[j.key] = memory
 	}
@@ -580,6 +591,7 @@ func (c *cache) compile(j job) *records.Set {
 func (c *cache) takeJobs() (jobs []job, complete bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	c.takeJudged()
 	now := c.now()
 	for key, at := range c.due {
 		if !at.After(now) {
@@ -635,6 +647,7 @@ func (c *cache) close() {
 		countChange(set, nil)
 	}
 	c.countPlaces(place.Counts{})
+	c.checking.end()
 }
 
 func same(a, b *records.Set) bool {

@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/k8s-endpoints/k8s_endpoints/plugin/check"
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/corefile"
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/model"
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/reload"
@@ -125,9 +126,15 @@ func (sub *subscription) run(others iter.Seq[*feed]) (*feed, error) {
 		return nil, err
 	}
 	f.replaces = !sub.first && anyCurrent(others)
+	if err := f.holdEngine(); err != nil {
+		return nil, err
+	}
 	objects, ok := inherited(f.origin, others)
 	if !ok {
-		objects, ok = sub.load(f.origin)
+		var content snapshot.Content
+		content, ok = sub.load(f.origin)
+		objects = content.Objects
+		f.remember(content.Verdicts)
 	}
 	if ok {
 		f.handover.restore(objects)
@@ -159,6 +166,7 @@ func (f *feed) End() {
 	f.cancel()
 	f.done.Wait()
 	f.cache.close()
+	f.releaseEngine()
 }
 
 // anyCurrent reports whether a feed serves what its source has told.
@@ -187,9 +195,9 @@ func inherited(origin string, running iter.Seq[*feed]) (objects []model.Change, 
 	return from.cache.served(), true
 }
 
-// load returns the objects of the first snapshot that can be used. Whichever stanza
+// load returns the content of the first snapshot that can be used. Whichever stanza
 // starts the feed does so for all that share it, so it looks at their snapshots, too.
-func (sub *subscription) load(origin string) (objects []model.Change, ok bool) {
+func (sub *subscription) load(origin string) (content snapshot.Content, ok bool) {
 	key, tried := sub.stanza.Key(), make(map[snapshot.Option]bool)
 	for _, of := range append([]*subscription{sub}, sub.generation.Held()...) {
 		option := of.stanza.Snapshot
@@ -197,11 +205,11 @@ func (sub *subscription) load(origin string) (objects []model.Change, ok bool) {
 			continue
 		}
 		tried[option] = true
-		if objects, ok = option.Load(origin); ok {
-			return objects, true
+		if content, ok = option.Load(origin); ok {
+			return content, true
 		}
 	}
-	return nil, false
+	return content, false
 }
 
 // Complete implements snapshot.Served.
@@ -217,6 +225,9 @@ func (f *feed) Current() time.Time {
 	}
 	return time.Now()
 }
+
+// Failing implements snapshot.Served.
+func (f *feed) Failing() []check.Remembered { return f.cache.Failing() }
 
 // Objects implements snapshot.Served.
 func (f *feed) Objects() iter.Seq[model.Change] { return slices.Values(f.cache.served()) }

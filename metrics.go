@@ -222,6 +222,9 @@ func countChange(before, after *records.Set) {
 	if was.FailOpen != is.FailOpen {
 		failOpenServices.Add(float64(toInt(is.FailOpen) - toInt(was.FailOpen)))
 	}
+	if more := is.WouldFail - was.WouldFail; more > 0 {
+		wouldFailTotal.Add(float64(more))
+	}
 	if more := is.Observed - was.Observed; more > 0 {
 		wouldDampTotal.Add(float64(more))
 	}

@@ -25,6 +25,9 @@ func setup(c *caddy.Controller) error {
 	if err := sub.prepare(); err != nil {
 		return plugin.Error(pluginName, c.Errf("%v", err))
 	}
+	if err := sub.agree(); err != nil {
+		return plugin.Error(pluginName, c.Errf("%v", err))
+	}
 	sub.generation.Add(sub)
 	h := newHandler(s)
 	c.OnFirstStartup(func() error {

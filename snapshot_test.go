@@ -27,8 +27,8 @@ func kept(file string) *corefile.Stanza {
 
 // services returns the names of the Services in a snapshot.
 func services(file string) (names []string, err error) {
-	objects, err := snapshot.Load(file, func(snapshot.Header) error { return nil })
-	for _, object := range objects {
+	content, err := snapshot.Load(file, func(snapshot.Header) error { return nil })
+	for _, object := range content.Objects {
 		if object.Kind == model.KindService {
 			names = append(names, object.Service.Name)
 		}
@@ -56,7 +56,7 @@ func saved(t *testing.T, s *corefile.Stanza, age time.Duration) {
 		t.Fatal(err)
 	}
 	objects := []model.Change{headlessService("default", "db"), readySlice("default", "db", "db-1", "10.0.0.1")}
-	if err := snapshot.Save(s.Snapshot.File, snapshot.Header{Origin: origin, Current: time.Now().Add(-age)}, slices.Values(objects)); err != nil {
+	if err := snapshot.Save(s.Snapshot.File, snapshot.Header{Origin: origin, Current: time.Now().Add(-age)}, slices.Values(objects), snapshot.Verdicts{}); err != nil {
 		t.Fatal(err)
 	}
 }

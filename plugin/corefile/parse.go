@@ -7,6 +7,7 @@ import (
 
 	"github.com/coredns/caddy"
 	"github.com/coredns/coredns/plugin"
+	"github.com/k8s-endpoints/k8s_endpoints/plugin/check"
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/name"
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/records"
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/topology"
@@ -43,10 +44,18 @@ var options = map[string]func(*parser) error{
 	"fqdn_slices":            fqdnSlices,
 	"external_allow":         externalRule,
 	"external_deny":          externalRule,
+	"checks":                 checks,
+	"check_allow":            checkAllow,
+	"check_interval":         checkTerm(check.ParseInterval),
+	"check_timeout":          checkTerm(check.ParseTimeout),
+	"check_thresholds":       checkTerm(check.ParseThresholds),
+	"check_rate":             checkTerm(check.ParseRate),
+	"check_paths":            checkTerm(check.ParsePaths),
+	"check_ca":               checkCA,
 }
 
 // repeated are the options that may be given several times.
-var repeated = map[string]bool{"clients": true, "external_allow": true, "external_deny": true}
+var repeated = map[string]bool{"clients": true, "check_allow": true, "external_allow": true, "external_deny": true}
 
 // Parse reads the stanza of a server block, and refuses a second one. An error
 // names the file and the line.
@@ -59,6 +68,7 @@ func Parse(c *caddy.Controller) (*Stanza, error) {
 		p := &parser{Controller: c, given: make(map[string]bool), linesAt: make(map[string]string)}
 		p.stanza.StartupTimeout = defaultStartupTimeout
 		p.stanza.Settings.Annotations = AllAnnotations
+		p.stanza.Settings.Checks = check.DefaultTerms()
 		p.options.Declared = records.Declared{TTL: new(uint32(defaultTTL)), NegativeTTL: new(uint32(defaultNegativeTTL)), MaxAnswers: new(0)}
 		if err := p.parse(); err != nil {
 			return nil, err
@@ -146,6 +156,9 @@ func (p *parser) check() error {
 		if p.given["manifests"] && p.given[option] {
 			return p.Errf("%s has no meaning with manifests: there is no API server", option)
 		}
+	}
+	if err := p.checkChecks(); err != nil {
+		return err
 	}
 	if err := p.checkClients(); err != nil {
 		return err

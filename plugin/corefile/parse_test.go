@@ -1,6 +1,8 @@
 package corefile
 
 import (
+	"encoding/pem"
+	"net/http/httptest"
 	"net/netip"
 	"os"
 	"path/filepath"
@@ -12,6 +14,7 @@ import (
 	"github.com/coredns/caddy"
 	"github.com/coredns/caddy/caddyfile"
 	"github.com/coredns/coredns/plugin/pkg/fall"
+	"github.com/k8s-endpoints/k8s_endpoints/plugin/check"
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/external"
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/health"
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/roster"
@@ -41,6 +44,25 @@ func files(t *testing.T, names ...string) string {
 	return dir
 }
 
+// allowed is a line of check_allow as Settings have it.
+func allowed(t *testing.T, line string) string {
+	t.Helper()
+	canonical, err := check.ParseAllow(strings.Fields(line))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return canonical + "\n"
+}
+
+// authority returns a certificate in PEM.
+func authority(t *testing.T) string {
+	t.Helper()
+	server := httptest.NewUnstartedServer(nil)
+	server.StartTLS()
+	defer server.Close()
+	return string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw}))
+}
+
 // written returns a selector as it is written.
 func written(selector labels.Selector) string {
 	if selector == nil {
@@ -51,6 +73,10 @@ func written(selector labels.Selector) string {
 
 func TestParseReadsEveryOption(t *testing.T) {
 	dir := files(t, "kubeconfig", "cert", "key", "ca")
+	authority := authority(t)
+	if err := os.WriteFile(filepath.Join(dir, "authority"), []byte(authority), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	noted := func(c apiserver.Config) apiserver.Config {
 		if err := c.NoteContents(); err != nil {
 			t.Fatal(err)
@@ -122,6 +148,20 @@ func TestParseReadsEveryOption(t *testing.T) {
 		{"no annotations", "annotations none", func(s *Stanza) { s.Settings.Annotations = 0 }},
 		{"names of zones", "zonal", func(s *Stanza) { s.Settings.Zonal = true }},
 		{"explain", "explain", func(s *Stanza) { s.Settings.Explain = true }},
+		{"checks", "checks on\ncheck_allow databases to 10.20.0.0/16 ports 5432 kinds postgres tcp", func(s *Stanza) {
+			s.Settings.Checks = check.DefaultTerms()
+			s.Settings.Checks.Mode, s.Settings.Checks.Allow = check.On, allowed(t, "databases to 10.20.0.0/16 ports 5432 kinds postgres tcp")
+		}},
+		{"all of checks", "checks observe\ncheck_allow a to 10.0.0.0/8 ports 1-9 kinds tls\ncheck_allow * to ::/0 ports 80 kinds http\ncheck_interval 20s idle 5m\n" +
+			"check_timeout 3s\ncheck_thresholds 4 1\ncheck_rate 1000 inflight 64\ncheck_paths /up\ncheck_ca DIR/authority", func(s *Stanza) {
+			s.Settings.Checks = check.Terms{
+				Mode: check.Observe, Allow: allowed(t, "a to 10.0.0.0/8 ports 1-9 kinds tls") + allowed(t, "* to ::/0 ports 80 kinds http"),
+				Interval: 20 * time.Second, Idle: 5 * time.Minute, Timeout: 3 * time.Second, Fall: 4, Rise: 1, Rate: 1000, Inflight: 64,
+				Paths: "/up", CA: authority,
+			}
+		}},
+		{"checks that are off", "checks off", func(*Stanza) {}},
+		{"checks that are turned off in one line", "checks off\ncheck_allow * to ::/0 ports 80 kinds http\ncheck_rate 500", func(*Stanza) {}},
 		{"fallthrough", "fallthrough", func(s *Stanza) { s.Fall = fall.Root }},
 		{"fallthrough for zones", "fallthrough in-addr.arpa", func(s *Stanza) { s.Fall = fall.F{Zones: []string{"in-addr.arpa."}} }},
 	} {
@@ -226,9 +266,23 @@ func TestParseRefusesMistakesAndNamesTheLine(t *testing.T) {
 		{"damping that never damps", "damping on 3m", "damping: with a half-life of 3m0s no endpoint would ever be damped"},
 		{"damping without a mode", "damping", "damping: want off, observe or on, and a half-life"},
 		{"srv_tiers of what", "srv_tiers some", `srv_tiers: want published or all, not "some"`},
-		{"an unknown annotation", "annotations tll", `annotations: there is no annotation "tll"; there are damping, drain,`},
+		{"an unknown annotation", "annotations tll", `annotations: there is no annotation "tll"; there are check, damping, drain,`},
 		{"which annotations", "annotations", "Wrong argument count"},
 		{"arguments of explain", "explain yes", "Wrong argument count"},
+		{"checks of what mode", "checks yes", `Testfile:2 - Error during parsing: checks: want off, observe or on, not "yes"`},
+		{"checks of nobody", "checks on", "checks on needs check_allow: without it, nothing may be checked"},
+		{"an allowance without checks", "check_allow * to ::/0 ports 80 kinds http", "check_allow has no meaning without checks on, or checks observe"},
+		{"an interval without checks", "check_interval 5s", "check_interval has no meaning without checks on"},
+		{"an allowance without ports", "checks on\ncheck_allow * to 10.0.0.0/8 kinds tcp", "Testfile:3 - Error during parsing: check_allow: "},
+		{"an interval that is too short", "checks on\ncheck_interval 1s", "Testfile:3 - Error during parsing: check_interval: the interval must be a duration in range [2s, 1h0m0s]: 1s"},
+		{"a timeout that each lost packet exceeds", "checks on\ncheck_timeout 1s", "check_timeout: the timeout must be a duration in range [1.1s, 10s]: 1s"},
+		{"a timeout as long as the interval", "checks on\ncheck_allow * to ::/0 ports 80 kinds http\ncheck_interval 5s\ncheck_timeout 5s", "check_timeout 5s must be less than check_interval 5s"},
+		{"one threshold", "checks on\ncheck_thresholds 3", "Testfile:3 - Error during parsing: check_thresholds: "},
+		{"no rate", "checks on\ncheck_rate 0", "check_rate: the rate must be a whole number in range"},
+		{"a path that leads up", "checks on\ncheck_paths /../x", "check_paths: "},
+		{"authorities that are not there", "checks on\ncheck_ca DIR/missing", "no such file"},
+		{"authorities that are none", "checks on\ncheck_ca DIR/file", "check_ca: DIR/file has no certificate in PEM"},
+		{"a folder of authorities", "checks on\ncheck_ca DIR", "check_ca: DIR is not a file"},
 		{"arguments of zonal", "zonal eu-1", "Wrong argument count"},
 		{"a bad zone of fallthrough", "fallthrough a..b", `fallthrough: "a..b" is not a zone`},
 		{"a bad zone", "k8s_endpoints a..b", `Testfile:1 - Error during parsing: "a..b" is not a zone: want a domain name, or a network such as 10.0.0.0/8`},

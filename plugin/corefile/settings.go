@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/k8s-endpoints/k8s_endpoints/plugin/check"
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/external"
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/health"
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/model"
@@ -30,6 +31,8 @@ type Settings struct {
 	FQDNSlices bool
 	// Annotations are those by which a Service may say otherwise.
 	Annotations Annotations
+	// Checks are off where the zero value.
+	Checks check.Terms
 }
 
 // Annotations is a set of annotations.
@@ -59,7 +62,10 @@ func annotation(name string) Annotations {
 
 // Options are for a Service that says nothing itself.
 func (s Settings) Options() records.Options {
-	return records.Options{Naming: s.Naming, Policy: s.Policy, Topology: s.Topology, Zonal: s.Zonal, Explain: s.Explain, External: s.External.Wish(), FQDNSlices: s.FQDNSlices}
+	return records.Options{
+		Naming: s.Naming, Policy: s.Policy, Topology: s.Topology, Zonal: s.Zonal, Explain: s.Explain,
+		External: s.External.Wish(), FQDNSlices: s.FQDNSlices, CheckMode: s.Checks.Mode,
+	}
 }
 
 // Of returns how a Service is compiled: as the stanza says, and where that allows
@@ -88,5 +94,9 @@ func (s Settings) annotate(o *records.Options, name string, service *model.Servi
 	case w.atName && service.Target != "":
 		return errors.New("the name of an ExternalName Service is an alias, and has no other records (RFC 1034, section 3.6.2)")
 	}
-	return w.annotate(o, service.Annotations[name])
+	text := service.Annotations[name]
+	if w.check {
+		return s.wantCheck(o, service, text)
+	}
+	return w.annotate(o, text)
 }

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/k8s-endpoints/k8s_endpoints/plugin/check"
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/external"
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/health"
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/model"
@@ -146,10 +147,45 @@ func TestWhatAnExternalNameServiceSaysOfItsTargets(t *testing.T) {
 	}
 }
 
+func TestAServiceWantsACheck(t *testing.T) {
+	on := Settings{Annotations: AllAnnotations, Checks: check.DefaultTerms()}
+	on.Checks.Mode = check.On
+	none := on
+	none.Annotations = 0
+	selecting := model.Service{HasSelector: true}
+	for _, c := range []struct {
+		name     string
+		settings Settings
+		service  model.Service
+		text     string
+		kind     check.Kind
+		wrong    string
+	}{
+		{"of its database", on, model.Service{}, "postgres 5432", check.Postgres, ""},
+		{"with a path that has capitals", on, model.Service{}, "http path=/healthz host=DB.example.org", check.HTTP, ""},
+		{"and ends it", on, model.Service{}, "off", 0, ""},
+		{"which there is not", on, model.Service{}, "mysql", 0, "there is no kind mysql"},
+		{"where checks are off", Settings{Annotations: AllAnnotations}, model.Service{}, "tcp", 0, "checks are off in the Corefile"},
+		{"of its own Pods", on, selecting, "tcp", 0, "the kubelet checks its Pods"},
+		{"that the Corefile does not allow", none, model.Service{}, "tcp", 0, "the Corefile does not allow it"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			c.service.Annotations = map[string]string{"check": c.text}
+			o, err := c.settings.Of(&c.service)
+			if o.Check.Spec.Kind != c.kind || (err == nil) != (c.wrong == "") {
+				t.Errorf("got %+v and the error %v, want %s and %q", o.Check, err, c.kind, c.wrong)
+			}
+			if err != nil && !strings.Contains(err.Error(), c.wrong) {
+				t.Errorf("got the error %v, want %q", err, c.wrong)
+			}
+		})
+	}
+}
+
 // FuzzAnnotation checks that whatever a Service says leaves good options.
 func FuzzAnnotation(f *testing.F) {
 	for at, values := range [][]string{
-		{"on 60s", "observe", "off", "on 1h", "on 10s 10s"}, {"db-1, db-2", ""}, {"30%", "off", "101"}, {"0", "65535", "-1"}, {"1", "3601"},
+		{"postgres 5432", "http web path=/healthz", "off", "mysql"}, {"on 60s", "observe", "off", "on 1h", "on 10s 10s"}, {"db-1, db-2", ""}, {"30%", "off", "101"}, {"0", "65535", "-1"}, {"1", "3601"},
 		{"all", "ready"}, {"serving", "Ready"}, {"true", "1"}, {"all", "published", ""}, {"30", "soon"}, {"a\nb", ""}, {`[{"a":1}]`, "{"},
 	} {
 		for _, value := range values {
@@ -158,7 +194,8 @@ func FuzzAnnotation(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, at uint8, value string) {
 		name := annotationNames[int(at)%len(annotationNames)]
-		s := Settings{Annotations: AllAnnotations}
+		s := Settings{Annotations: AllAnnotations, Checks: check.DefaultTerms()}
+		s.Checks.Mode = check.On
 		o, err := s.Of(&model.Service{Annotations: map[string]string{name: value}})
 		if err != nil {
 			if !reflect.DeepEqual(o, s.Options()) {

@@ -37,6 +37,8 @@ type word struct {
 	atName bool
 	// ofExternalName is true where only an ExternalName Service may have the annotation.
 	ofExternalName bool
+	// check is true where Settings.wantCheck reads it.
+	check bool
 }
 
 // A speaker is who may say a word.
@@ -59,6 +61,7 @@ var words = map[string]word{
 	"srv_tiers": policy(both, health.ParseSRVTiers, func(p *health.Policy) *health.SRVTiers { return &p.SRVTiers }),
 	"topology":  {speaker: both, read: topologyOf, say: ownTopology},
 	"drain":     {speaker: serviceOnly, read: drain},
+	"check":     {speaker: serviceOnly, check: true},
 	"txt":       {speaker: serviceOnly, declare: text, atName: true},
 	"soa":       {speaker: serviceOnly, declare: soa, atName: true},
 	// gRPC has the name _grpc_config for it.

@@ -18,63 +18,76 @@ import (
 //
 // Besides the objects it needs memory for one of them in its form: whoever can
 // write a good sum can make that some 50 times MaxObject, and no more.
-func Decode(from io.ReadSeeker, accept func(Header) error) ([]model.Change, error) {
-	size, err := check(from)
+func Decode(from io.ReadSeeker, accept func(Header) error) (c Content, err error) {
+	size, version, err := checkFrame(from)
 	if err != nil {
-		return nil, err
+		return c, err
 	}
 	if _, err := from.Seek(0, io.SeekStart); err != nil {
-		return nil, err
+		return c, err
 	}
 	r := bufio.NewReaderSize(io.LimitReader(from, size-sumSize), 64<<10)
 	h, err := readHeader(r)
 	if err != nil {
-		return nil, err
+		return c, err
 	}
 	if err := accept(h); err != nil {
-		return nil, err
+		return c, err
 	}
-	return readObjects(r)
+	if c.Objects, err = readObjects(r); err != nil {
+		return Content{}, err
+	}
+	if version == withVerdicts {
+		if c.Verdicts, err = readVerdicts(r); err != nil {
+			return Content{}, err
+		}
+	}
+	if err := atEnd(r); err != nil {
+		return Content{}, err
+	}
+	return c, nil
 }
 
-// check looks at the mark, the version and the sum, and returns the size of all.
-func check(from io.ReadSeeker) (size int64, err error) {
+// checkFrame looks at the mark, the version and the sum, and returns the size of
+// all, and the version.
+func checkFrame(from io.ReadSeeker) (size int64, version uint32, err error) {
 	if size, err = from.Seek(0, io.SeekEnd); err != nil {
-		return 0, err
+		return 0, 0, err
 	}
 	if size > MaxSize {
-		return 0, fmt.Errorf("%w: it has %d bytes, more than %d", ErrTooLarge, size, MaxSize)
+		return 0, 0, fmt.Errorf("%w: it has %d bytes, more than %d", ErrTooLarge, size, MaxSize)
 	}
 	if _, err := from.Seek(0, io.SeekStart); err != nil {
-		return 0, err
+		return 0, 0, err
 	}
 	head := make([]byte, len(mark)+4)
 	if err := fill(from, head); err != nil {
-		return 0, err
+		return 0, 0, err
 	}
 	if string(head[:len(mark)]) != mark {
-		return 0, fmt.Errorf("%w: it does not begin like a snapshot", ErrDamaged)
+		return 0, 0, fmt.Errorf("%w: it does not begin like a snapshot", ErrDamaged)
 	}
-	if v := order.Uint32(head[len(mark):]); v != version {
-		return 0, fmt.Errorf("%w: it has the version %d of the format, not %d", ErrVersion, v, version)
+	version = order.Uint32(head[len(mark):])
+	if version != withoutVerdicts && version != withVerdicts {
+		return 0, 0, fmt.Errorf("%w: it has the version %d of the format, not %d or %d", ErrVersion, version, withoutVerdicts, withVerdicts)
 	}
 	rest := size - int64(len(head)) - sumSize
 	if rest < 0 {
-		return 0, errShort
+		return 0, 0, errShort
 	}
 	sum := sha256.New()
 	sum.Write(head)
 	if _, err := io.CopyN(sum, from, rest); err != nil {
-		return 0, short(err)
+		return 0, 0, short(err)
 	}
 	want := make([]byte, sumSize)
 	if err := fill(from, want); err != nil {
-		return 0, err
+		return 0, 0, err
 	}
 	if !bytes.Equal(sum.Sum(nil), want) {
-		return 0, fmt.Errorf("%w: its checksum is wrong", ErrDamaged)
+		return 0, 0, fmt.Errorf("%w: its checksum is wrong", ErrDamaged)
 	}
-	return size, nil
+	return size, version, nil
 }
 
 func readHeader(r io.Reader) (h Header, err error) {
@@ -104,9 +117,6 @@ func readObjects(r io.Reader) (all []model.Change, err error) {
 		n := order.Uint32(length[:])
 		switch {
 		case n == 0:
-			if err := atEnd(r); err != nil {
-				return nil, err
-			}
 			return all, nil
 		case n > MaxObject:
 			return nil, fmt.Errorf("%w: the object %d has %d bytes, more than %d", ErrDamaged, len(all)+1, n, MaxObject)
@@ -148,7 +158,7 @@ func short(err error) error {
 
 func atEnd(r io.Reader) error {
 	if n, err := io.Copy(io.Discard, r); err != nil || n > 0 {
-		return fmt.Errorf("%w: %d bytes follow the last object", ErrDamaged, n)
+		return fmt.Errorf("%w: %d bytes follow the end", ErrDamaged, n)
 	}
 	return nil
 }

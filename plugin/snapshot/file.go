@@ -57,7 +57,7 @@ func isTemporary(name, path string) bool {
 // Save writes a file that only its owner can read, and puts it at path in one
 // step: there is the old content or the new one, also after a crash. Where it
 // fails, the old file stays.
-func Save(path string, h Header, objects iter.Seq[model.Change]) (err error) {
+func Save(path string, h Header, objects iter.Seq[model.Change], v Verdicts) (err error) {
 	removeLeft(path)
 	f, err := createTemporary(path)
 	if err != nil {
@@ -69,7 +69,7 @@ func Save(path string, h Header, objects iter.Seq[model.Change]) (err error) {
 			_ = os.Remove(f.Name())
 		}
 	}()
-	if err := Encode(f, h, objects); err != nil {
+	if err := Encode(f, h, objects, v); err != nil {
 		return err
 	}
 	if err := f.Sync(); err != nil {
@@ -113,18 +113,18 @@ func removeLeft(path string) {
 
 // Load reads a file that Save wrote. See Decode. The error wraps fs.ErrNotExist
 // where there is none.
-func Load(path string, accept func(Header) error) ([]model.Change, error) {
+func Load(path string, accept func(Header) error) (Content, error) {
 	// Opening a pipe would wait for somebody to write to it.
 	info, err := os.Stat(path)
 	if err != nil {
-		return nil, err
+		return Content{}, err
 	}
 	if !info.Mode().IsRegular() {
-		return nil, fmt.Errorf("%s is not a file: %w", path, fs.ErrInvalid)
+		return Content{}, fmt.Errorf("%s is not a file: %w", path, fs.ErrInvalid)
 	}
 	f, err := os.Open(path)
 	if err != nil {
-		return nil, err
+		return Content{}, err
 	}
 	defer f.Close()
 	return Decode(f, accept)

@@ -43,19 +43,19 @@ func TestSaveReplacesTheFileForItsOwnerOnly(t *testing.T) {
 	if err := os.Chtimes(left, time.Time{}, time.Now().Add(-2*leftFor)); err != nil {
 		t.Fatal(err)
 	}
-	if err := Save(path, header, slices.Values(someObjects())); err != nil {
+	if err := Save(path, header, slices.Values(someObjects()), Verdicts{}); err != nil {
 		t.Fatal(err)
 	}
 	info, err := os.Stat(path)
 	if err != nil || info.Mode() != 0o600 {
 		t.Errorf("the mode is %v, %v", info.Mode(), err)
 	}
-	all, err := Load(path, anyHeader)
-	if err != nil || !reflect.DeepEqual(all, someObjects()) {
-		t.Errorf("got %+v, %v", all, err)
+	got, err := Load(path, anyHeader)
+	if err != nil || !reflect.DeepEqual(got.Objects, someObjects()) {
+		t.Errorf("got %+v, %v", got, err)
 	}
-	if got, want := listed(t, dir), []string{".objects.2.tmp", "objects"}; !slices.Equal(got, want) {
-		t.Errorf("the directory has %q, want %q", got, want)
+	if names, want := listed(t, dir), []string{".objects.2.tmp", "objects"}; !slices.Equal(names, want) {
+		t.Errorf("the directory has %q, want %q", names, want)
 	}
 }
 
@@ -83,7 +83,7 @@ func TestSaveRemovesWhatWasLeftOfItsOwnFileOnly(t *testing.T) {
 				}
 			}
 			path := filepath.Join(dir, c.file)
-			if err := errors.Join(CheckPath(path), Save(path, header, slices.Values(someObjects()))); err != nil {
+			if err := errors.Join(CheckPath(path), Save(path, header, slices.Values(someObjects()), Verdicts{})); err != nil {
 				t.Fatal(err)
 			}
 			want := slices.Sorted(slices.Values(append(c.others, c.file)))
@@ -97,22 +97,22 @@ func TestSaveRemovesWhatWasLeftOfItsOwnFileOnly(t *testing.T) {
 func TestSaveThatFailsLeavesTheOldFile(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, "objects")
-	if err := Save(path, header, slices.Values(someObjects())); err != nil {
+	if err := Save(path, header, slices.Values(someObjects()), Verdicts{}); err != nil {
 		t.Fatal(err)
 	}
 	large := serviceOf("default", "large")
 	large.Service.Annotations = map[string]string{"drain": strings.Repeat("a", MaxObject)}
-	if err := Save(path, header, slices.Values([]model.Change{large})); !errors.Is(err, ErrTooLarge) {
+	if err := Save(path, header, slices.Values([]model.Change{large}), Verdicts{}); !errors.Is(err, ErrTooLarge) {
 		t.Errorf("got the error %v", err)
 	}
-	all, err := Load(path, anyHeader)
-	if err != nil || len(all) != len(someObjects()) || len(listed(t, dir)) != 1 {
-		t.Errorf("%d objects are left in %q: %v", len(all), listed(t, dir), err)
+	left, err := Load(path, anyHeader)
+	if err != nil || len(left.Objects) != len(someObjects()) || len(listed(t, dir)) != 1 {
+		t.Errorf("%d objects are left in %q: %v", len(left.Objects), listed(t, dir), err)
 	}
 	if err := os.RemoveAll(dir); err != nil {
 		t.Fatal(err)
 	}
-	if err := Save(path, header, slices.Values(someObjects())); !errors.Is(err, fs.ErrNotExist) {
+	if err := Save(path, header, slices.Values(someObjects()), Verdicts{}); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("without the directory: got the error %v", err)
 	}
 }

@@ -6,8 +6,6 @@ import (
 	"io/fs"
 	"time"
 
-	"github.com/k8s-endpoints/k8s_endpoints/plugin/model"
-
 	clog "github.com/coredns/coredns/plugin/pkg/log"
 )
 
@@ -25,29 +23,29 @@ type Option struct {
 	MaxAge time.Duration
 }
 
-// Load returns the objects of the file, where they are of origin and not too old.
-// Where there are none, it logs why.
-func (o Option) Load(origin string) (objects []model.Change, ok bool) {
+// Load returns the content of the file, where that is of origin and not too old.
+// Where there is none, it logs why.
+func (o Option) Load(origin string) (c Content, ok bool) {
 	if o.File == "" {
-		return nil, false
+		return c, false
 	}
 	var current time.Time
-	objects, err := Load(o.File, func(h Header) error {
+	c, err := Load(o.File, func(h Header) error {
 		current = h.Current
 		return o.accept(h, origin)
 	})
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		log.Infof("There is no snapshot %s yet", o.File)
-		return nil, false
+		return c, false
 	case err != nil:
 		log.Warningf("Starting without the snapshot %s: %v", o.File, err)
-		return nil, false
+		return c, false
 	}
 	ages.set(o.File, current)
 	log.Warningf("Serving %d objects from the snapshot %s of %s until the first list is complete",
-		len(objects), o.File, current.UTC().Format(time.RFC3339))
-	return objects, true
+		len(c.Objects), o.File, current.UTC().Format(time.RFC3339))
+	return c, true
 }
 
 // accept refuses what is of another origin or too old. Objects that seem to be of

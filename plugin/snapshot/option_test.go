@@ -34,7 +34,7 @@ func TestWhatTheOptionAccepts(t *testing.T) {
 func TestLoadGivesWhatWasSavedOrNothing(t *testing.T) {
 	save := func(h Header) func(t *testing.T, file string) {
 		return func(t *testing.T, file string) {
-			if err := Save(file, h, slices.Values(someObjects())); err != nil {
+			if err := Save(file, h, slices.Values(someObjects()), Verdicts{}); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -64,13 +64,13 @@ func TestLoadGivesWhatWasSavedOrNothing(t *testing.T) {
 		t.Run(tc.name, func(t *testing.T) {
 			o := Option{File: filepath.Join(t.TempDir(), "snapshot"), MaxAge: time.Hour}
 			tc.make(t, o.File)
-			objects, ok := o.Load("here")
-			if ok != tc.usable || ok != reflect.DeepEqual(objects, someObjects()) {
-				t.Errorf("got %v, %t, want it to be usable: %t", objects, ok, tc.usable)
+			got, ok := o.Load("here")
+			if ok != tc.usable || ok != reflect.DeepEqual(got.Objects, someObjects()) {
+				t.Errorf("got %v, %t, want it to be usable: %t", got, ok, tc.usable)
 			}
 		})
 	}
-	if objects, ok := (Option{}).Load("here"); ok || objects != nil {
+	if got, ok := (Option{}).Load("here"); ok || got.Objects != nil {
 		t.Error("without an option there is a snapshot")
 	}
 }

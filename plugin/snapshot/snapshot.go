@@ -5,7 +5,10 @@
 // A file is, one after the other and with big-endian numbers: the mark; the
 // version, 4 bytes; when the objects were current, 8 bytes, in nanoseconds since
 // 1970; the length of the origin, 2 bytes, and the origin; for each object its
-// length, 4 bytes, and the object; 4 zero bytes; and the SHA-256 of it all.
+// length, 4 bytes, and the object; 4 zero bytes; and the SHA-256 of it all. Version 2 has
+// before that sum: when verdicts were current, 8 bytes like the other time; how many checks
+// fail, 4 bytes; and for each its address, 16 bytes, its port, 2, the digest of how it is
+// checked, 16, and since when it fails, 8.
 package snapshot
 
 import (
@@ -36,8 +39,14 @@ const (
 
 const (
 	mark    = "k8s_endpoints snapshot\n"
-	version = 1
 	sumSize = sha256.Size
+)
+
+// The versions of the format. The second one has verdicts behind the objects; it is written
+// only where there are some, so that a release before it goes on reading what has none.
+const (
+	withoutVerdicts = 1
+	withVerdicts    = 2
 )
 
 // What may be wrong with a file or with what should become one.

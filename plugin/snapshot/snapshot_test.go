@@ -13,6 +13,7 @@ import (
 	"time"
 	"unique"
 
+	"github.com/k8s-endpoints/k8s_endpoints/plugin/check"
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/model"
 
 	corev1 "k8s.io/api/core/v1"
@@ -71,7 +72,7 @@ func TestSomeObjectsAreOfEachKind(t *testing.T) {
 		}
 	}
 	for _, c := range []model.Change{{Namespace: "default"}, model.NodeChange(&model.Node{Name: unique.Make("n1")})} {
-		if err := Encode(&bytes.Buffer{}, header, slices.Values([]model.Change{c})); !errors.Is(err, errKind) {
+		if err := Encode(&bytes.Buffer{}, header, slices.Values([]model.Change{c}), Verdicts{}); !errors.Is(err, errKind) {
 			t.Errorf("writing %v gave the error %v", c, err)
 		}
 	}
@@ -80,7 +81,7 @@ func TestSomeObjectsAreOfEachKind(t *testing.T) {
 func encoded(t testing.TB, all ...model.Change) []byte {
 	t.Helper()
 	var b bytes.Buffer
-	if err := Encode(&b, header, slices.Values(all)); err != nil {
+	if err := Encode(&b, header, slices.Values(all), Verdicts{}); err != nil {
 		t.Fatal(err)
 	}
 	return b.Bytes()
@@ -98,12 +99,12 @@ func TestDecodeGivesWhatWasEncoded(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			var got Header
-			all, err := Decode(bytes.NewReader(encoded(t, c.all...)), func(h Header) error { got = h; return nil })
+			content, err := Decode(bytes.NewReader(encoded(t, c.all...)), func(h Header) error { got = h; return nil })
 			if err != nil {
 				t.Fatal(err)
 			}
-			if !reflect.DeepEqual(all, c.all) {
-				t.Errorf("got  %+v\nwant %+v", all, c.all)
+			if !reflect.DeepEqual(content, Content{Objects: c.all}) {
+				t.Errorf("got  %+v\nwant %+v", content, c.all)
 			}
 			if got.Origin != header.Origin || !got.Current.Equal(header.Current) {
 				t.Errorf("got the header %+v, want %+v", got, header)
@@ -123,13 +124,18 @@ func TestDecodeGivesWhatWasEncodedWhateverItIs(t *testing.T) {
 			}
 			all = append(all, serviceOf("default", name), sliceOf("default", name, addresses...))
 		}
+		want := Content{Objects: all}
+		for i := range rapid.IntRange(0, 3).Draw(t, "failing") {
+			want.Verdicts.Judged = time.Unix(1e9, 0)
+			want.Verdicts.Failing = append(want.Verdicts.Failing, failing(i))
+		}
 		var b bytes.Buffer
-		if err := Encode(&b, header, slices.Values(all)); err != nil {
+		if err := Encode(&b, header, slices.Values(all), want.Verdicts); err != nil {
 			t.Fatal(err)
 		}
 		got, err := Decode(bytes.NewReader(b.Bytes()), anyHeader)
-		if err != nil || !reflect.DeepEqual(got, all) {
-			t.Fatalf("got  %+v, %v\nwant %+v", got, err, all)
+		if err != nil || !reflect.DeepEqual(got, want) {
+			t.Fatalf("got  %+v, %v\nwant %+v", got, err, want)
 		}
 		// No byte of it can change, and none be missing, unnoticed.
 		at := rapid.IntRange(0, b.Len()-1).Draw(t, "at")
@@ -178,34 +184,61 @@ func TestDecodeRefusesWhatItCannotTrust(t *testing.T) {
 	}{
 		{"an empty file", nil, ErrDamaged, "it ends too early"},
 		{"something else", bytes.Repeat([]byte("text\n"), 100), ErrDamaged, "it does not begin like a snapshot"},
-		{"a later version", sealed(2, 0, end), ErrVersion, "it has the version 2 of the format, not 1"},
-		{"an earlier version", sealed(0, 0, end), ErrVersion, "it has the version 0 of the format, not 1"},
+		{"a later version", sealed(3, 0, end), ErrVersion, "it has the version 3 of the format, not 1 or 2"},
+		{"an earlier version", sealed(0, 0, end), ErrVersion, "it has the version 0 of the format, not 1 or 2"},
 		{"only a beginning", good[:len(mark)+4], ErrDamaged, "it ends too early"},
 		{"half of it", good[:len(good)/2], ErrDamaged, "its checksum is wrong"},
 		{"no sum", good[:len(good)-sumSize], ErrDamaged, "its checksum is wrong"},
 		{"something behind it", append(slices.Clone(good), 0), ErrDamaged, "its checksum is wrong"},
-		{"an origin too long", sealed(version, MaxOrigin+1, end), ErrDamaged, "the origin has 4097 bytes"},
-		{"no end", sealed(version, 0, nil), ErrDamaged, "it ends too early"},
-		{"objects behind the end", sealed(version, 0, make([]byte, 8)), ErrDamaged, "4 bytes follow the last object"},
-		{"an object too large", sealed(version, 0, order.AppendUint32(nil, MaxObject+1)), ErrDamaged, "the object 1 has 4194305 bytes"},
-		{"an object cut short", sealed(version, 0, order.AppendUint32(nil, 10)), ErrDamaged, "it ends too early"},
-		{"an object in another form", sealed(version, 0, append(order.AppendUint32(nil, 4), "{}{}"...)), ErrDamaged, "the object 1: "},
-		{"an object of another kind", sealed(version, 0, framed(t, pod)), ErrDamaged, "the object 1: "},
-		{"a Service that is not served", sealed(version, 0, framed(t, clusterIP)), ErrDamaged, "the object 1: a Service that is not served"},
+		{"an origin too long", sealed(withoutVerdicts, MaxOrigin+1, end), ErrDamaged, "the origin has 4097 bytes"},
+		{"no end", sealed(withoutVerdicts, 0, nil), ErrDamaged, "it ends too early"},
+		{"objects behind the end", sealed(withoutVerdicts, 0, make([]byte, 8)), ErrDamaged, "4 bytes follow the end"},
+		{"an object too large", sealed(withoutVerdicts, 0, order.AppendUint32(nil, MaxObject+1)), ErrDamaged, "the object 1 has 4194305 bytes"},
+		{"an object cut short", sealed(withoutVerdicts, 0, order.AppendUint32(nil, 10)), ErrDamaged, "it ends too early"},
+		{"an object in another form", sealed(withoutVerdicts, 0, append(order.AppendUint32(nil, 4), "{}{}"...)), ErrDamaged, "the object 1: "},
+		{"an object of another kind", sealed(withoutVerdicts, 0, framed(t, pod)), ErrDamaged, "the object 1: "},
+		{"a Service that is not served", sealed(withoutVerdicts, 0, framed(t, clusterIP)), ErrDamaged, "the object 1: a Service that is not served"},
+		{"verdicts cut short", sealed(withVerdicts, 0, order.AppendUint32(slices.Clone(end), 1)), ErrDamaged, "it ends too early"},
+		{"fewer verdicts than it says", sealed(withVerdicts, 0, append(slices.Clone(end), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1)), ErrDamaged, "it ends too early"},
+		{"too many verdicts", sealed(withVerdicts, 0, append(slices.Clone(end), 0, 0, 0, 0, 0, 0, 0, 0, 0, 2, 0, 1)), ErrDamaged, "it has 131073 verdicts"},
+		{"bytes behind the verdicts", sealed(withVerdicts, 0, append(slices.Clone(end), make([]byte, 13)...)), ErrDamaged, "1 bytes follow the end"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			all, err := Decode(bytes.NewReader(c.data), anyHeader)
-			if !errors.Is(err, c.is) || !strings.Contains(err.Error(), c.want) || all != nil {
-				t.Errorf("got %d objects and the error %v, want %q", len(all), err, c.want)
+			got, err := Decode(bytes.NewReader(c.data), anyHeader)
+			if !errors.Is(err, c.is) || !strings.Contains(err.Error(), c.want) || !reflect.DeepEqual(got, Content{}) {
+				t.Errorf("got %+v and the error %v, want %q", got, err, c.want)
 			}
 		})
+	}
+}
+
+// failing is a check that fails.
+func failing(i int) check.Remembered {
+	spec := check.Spec{Kind: check.Postgres}
+	addr := netip.AddrFrom4([4]byte{10, 0, 0, byte(i)})
+	if i%2 == 1 {
+		addr = netip.MustParseAddr("2001:db8::1")
+	}
+	return check.Remembered{At: netip.AddrPortFrom(addr, 5432), Spec: spec.Digest(), Since: time.Unix(1e9, int64(i))}
+}
+
+func TestVerdictsAreGoodForFiveMinutes(t *testing.T) {
+	now := time.Unix(1e9, 0)
+	for _, tc := range []struct {
+		age  time.Duration
+		want int
+	}{{0, 1}, {5 * time.Minute, 1}, {5*time.Minute + 1, 0}, {-time.Hour, 1}} {
+		v := Verdicts{Judged: now.Add(-tc.age), Failing: []check.Remembered{failing(1)}}
+		if got := v.Young(now); len(got) != tc.want {
+			t.Errorf("after %v there are %d verdicts, want %d", tc.age, len(got), tc.want)
+		}
 	}
 }
 
 func TestDecodeAsksBeforeItReadsObjects(t *testing.T) {
 	refusal := errors.New("not mine")
 	// What follows the header would be an error of its own.
-	_, err := Decode(bytes.NewReader(sealed(version, 3, nil)), func(h Header) error {
+	_, err := Decode(bytes.NewReader(sealed(withoutVerdicts, 3, nil)), func(h Header) error {
 		if h.Origin != "ooo" {
 			t.Errorf("got the origin %q", h.Origin)
 		}
@@ -231,7 +264,7 @@ func TestEncodeIsBounded(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			var b bytes.Buffer
-			err := Encode(&b, header, slices.Values(c.all))
+			err := Encode(&b, header, slices.Values(c.all), Verdicts{})
 			if !errors.Is(err, ErrTooLarge) || !strings.Contains(err.Error(), c.want) || b.Len() > MaxSize {
 				t.Errorf("got %d bytes and the error %v", b.Len(), err)
 			}
@@ -239,7 +272,7 @@ func TestEncodeIsBounded(t *testing.T) {
 	}
 	h := header
 	h.Origin = strings.Repeat("o", MaxOrigin+1)
-	if err := Encode(&bytes.Buffer{}, h, slices.Values(someObjects())); !errors.Is(err, ErrTooLarge) {
+	if err := Encode(&bytes.Buffer{}, h, slices.Values(someObjects()), Verdicts{}); !errors.Is(err, ErrTooLarge) {
 		t.Errorf("an origin: got the error %v", err)
 	}
 }
@@ -248,22 +281,33 @@ func FuzzDecode(f *testing.F) {
 	f.Add([]byte{}, false)
 	f.Add(encoded(f), false)
 	f.Add(encoded(f, someObjects()...), false)
-	some, head := encoded(f, someObjects()...), len(sealed(version, len(header.Origin), nil))-sumSize
+	some, head := encoded(f, someObjects()...), len(sealed(withoutVerdicts, len(header.Origin), nil))-sumSize
 	f.Add(some[head:len(some)-sumSize], true)
+	f.Add(append(slices.Clone(some[head:len(some)-sumSize]), Verdicts{time.Unix(1e9, 0), []check.Remembered{failing(1)}}.encode()...), true)
 	f.Fuzz(func(t *testing.T, data []byte, seal bool) {
+		// Both versions of the format, by what the data is.
+		version := byte(withoutVerdicts + len(data)%2)
 		if seal {
 			data = sealed(version, 0, data)
 		}
-		all, err := Decode(bytes.NewReader(data), anyHeader)
+		got, err := Decode(bytes.NewReader(data), anyHeader)
 		if err != nil {
-			if all != nil {
-				t.Fatal("objects and an error")
+			if !reflect.DeepEqual(got, Content{}) {
+				t.Fatal("content and an error")
 			}
 			return
 		}
-		again, err := Decode(bytes.NewReader(encoded(t, all...)), anyHeader)
-		if err != nil || !reflect.DeepEqual(again, all) {
-			t.Fatalf("what was taken in does not come back: %v\ngot  %+v\nwant %+v", err, again, all)
+		if len(got.Verdicts.Failing) == 0 {
+			// Without verdicts, when they were is not written.
+			got.Verdicts = Verdicts{}
+		}
+		var b bytes.Buffer
+		if err := Encode(&b, header, slices.Values(got.Objects), got.Verdicts); err != nil {
+			t.Fatal(err)
+		}
+		again, err := Decode(bytes.NewReader(b.Bytes()), anyHeader)
+		if err != nil || !reflect.DeepEqual(again, got) {
+			t.Fatalf("what was taken in does not come back: %v\ngot  %+v\nwant %+v", err, again, got)
 		}
 	})
 }

@@ -6,6 +6,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/k8s-endpoints/k8s_endpoints/plugin/check"
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/model"
 )
 
@@ -15,6 +16,8 @@ const (
 	// refresh is how old a snapshot becomes while nothing changes and the source
 	// is known to be in touch.
 	refresh = 10 * time.Minute
+	// refreshVerdicts is the same while checks fail, less than MaxVerdictAge.
+	refreshVerdicts = time.Minute
 )
 
 // Served is what a Writer writes to a file, and when. Its methods are called from
@@ -29,6 +32,8 @@ type Served interface {
 	Current() time.Time
 	// Objects yields the objects that answers are made of.
 	Objects() iter.Seq[model.Change]
+	// Failing are the checks that fail now.
+	Failing() []check.Remembered
 }
 
 // Writer keeps a file up to date with what is served.
@@ -42,10 +47,11 @@ type Writer struct {
 	over chan struct{}
 	done sync.WaitGroup
 
-	// Only the goroutine of run touches these. changes and current are what the
+	// Only the goroutine of run touches these. changes, current and judged are what the
 	// file has.
 	changes uint64
 	current time.Time
+	judged  time.Time
 	// failed is the error of the last try, and tried when that was.
 	failed error
 	tried  time.Time
@@ -133,19 +139,25 @@ func (w *Writer) write() {
 	}
 	// Changes that come from here on may be in the file, and are written again.
 	changes, current := w.served.Changes(), w.served.Current()
-	if w.wroteLast() && changes == w.changes && current.Sub(w.current) < refresh {
+	verdicts := Verdicts{Judged: time.Now(), Failing: w.served.Failing()}
+	if w.wroteLast() && changes == w.changes && current.Sub(w.current) < refresh && !w.verdictsAge(verdicts) {
 		return
 	}
 	// Objects that are too large will be so for a while.
 	if errors.Is(w.failed, ErrTooLarge) && time.Since(w.tried) < refresh {
 		return
 	}
-	wrote, err := w.save(current)
+	wrote, err := w.save(current, verdicts)
 	w.tried = time.Now()
 	w.note(wrote, err)
 	if wrote {
-		w.changes, w.current = changes, current
+		w.changes, w.current, w.judged = changes, current, verdicts.Judged
 	}
+}
+
+// verdictsAge reports whether the file has verdicts that are to be brought up to date.
+func (w *Writer) verdictsAge(now Verdicts) bool {
+	return len(now.Failing) > 0 && now.Judged.Sub(w.judged) >= refreshVerdicts
 }
 
 // wroteLast is false where the file may hold what a reload has served that failed.
@@ -155,14 +167,14 @@ func (w *Writer) wroteLast() bool {
 	return files.by[w.file].latest == w
 }
 
-func (w *Writer) save(current time.Time) (wrote bool, err error) {
+func (w *Writer) save(current time.Time, v Verdicts) (wrote bool, err error) {
 	files.mu.Lock()
 	defer files.mu.Unlock()
 	f := files.by[w.file]
 	if f.latest != nil && f.latest.serial > w.serial {
 		return false, nil
 	}
-	if err := Save(w.file, Header{Origin: w.origin, Current: current}, w.served.Objects()); err != nil {
+	if err := Save(w.file, Header{Origin: w.origin, Current: current}, w.served.Objects(), v); err != nil {
 		return false, err
 	}
 	f.latest = w

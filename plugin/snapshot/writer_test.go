@@ -13,6 +13,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/k8s-endpoints/k8s_endpoints/plugin/check"
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/model"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -28,6 +29,7 @@ type told struct {
 	changes uint64
 	current time.Time
 	objects []model.Change
+	failing []check.Remembered
 }
 
 func newTold(objects ...model.Change) *told {
@@ -75,6 +77,12 @@ func (s *told) Objects() iter.Seq[model.Change] {
 	return slices.Values(s.objects)
 }
 
+func (s *told) Failing() []check.Remembered {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.failing
+}
+
 // writerOf returns a Writer that does not run.
 func writerOf(t *testing.T, file string, served Served) *Writer {
 	t.Helper()
@@ -86,12 +94,12 @@ func writerOf(t *testing.T, file string, served Served) *Writer {
 // holds checks the Services in a file. Without any want there is to be none.
 func holds(t *testing.T, when, file string, want ...string) {
 	t.Helper()
-	objects, err := Load(file, anyHeader)
+	content, err := Load(file, anyHeader)
 	if len(want) == 0 && os.IsNotExist(err) {
 		return
 	}
 	var got []string
-	for _, object := range objects {
+	for _, object := range content.Objects {
 		if object.Kind == model.KindService {
 			got = append(got, object.Service.Name)
 		}
@@ -311,7 +319,7 @@ func TestTheAgeOfAFileIsThatOfItsObjects(t *testing.T) {
 		}
 		return seconds
 	}
-	if err := Save(file, Header{Origin: "here", Current: time.Now().Add(-time.Hour)}, slices.Values(someObjects())); err != nil {
+	if err := Save(file, Header{Origin: "here", Current: time.Now().Add(-time.Hour)}, slices.Values(someObjects()), Verdicts{}); err != nil {
 		t.Fatal(err)
 	}
 	if _, ok := (Option{File: file, MaxAge: 2 * time.Hour}).Load("here"); !ok || age() != -1 {

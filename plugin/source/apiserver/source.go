@@ -168,6 +168,9 @@ func (s *Source) Run(ctx context.Context, r source.Receiver) {
 	utilnet.CloseIdleConnectionsFor(s.client.Transport)
 }
 
+// Server returns the URL of the API server.
+func (s *Source) Server() string { return s.outage.host }
+
 // Current returns when the API server last told, on each of the streams but that of
 // Nodes, that what was reported is how it is: it does so about once a minute even if
 // nothing changes. It is zero before a Run.

@@ -1,0 +1,281 @@
+package endpoints
+
+import (
+	"context"
+	"fmt"
+	"iter"
+	"net"
+	"net/netip"
+	"net/url"
+	"os"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/k8s-endpoints/k8s_endpoints/plugin/check"
+	"github.com/k8s-endpoints/k8s_endpoints/plugin/check/engine"
+	"github.com/k8s-endpoints/k8s_endpoints/plugin/check/probe"
+	"github.com/k8s-endpoints/k8s_endpoints/plugin/health"
+	"github.com/k8s-endpoints/k8s_endpoints/plugin/model"
+	"github.com/k8s-endpoints/k8s_endpoints/plugin/records"
+	"github.com/k8s-endpoints/k8s_endpoints/plugin/reload"
+	"github.com/k8s-endpoints/k8s_endpoints/plugin/snapshot"
+)
+
+// engines has the one engine of the process, while a stanza has checks: a reload keeps what
+// it knows. Where the reload changes its bounds there are two for a moment.
+var engines reload.Pool[bounds, *runningEngine]
+
+// bounds are those of an engine.
+type bounds struct{ rate, inflight int }
+
+func boundsOf(terms check.Terms) bounds { return bounds{terms.Rate, terms.Inflight} }
+
+// runningEngine is an engine and what ends it.
+type runningEngine struct {
+	*engine.Engine
+	cancel context.CancelFunc
+	done   sync.WaitGroup
+}
+
+// startEngine returns a start of an engine with some bounds, which begins with what fails in
+// the one that it replaces.
+func startEngine(b bounds) func(iter.Seq[*runningEngine]) (*runningEngine, error) {
+	return func(others iter.Seq[*runningEngine]) (*runningEngine, error) {
+		e := runEngine(engine.Options{Rate: b.rate, Inflight: b.inflight, Probe: ask, Metrics: checkMetrics{}, Log: log.Infof})
+		for other := range others {
+			e.Restore(other.Failing())
+		}
+		return e, nil
+	}
+}
+
+// ask makes one check over the network.
+func ask(ctx context.Context, at netip.AddrPort, s *check.Spec) check.Cause {
+	return probe.Run(ctx, probe.Dial, at, s)
+}
+
+func runEngine(o engine.Options) *runningEngine {
+	e := &runningEngine{Engine: engine.New(o)}
+	var ctx context.Context
+	ctx, e.cancel = context.WithCancel(context.Background())
+	e.done.Go(func() { e.Run(ctx) })
+	return e
+}
+
+// End implements reload.Ender.
+func (e *runningEngine) End() {
+	e.cancel()
+	e.done.Wait()
+}
+
+// checking has the Services of a cache checked that want it. The zero value checks none.
+type checking struct {
+	engine *engine.Engine
+	guard  *check.Guard
+
+	mu sync.Mutex
+	// judged are the Services with other verdicts than they were compiled with.
+	judged map[model.ServiceKey]struct{}
+
+	// Only run touches these. groups are those of the Services that want checks, and waiting
+	// those that want some once all is known.
+	groups  map[model.ServiceKey]*checked
+	waiting []model.ServiceKey
+}
+
+// checked is a Service that wants checks, and what the engine knows of it.
+type checked struct {
+	*engine.Group
+	spec        check.Spec
+	failOpenOff bool
+	targets     []netip.AddrPort
+}
+
+// watch tells the engine what is to be checked, where that is something else now.
+func (g *checked) watch(spec check.Spec, guard *check.Guard, failOpenOff bool, targets []netip.AddrPort) {
+	if g.spec == spec && g.failOpenOff == failOpenOff && slices.Equal(g.targets, targets) {
+		return
+	}
+	g.spec, g.failOpenOff, g.targets = spec, failOpenOff, targets
+	g.Watch(spec, guard, failOpenOff, targets)
+}
+
+// newChecking returns what checks nothing where the terms are off, and e is nil.
+func newChecking(terms check.Terms, e *engine.Engine) checking {
+	if terms.Mode == check.Off {
+		return checking{}
+	}
+	return checking{
+		engine: e,
+		guard:  terms.Guard(),
+		judged: make(map[model.ServiceKey]struct{}),
+		groups: make(map[model.ServiceKey]*checked),
+	}
+}
+
+// judge takes note that a Service has other verdicts. It may be called from any goroutine.
+func (c *cache) judge(key model.ServiceKey) {
+	c.checking.mu.Lock()
+	c.judged[key] = struct{}{}
+	c.checking.mu.Unlock()
+	c.wakeUp()
+}
+
+// takeJudged marks the Services that have other verdicts to be compiled. The cache is locked.
+func (c *cache) takeJudged() {
+	if c.engine == nil {
+		return
+	}
+	c.checking.mu.Lock()
+	defer c.checking.mu.Unlock()
+	for key := range c.judged {
+		c.dirty[key] = struct{}{}
+	}
+	clear(c.judged)
+}
+
+// findingsOf puts what checks have found of a Service into its options.
+func (c *checking) findingsOf(key model.ServiceKey, o *records.Options) {
+	group := c.groups[key]
+	if group == nil {
+		return
+	}
+	o.Found, o.Asked = group.Findings(), group.Asked
+}
+
+// watchChecks says to the engine what is to be checked of a Service. Set is what was
+// compiled, nil where it is not served.
+func (c *cache) watchChecks(j *job, set *records.Set) {
+	if c.engine == nil {
+		return
+	}
+	if set == nil || j.options.Check == (check.Wanted{}) || set.Service.Kind != model.Headless {
+		c.endChecks(j.key)
+		return
+	}
+	// Before, it is not known where the API server is, which is never checked.
+	if !c.isSynced() {
+		c.waiting = append(c.waiting, j.key)
+		return
+	}
+	group := c.groups[j.key]
+	if group == nil {
+		key := j.key
+		group = &checked{Group: c.engine.Group(key, func() { c.judge(key) })}
+		c.groups[key] = group
+	}
+	failOpenOff := j.options.Policy.FailOpen == health.FailOpenOff
+	group.watch(j.options.Check.Spec, c.guard, failOpenOff, set.Checkable(&j.options.Check, nil))
+}
+
+// beginChecks begins those that waited for a full state.
+func (c *cache) beginChecks() {
+	for _, key := range c.waiting {
+		c.judge(key)
+	}
+	c.waiting = nil
+}
+
+// Failing returns the checks that fail, of all Services of the process.
+func (c *checking) Failing() []check.Remembered {
+	if c.engine == nil {
+		return nil
+	}
+	return c.engine.Failing()
+}
+
+func (c *checking) endChecks(key model.ServiceKey) {
+	if group := c.groups[key]; group != nil {
+		group.Close()
+		delete(c.groups, key)
+	}
+}
+
+// end ends all checks of a cache that nobody runs any more.
+func (c *checking) end() {
+	for key := range c.groups {
+		c.endChecks(key)
+	}
+}
+
+// holdEngine takes hold of the engine, where the feed has something checked.
+func (f *feed) holdEngine() error {
+	terms := f.cache.settings.Checks
+	if terms.Mode == check.Off {
+		return nil
+	}
+	e, err := engines.Hold(boundsOf(terms), startEngine(boundsOf(terms)))
+	if err != nil {
+		return err
+	}
+	f.cache.checking = newChecking(terms, e.Engine)
+	server := ""
+	if from, ok := f.source.(interface{ Server() string }); ok {
+		server = from.Server()
+	}
+	f.cache.forbidOwn(server)
+	return nil
+}
+
+// remember has checks begin with the verdicts of a snapshot.
+func (f *feed) remember(v snapshot.Verdicts) {
+	if e := f.cache.engine; e != nil {
+		e.Restore(v.Young(time.Now()))
+	}
+}
+
+func (f *feed) releaseEngine() {
+	if f.cache.engine != nil {
+		engines.Release(boundsOf(f.cache.settings.Checks))
+	}
+}
+
+// apiServers is the Service whose slices have the addresses of the API server.
+var apiServers = model.ServiceKey{Namespace: "default", Name: "kubernetes"}
+
+// forbidServers has the API server never checked. The cache is locked.
+func (c *cache) forbidServers(key model.ServiceKey, slice *model.Slice) {
+	if c.engine == nil || slice == nil || key != apiServers {
+		return
+	}
+	for i := range slice.Endpoints {
+		c.guard.Forbid(slice.Endpoints[i].Address)
+	}
+}
+
+// forbidOwn has this process never checked, nor the address by which it knows the API
+// server.
+func (c *checking) forbidOwn(server string) {
+	own, _ := net.InterfaceAddrs()
+	for _, each := range own {
+		if prefix, err := netip.ParsePrefix(each.String()); err == nil {
+			c.guard.Forbid(prefix.Addr())
+		}
+	}
+	for _, text := range []string{server, os.Getenv("KUBERNETES_SERVICE_HOST")} {
+		if u, err := url.Parse(text); err == nil && u.Host != "" {
+			text = u.Hostname()
+		}
+		if addr, err := netip.ParseAddr(text); err == nil {
+			c.guard.Forbid(addr)
+		}
+	}
+}
+
+// agree refuses a stanza that gives the one engine of the process other bounds than another
+// stanza does.
+func (sub *subscription) agree() error {
+	own := sub.stanza.Settings.Checks
+	if own.Mode == check.Off {
+		return nil
+	}
+	for _, other := range sub.generation.Held() {
+		terms := other.stanza.Settings.Checks
+		if terms.Mode != check.Off && boundsOf(terms) != boundsOf(own) {
+			return fmt.Errorf("check_rate is one for the whole process: it is %d inflight %d here, and %d inflight %d in another stanza",
+				own.Rate, own.Inflight, terms.Rate, terms.Inflight)
+		}
+	}
+	return nil
+}

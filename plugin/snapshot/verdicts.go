@@ -1,0 +1,98 @@
+package snapshot
+
+import (
+	"fmt"
+	"io"
+	"net/netip"
+	"time"
+
+	"github.com/k8s-endpoints/k8s_endpoints/plugin/check"
+	"github.com/k8s-endpoints/k8s_endpoints/plugin/model"
+)
+
+// Content is what a file has.
+type Content struct {
+	Objects  []model.Change
+	Verdicts Verdicts
+}
+
+// Verdicts are the checks that failed, and when that was so.
+type Verdicts struct {
+	Judged  time.Time
+	Failing []check.Remembered
+}
+
+// MaxVerdictAge is how old verdicts may be that a start goes on with: what fails is down for
+// a while, most often, and what was down an hour ago is a guess.
+const MaxVerdictAge = 5 * time.Minute
+
+// Young returns the checks that fail, where they are not too old. Those of the future are
+// as good as new: a clock was wrong.
+func (v Verdicts) Young(now time.Time) []check.Remembered {
+	if now.Sub(v.Judged) > MaxVerdictAge {
+		return nil
+	}
+	return v.Failing
+}
+
+// sizeVerdict is that of one check in the file, in bytes: address, port, digest, since.
+const sizeVerdict = 16 + 2 + len(check.Digest{}) + 8
+
+// maxVerdicts bounds the checks in a file: there are not so many at once.
+const maxVerdicts = 1 << 17
+
+func (v Verdicts) version() byte {
+	if len(v.Failing) == 0 {
+		return withoutVerdicts
+	}
+	return withVerdicts
+}
+
+// encode returns nothing where nothing fails.
+func (v Verdicts) encode() []byte {
+	if len(v.Failing) == 0 {
+		return nil
+	}
+	failing := v.Failing[:min(len(v.Failing), maxVerdicts)]
+	data := make([]byte, 0, 8+4+sizeVerdict*len(failing))
+	data = order.AppendUint64(data, uint64(v.Judged.UnixNano()))
+	data = order.AppendUint32(data, uint32(len(failing)))
+	for _, each := range failing {
+		addr := each.At.Addr().As16()
+		data = append(data, addr[:]...)
+		data = order.AppendUint16(data, each.At.Port())
+		data = append(data, each.Spec[:]...)
+		data = order.AppendUint64(data, uint64(each.Since.UnixNano()))
+	}
+	return data
+}
+
+func readVerdicts(r io.Reader) (v Verdicts, err error) {
+	head := make([]byte, 8+4)
+	if err := fill(r, head); err != nil {
+		return v, err
+	}
+	v.Judged = time.Unix(0, int64(order.Uint64(head)))
+	n := order.Uint32(head[8:])
+	if n > maxVerdicts {
+		return v, fmt.Errorf("%w: it has %d verdicts, more than %d", ErrDamaged, n, maxVerdicts)
+	}
+	one := make([]byte, sizeVerdict)
+	for range n {
+		if err := fill(r, one); err != nil {
+			return v, err
+		}
+		v.Failing = append(v.Failing, readVerdict(one))
+	}
+	return v, nil
+}
+
+func readVerdict(data []byte) (c check.Remembered) {
+	addr := netip.AddrFrom16([16]byte(data)).Unmap()
+	data = data[16:]
+	c.At = netip.AddrPortFrom(addr, order.Uint16(data))
+	data = data[2:]
+	c.Spec = check.Digest(data)
+	c.Since = time.Unix(0, int64(order.Uint64(data[len(c.Spec):])))
+	return c
+}
