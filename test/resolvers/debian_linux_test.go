@@ -4,6 +4,8 @@ import (
 	"errors"
 	"os"
 	"sync"
+
+	"github.com/k8s-endpoints/k8s_endpoints/test/network"
 )
 
 // The resolvers. What is set here and is no default only lets them run beside each
@@ -143,9 +145,9 @@ var prepareResolved = sync.OnceValue(func() error {
 	return errors.Join(
 		os.MkdirAll(sockets, 0o755),
 		os.Chown(sockets, nobody, nobody),
-		ip("link", "add", "one", "type", "veth", "peer", "name", "other"),
-		ip("address", "add", "10.54.0.1/32", "dev", "one"),
-		ip("link", "set", "one", "up"),
-		ip("link", "set", "other", "up"),
+		network.IP("link", "add", "one", "type", "veth", "peer", "name", "other"),
+		network.IP("address", "add", "10.54.0.1/32", "dev", "one"),
+		network.IP("link", "set", "one", "up"),
+		network.IP("link", "set", "other", "up"),
 	)
 })

@@ -6,14 +6,12 @@ import (
 	"flag"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
-	"strings"
-	"syscall"
 	"testing"
 
 	"github.com/k8s-endpoints/k8s_endpoints/test/cluster"
 	"github.com/k8s-endpoints/k8s_endpoints/test/cluster/polltest"
+	"github.com/k8s-endpoints/k8s_endpoints/test/network"
 	"github.com/k8s-endpoints/k8s_endpoints/test/server"
 
 	"golang.org/x/sys/unix"
@@ -75,26 +73,7 @@ func enter() (code int, err error) {
 		fmt.Fprintln(os.Stderr, err)
 		return 1, nil
 	}
-	self, err := os.Executable()
-	if err != nil {
-		return 0, err
-	}
-	cmd := exec.Command(self, os.Args[1:]...)
-	cmd.Env = append(os.Environ(), insideVariable+"=1")
-	cmd.Stdout, cmd.Stderr = os.Stdout, os.Stderr
-	cmd.SysProcAttr = &syscall.SysProcAttr{
-		Cloneflags: unix.CLONE_NEWNET | unix.CLONE_NEWNS,
-		Pdeathsig:  syscall.SIGKILL,
-	}
-	if err := cmd.Start(); err != nil {
-		return 0, fmt.Errorf("a network and mounts for these tests alone: %w", err)
-	}
-	err = cmd.Wait()
-	if status := cmd.ProcessState.ExitCode(); status >= 0 {
-		return status, nil
-	}
-	fmt.Fprintln(os.Stderr, err)
-	return 1, nil
+	return network.Enter(unix.CLONE_NEWNS, insideVariable+"=1")
 }
 
 // unpacked is where `make resolvers` puts the packages.
@@ -123,7 +102,7 @@ func furnish() error {
 			}
 		}
 	}
-	return network()
+	return network.Up()
 }
 
 // overlay shows what is in an unpacked folder among what is installed.
@@ -150,21 +129,4 @@ func folder(t *testing.T) string {
 	dir, err := os.MkdirTemp("/run", "test-")
 	must(t, err, os.Chmod(dir, 0o755))
 	return dir
-}
-
-// network brings the loopback interface up. An address there is the machine's with all
-// of its network.
-func network() error {
-	return errors.Join(
-		ip("link", "set", "lo", "up"),
-		ip("address", "add", "10.0.0.1/8", "dev", "lo"),
-	)
-}
-
-// ip runs Debian's iproute2, which `make resolvers` installs.
-func ip(args ...string) error {
-	if out, err := exec.Command("ip", args...).CombinedOutput(); err != nil {
-		return fmt.Errorf("ip %s: %w\n%s", strings.Join(args, " "), err, out)
-	}
-	return nil
 }
