@@ -7,6 +7,7 @@
 # make bench  measures this plugin against the stock one, in a quarter of an hour,
 #             and writes what it finds into docs/performance.md and README.md
 # make bench BENCH=-short    the same in three minutes, and only prints
+# make bench-checks    the same for checks of endpoints, in half an hour, as root
 # make soak SOAK=1h    faults at random, each suite for that long
 # make test-matrix    the tests with a control plane, on each version of
 #             Kubernetes that is supported; builds those versions first
@@ -54,7 +55,7 @@ BUILDER = $(or $(shell for each in docker podman buildah; do \
 
 .DELETE_ON_ERROR:
 .PRECIOUS: build/image/linux-%/coredns
-.PHONY: all build run compare image test controlplane test-race test-messages test-allocs test-fuzz test-matrix soak bench man lint clean builder buildah dig dnsperf prometheus resolvers targets picture
+.PHONY: all build run compare image test controlplane test-race test-messages test-allocs test-fuzz test-matrix soak bench bench-checks man lint clean builder buildah dig dnsperf prometheus resolvers targets picture
 all: build
 
 build:
@@ -183,6 +184,13 @@ test-matrix: dig
 # Nothing else should run on the machine meanwhile.
 bench: dnsperf controlplane
 	go run ./test/bench $(BENCH)
+
+# Own checks of endpoints: in half an hour, as root.
+bench-checks: dnsperf
+	$(call installed,ip,iproute2)
+	$(call installed,iptables,iptables)
+	go run ./test/bench/checks $(BENCH)
+	$(if $(BENCH),,go run ./test/bench -render)
 
 man:
 	go run ./man

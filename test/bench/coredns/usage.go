@@ -133,20 +133,25 @@ func get(ctx context.Context, url string) (string, error) {
 // Counter returns the sum of all series with that name, 0 where there are none. The
 // plugin prometheus must listen on the address.
 func Counter(ctx context.Context, prometheus, name string) (float64, error) {
+	return CounterWith(ctx, prometheus, name, "")
+}
+
+// CounterWith returns the same of those series whose labels have a text.
+func CounterWith(ctx context.Context, prometheus, name, labels string) (float64, error) {
 	text, err := get(ctx, "http://"+prometheus+"/metrics")
 	if err != nil {
 		return 0, err
 	}
-	return sum(text, name)
+	return sum(text, name, labels)
 }
 
-func sum(text, name string) (total float64, err error) {
+func sum(text, name, labels string) (total float64, err error) {
 	for line := range strings.Lines(text) {
 		words := strings.Fields(line)
 		if len(words) < 2 {
 			continue
 		}
-		if found, _, _ := strings.Cut(words[0], "{"); found != name {
+		if found, of, _ := strings.Cut(words[0], "{"); found != name || !strings.Contains(of, labels) {
 			continue
 		}
 		one, err := strconv.ParseFloat(words[len(words)-1], 64)

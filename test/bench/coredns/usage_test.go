@@ -37,11 +37,11 @@ answers_total_of_others{server="dns://127.0.0.1:2"} 4
 plain 8
 `
 	for name, want := range map[string]float64{"answers_total": 1500002, "plain": 8, "answers": 0} {
-		if got, err := sum(text, name); err != nil || got != want {
+		if got, err := sum(text, name, ""); err != nil || got != want {
 			t.Errorf("%s: got %v, %v, want %v", name, got, err, want)
 		}
 	}
-	if got, err := sum("plain many\n", "plain"); err == nil {
+	if got, err := sum("plain many\n", "plain", ""); err == nil {
 		t.Errorf("got %v of no number", got)
 	}
 }

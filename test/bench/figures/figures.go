@@ -31,6 +31,15 @@ type Report struct {
 	Changes  []Changes      `json:"changes,omitempty"`
 	Starts   []Start        `json:"starts,omitempty"`
 	Builds   []Build        `json:"builds,omitempty"`
+	Checks   []Check        `json:"checks,omitempty"`
+}
+
+// Check is a figure of own checks of endpoints, in words, beside what it is to be.
+type Check struct {
+	Measure  string `json:"measure"`
+	Target   string `json:"target"`
+	Measured string `json:"measured"`
+	Met      bool   `json:"met"`
 }
 
 // Run is one of the benchmarks.

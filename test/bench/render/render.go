@@ -43,6 +43,7 @@ func Markdown(r *figures.Report, plot string) string {
 		changeTable(r.Changes),
 		startTable(r.Starts),
 		buildTable(r.Builds),
+		checkTable(r.Checks),
 	}
 	var all []string
 	for _, part := range parts {
@@ -275,6 +276,16 @@ func buildTable(all []figures.Build) string {
 		"program; MiB resident at most until the first right answer, and seconds until then, with an empty cluster / with\n"+
 		fmt.Sprintf("%s endpoints of %s headless Services.", number(all[0].Endpoints), number(all[0].Services)), 1,
 		[]string{"plugins", "image", "program", "resident", "start"}, rows)
+}
+
+func checkTable(all []figures.Check) string {
+	var rows [][]string
+	for _, c := range all {
+		rows = append(rows, []string{c.Measure, c.Target, c.Measured, verdict(c.Met)})
+	}
+	return table("**Own checks** of endpoints, which `make bench-checks` measures: the built binary on one core, and targets on another, in a\n"+
+		"network of their own on this machine. Both ends' work of the kernel is in what CoreDNS uses.", 4,
+		[]string{"measure", "target", "measured", ""}, rows)
 }
 
 func quantiles(q figures.Quantiles) string { return fmt.Sprintf("%.1f / %.1f", q.P50, q.P99) }

@@ -21,13 +21,16 @@ func targetTable(r *figures.Report) string {
 		if t.got == "" {
 			continue
 		}
-		verdict := "**missed**"
-		if t.met {
-			verdict = "met"
-		}
-		rows = append(rows, []string{t.measure, t.want, t.got, verdict})
+		rows = append(rows, []string{t.measure, t.want, t.got, verdict(t.met)})
 	}
 	return table("**Targets**, and what was measured. Queries are those of a client that takes "+number(client)+" bytes:", 4, []string{"measure", "target", "measured", ""}, rows)
+}
+
+func verdict(met bool) string {
+	if met {
+		return "met"
+	}
+	return "**missed**"
 }
 
 func targets(r *figures.Report) []target {
