@@ -575,7 +575,7 @@ func (c *cache) compile(j job) *records.Set {
 	flapsTotal.Add(float64(memory.Observe(j.options.Policy.Damping, j.changes, j.slices)))
 	options := *j.options
 	options.ZoneOf, options.Demand, options.Rules = c.zoneOf(), c.demand(&options), c.rules
-	c.findingsOf(j.key, &options)
+	c.findingsOf(&j, &options)
 	set := records.Compile(j.object, j.slices, options, memory, c.now())
 	flapsTotal.Add(float64(memory.Flaps))
 	if !memory.Empty() {

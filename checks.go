@@ -82,6 +82,10 @@ type checking struct {
 	// those that want some once all is known.
 	groups  map[model.ServiceKey]*checked
 	waiting []model.ServiceKey
+	// remembered are the checks that failed before this cache began, and forgotten when they
+	// are none any more.
+	remembered map[netip.AddrPort]check.Remembered
+	forgotten  time.Time
 }
 
 // checked is a Service that wants checks, and what the engine knows of it.
@@ -135,13 +139,48 @@ func (c *cache) takeJudged() {
 	clear(c.judged)
 }
 
-// findingsOf puts what checks have found of a Service into its options.
-func (c *checking) findingsOf(key model.ServiceKey, o *records.Options) {
-	group := c.groups[key]
-	if group == nil {
+// findingsOf puts what checks have found of a Service into its options. Until they have found
+// anything, it is what failed before: a start, and a reload, give no dead endpoint again.
+func (c *cache) findingsOf(j *job, o *records.Options) {
+	group := c.groups[j.key]
+	if group != nil {
+		o.Found, o.Asked = group.Findings(), group.Asked
+	}
+	if o.Found == nil && len(c.remembered) > 0 && o.Check != (check.Wanted{}) && c.now().Before(c.forgotten) {
+		o.Found = c.rememberedOf(j, o)
+	}
+}
+
+// rememberedOf returns nil where nothing failed before.
+func (c *checking) rememberedOf(j *job, o *records.Options) *check.Findings {
+	failing, digest := make(map[netip.Addr]time.Time), o.Check.Spec.Digest()
+	for _, slice := range j.slices {
+		port, ok := o.Check.PortIn(slice.Ports)
+		if !ok {
+			continue
+		}
+		for i := range slice.Endpoints {
+			addr := slice.Endpoints[i].Address
+			if was, ok := c.remembered[netip.AddrPortFrom(addr, port)]; ok && was.Spec == digest {
+				failing[addr] = was.Since
+			}
+		}
+	}
+	if len(failing) == 0 {
+		return nil
+	}
+	return &check.Findings{Failing: failing}
+}
+
+// remember takes note of what failed before. It is called before the cache runs.
+func (c *cache) remember(failing []check.Remembered) {
+	if len(failing) == 0 {
 		return
 	}
-	o.Found, o.Asked = group.Findings(), group.Asked
+	c.remembered, c.forgotten = make(map[netip.AddrPort]check.Remembered), c.now().Add(snapshot.MaxVerdictAge)
+	for _, each := range failing {
+		c.remembered[each.At] = each
+	}
 }
 
 // watchChecks says to the engine what is to be checked of a Service. Set is what was
@@ -215,13 +254,16 @@ func (f *feed) holdEngine() error {
 		server = from.Server()
 	}
 	f.cache.forbidOwn(server)
+	f.cache.remember(e.Failing())
 	return nil
 }
 
-// remember has checks begin with the verdicts of a snapshot.
+// remember has checks begin with the verdicts of a snapshot, where none are newer.
 func (f *feed) remember(v snapshot.Verdicts) {
-	if e := f.cache.engine; e != nil {
-		e.Restore(v.Young(time.Now()))
+	if e := f.cache.engine; e != nil && len(f.cache.remembered) == 0 {
+		failing := v.Young(time.Now())
+		e.Restore(failing)
+		f.cache.remember(failing)
 	}
 }
 

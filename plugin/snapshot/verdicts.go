@@ -35,6 +35,27 @@ func (v Verdicts) Young(now time.Time) []check.Remembered {
 	return v.Failing
 }
 
+// in reports whether a file with other verdicts need not be written for these.
+func (v Verdicts) in(file Verdicts) bool {
+	if len(v.Failing) != len(file.Failing) {
+		return false
+	}
+	type of struct {
+		at   netip.AddrPort
+		spec check.Digest
+	}
+	known := make(map[of]bool)
+	for _, each := range file.Failing {
+		known[of{each.At, each.Spec}] = true
+	}
+	for _, each := range v.Failing {
+		if !known[of{each.At, each.Spec}] {
+			return false
+		}
+	}
+	return len(v.Failing) == 0 || v.Judged.Sub(file.Judged) < refreshVerdicts
+}
+
 // sizeVerdict is that of one check in the file, in bytes: address, port, digest, since.
 const sizeVerdict = 16 + 2 + len(check.Digest{}) + 8
 

@@ -47,11 +47,11 @@ type Writer struct {
 	over chan struct{}
 	done sync.WaitGroup
 
-	// Only the goroutine of run touches these. changes, current and judged are what the
+	// Only the goroutine of run touches these. changes, current and verdicts are what the
 	// file has.
-	changes uint64
-	current time.Time
-	judged  time.Time
+	changes  uint64
+	current  time.Time
+	verdicts Verdicts
 	// failed is the error of the last try, and tried when that was.
 	failed error
 	tried  time.Time
@@ -140,7 +140,7 @@ func (w *Writer) write() {
 	// Changes that come from here on may be in the file, and are written again.
 	changes, current := w.served.Changes(), w.served.Current()
 	verdicts := Verdicts{Judged: time.Now(), Failing: w.served.Failing()}
-	if w.wroteLast() && changes == w.changes && current.Sub(w.current) < refresh && !w.verdictsAge(verdicts) {
+	if w.wroteLast() && changes == w.changes && current.Sub(w.current) < refresh && verdicts.in(w.verdicts) {
 		return
 	}
 	// Objects that are too large will be so for a while.
@@ -151,13 +151,8 @@ func (w *Writer) write() {
 	w.tried = time.Now()
 	w.note(wrote, err)
 	if wrote {
-		w.changes, w.current, w.judged = changes, current, verdicts.Judged
+		w.changes, w.current, w.verdicts = changes, current, verdicts
 	}
-}
-
-// verdictsAge reports whether the file has verdicts that are to be brought up to date.
-func (w *Writer) verdictsAge(now Verdicts) bool {
-	return len(now.Failing) > 0 && now.Judged.Sub(w.judged) >= refreshVerdicts
 }
 
 // wroteLast is false where the file may hold what a reload has served that failed.

@@ -6,6 +6,7 @@ import (
 	golog "log"
 	"os"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
 	"sync"
@@ -75,6 +76,13 @@ func (s *told) Objects() iter.Seq[model.Change] {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return slices.Values(s.objects)
+}
+
+// fail notes which checks fail, and no others.
+func (s *told) fail(all ...check.Remembered) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.failing = all
 }
 
 func (s *told) Failing() []check.Remembered {
@@ -174,6 +182,40 @@ func TestAFileIsAsOldAsWhatIsKnown(t *testing.T) {
 			t.Errorf("%s: the file is of %v, want %v", c.name, got, want)
 		}
 	}
+}
+
+func TestVerdictsAreWrittenAsTheyChangeAndBeforeTheyAreTooOld(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "snapshot")
+	synctest.Test(t, func(t *testing.T) {
+		s := completed(serviceOf("default", "db"))
+		w := Start(file, "here", s)
+		has := func(when string, want ...check.Remembered) {
+			t.Helper()
+			content, err := Load(file, anyHeader)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := content.Verdicts.Young(time.Now()); !reflect.DeepEqual(got, want) {
+				t.Errorf("%s: the file has %+v, want %+v", when, got, want)
+			}
+		}
+		synctest.Wait()
+		has("at first")
+		s.fail(failing(1))
+		time.Sleep(interval + time.Second)
+		has("when one fails", failing(1))
+		time.Sleep(2 * refresh)
+		has("long after", failing(1))
+		s.fail(failing(2))
+		time.Sleep(interval + time.Second)
+		has("when another one fails", failing(2))
+		s.fail()
+		time.Sleep(interval + time.Second)
+		has("when none does")
+		s.fail(failing(1))
+		w.End()
+		has("at the end", failing(1))
+	})
 }
 
 func TestAFailureIsCountedAndTheFileTriedAgain(t *testing.T) {

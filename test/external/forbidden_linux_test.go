@@ -85,6 +85,7 @@ func TestForbiddenAddressesAreNeverDialled(t *testing.T) {
 	services = append(services, service{name: "redirect", check: "http path=/healthz", port: port, addresses: []string{"10.16.0.2"}})
 
 	w := serve(t, everything, services...)
+	w.keepAsking(t, "good", "redirect")
 	w.untilCounts(t, "checks_total", `kind="tcp",result="passed"`, atLeast(5))
 	w.untilCounts(t, "checks_total", `kind="http",result="passed"`, atLeast(3))
 	w.untilCounts(t, "check_refusals_total", `reason="never"`, atLeast(float64(len(forbidden))))

@@ -8,7 +8,9 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
+	"time"
 
 	"github.com/k8s-endpoints/k8s_endpoints/test/cluster/polltest"
 	"github.com/k8s-endpoints/k8s_endpoints/test/server"
@@ -188,5 +190,28 @@ func (w world) untilGone(t *testing.T, s service, note string) {
 			return fmt.Errorf("%s has %+v, want NXDOMAIN with the note %q", s.fqdn(), got, note)
 		}
 		return nil
+	})
+}
+
+// keepAsking asks for Services until the test ends, so that these are checked at full speed.
+func (w world) keepAsking(t *testing.T, names ...string) {
+	t.Helper()
+	var asking sync.WaitGroup
+	ctx, cancel := context.WithCancel(t.Context())
+	t.Cleanup(func() { cancel(); asking.Wait() })
+	asking.Go(func() {
+		ticker := time.NewTicker(time.Second)
+		defer ticker.Stop()
+		for {
+			for _, name := range names {
+				// The server may have ended.
+				_, _ = dns.Exchange(new(dns.Msg).SetQuestion(service{name: name}.fqdn(), dns.TypeA), w.Address())
+			}
+			select {
+			case <-ctx.Done():
+				return
+			case <-ticker.C:
+			}
+		}
 	})
 }

@@ -46,6 +46,10 @@ func Up(networks ...string) error {
 		IP("link", "set", "lo", "up"),
 		IP("address", "add", "10.0.0.1/8", "dev", "lo"),
 	}
+	if len(networks) > 0 {
+		// An IPv6 address of a route is else not one to listen on.
+		failed = append(failed, os.WriteFile("/proc/sys/net/ipv6/ip_nonlocal_bind", []byte("1"), 0))
+	}
 	for _, each := range networks {
 		failed = append(failed, IP("route", "add", "local", each, "dev", "lo"))
 	}

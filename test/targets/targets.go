@@ -1,4 +1,4 @@
-// Package targets runs the servers that checks ask, on 127.0.0.1: PostgreSQL, nginx and
+// Package targets runs the servers that checks ask, on 127.0.0.1 or where Listen says: PostgreSQL, nginx and
 // Redis of Debian, a health service of gRPC, and CoreDNS. Each can be stopped, killed, and
 // started again where it was, and tells what it has logged.
 //
@@ -65,12 +65,19 @@ func newTarget(t testing.TB) *Target {
 	return &Target{At: port(t), dir: dir}
 }
 
-// port returns an address that is free.
+// host is where servers listen.
+var host = netip.MustParseAddr(loopback.Address)
+
+// Listen has all servers listen on an address other than 127.0.0.1, which has to be one of
+// this machine in a network of the test's own. It is called before the first one starts.
+func Listen(on netip.Addr) { host = on }
+
+// port returns where a server may listen.
 func port(t testing.TB) netip.AddrPort {
 	t.Helper()
 	number, err := loopback.Port()
 	polltest.Must(t, err)
-	return netip.AddrPortFrom(netip.MustParseAddr(loopback.Address), uint16(number))
+	return netip.AddrPortFrom(host, uint16(number))
 }
 
 // launch starts a server for as long as a test.

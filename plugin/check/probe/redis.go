@@ -1,8 +1,10 @@
 package probe
 
 import (
+	"bufio"
 	"bytes"
 	"context"
+	"errors"
 	"io"
 	"net"
 	"net/netip"
@@ -12,9 +14,9 @@ import (
 
 // ping sends PING in the short form, which needs no password to be answered.
 func ping(ctx context.Context, conn net.Conn, _ netip.AddrPort, _ *check.Spec) check.Cause {
-	if _, err := io.WriteString(conn, "PING\r\n"); err != nil {
-		return causeOf(ctx, err, check.Other)
-	}
+	// A server in protected mode says so, and closes, before it reads anything: what it said
+	// counts, also where this fails.
+	_, _ = io.WriteString(conn, "PING\r\n")
 	return readPong(ctx, conn)
 }
 
@@ -23,7 +25,9 @@ func ping(ctx context.Context, conn net.Conn, _ netip.AddrPort, _ *check.Spec) c
 // has no place left says so.
 func readPong(ctx context.Context, from io.Reader) check.Cause {
 	line, err := bounded(from).ReadSlice('\n')
-	if err != nil {
+	// The first word of a refusal is enough: that of protected mode has more than a thousand
+	// bytes behind it.
+	if err != nil && !(errors.Is(err, bufio.ErrBufferFull) && line[0] == '-') {
 		return causeOf(ctx, err, check.BadReply)
 	}
 	word, _, _ := bytes.Cut(bytes.TrimRight(line, "\r\n"), []byte{' '})
