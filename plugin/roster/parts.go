@@ -98,8 +98,10 @@ func (p *Parts) number(place model.Place) uint16 {
 		b := bucketOf(place, len(p.buckets)-1)
 		from, to = int(p.buckets[b]), int(p.buckets[b+1])
 	}
-	if i := slices.Index(p.places[from:to], place); i >= 0 {
-		return uint16(from + i + 1)
+	for i, each := range p.places[from:to] {
+		if each == place {
+			return uint16(from + i + 1)
+		}
 	}
 	return 0
 }

@@ -47,13 +47,15 @@ func (d *Decider) Decide(w *Wanted, c *roster.Current, st *health.Standings, fam
 	}
 	s := scene{c, st, family}
 	byZone, byNode := zoneRule(w.Level, w.Wish), nodeRule(w.Level, w.Wish)
-	if len(c.Zone) == 0 {
-		return nowhere(good, byZone.fills)
-	}
-	if !byZone.fills && !s.hinted() {
+	if !byZone.fills && (len(c.Zone) == 0 || !s.hinted()) {
 		return nil
 	}
 	n := &Near{good: int32(good), guard: guard{w.Count, w.Percent}}
+	if len(c.Zone) == 0 {
+		// No slice says where anybody is: they are for nobody in particular.
+		n.partial = true
+		return n
+	}
 	own := d.own(&s, c.ByZone(family))
 	n.places, n.placed = own.counts(), own.nowhere == 0
 	switch byZone.source(&s) {
@@ -71,15 +73,6 @@ func (d *Decider) Decide(w *Wanted, c *roster.Current, st *health.Standings, fam
 	n.partial = n.zones.parts == nil && n.nodes.parts == nil
 	n.zones.shares = n.shares(w.Demand, w.Overload)
 	return n
-}
-
-// nowhere is for endpoints of which no slice says where they are: they are for nobody in
-// particular where the Service has a wish.
-func nowhere(good int, wishes bool) *Near {
-	if !wishes {
-		return nil
-	}
-	return &Near{good: int32(good), partial: true}
 }
 
 // scene is whom it is decided about.

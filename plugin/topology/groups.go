@@ -34,7 +34,6 @@ func (l level) used() level {
 
 // group is the good endpoints for one place. The zero value is one of nobody.
 type group struct {
-	place  model.Place
 	number int
 	// members are nil for all that there are.
 	members []roster.At
@@ -43,10 +42,15 @@ type group struct {
 }
 
 // find returns the group of a place.
-func (l *level) find(place model.Place) group {
-	if l.parts == nil || place == (model.Place{}) {
-		return group{}
+func (l *level) find(place model.Place) (g group) {
+	if l.parts != nil && place != (model.Place{}) {
+		g = l.known(place)
 	}
+	return g
+}
+
+// known is find for a level that is used, and a place that is known.
+func (l *level) known(place model.Place) group {
 	if number := l.parts.Find(place); number > 0 {
 		return l.group(number)
 	}
@@ -55,23 +59,32 @@ func (l *level) find(place model.Place) group {
 
 // group returns the group with a number.
 func (l *level) group(number int) group {
-	g := group{place: l.parts.Place(number), number: number, members: l.parts.Of(number), n: int32(l.parts.Len(number))}
-	if i, ok := l.lessAt(number); ok {
-		p := l.less[i]
-		g.n, g.lost = p.n, p.lost
-		if g.members != nil {
-			g.members = l.kept[p.first : p.first+p.n : p.first+p.n]
-		}
+	g := group{number: number, n: int32(l.parts.Len(number))}
+	if len(l.less) > 0 && l.takeLess(&g) {
+		return g
 	}
-	if g.n == l.good {
-		g.members = nil
+	if g.n < l.good {
+		g.members = l.parts.Of(number)
 	}
 	return g
 }
 
-func (l *level) lessAt(number int) (at int, ok bool) {
-	return slices.BinarySearchFunc(l.less, int32(number), func(p part, number int32) int { return int(p.number - number) })
+// takeLess takes over what is left of a part, where somebody there is not good.
+func (l *level) takeLess(g *group) bool {
+	at, ok := slices.BinarySearchFunc(l.less, int32(g.number), func(p part, number int32) int { return int(p.number - number) })
+	if !ok {
+		return false
+	}
+	p := l.less[at]
+	g.n, g.lost = p.n, p.lost
+	if g.n < l.good {
+		g.members = l.kept[p.first : p.first+p.n : p.first+p.n]
+	}
+	return true
 }
+
+// placeOf returns the place of a group.
+func (l *level) placeOf(g group) model.Place { return l.parts.Place(g.number) }
 
 // all yields the groups that have somebody.
 func (l *level) all(yield func(group) bool) {
@@ -96,7 +109,7 @@ func (l *level) len() (n int) {
 // counts returns how many are in each zone.
 func (l *level) counts() (all []Count) {
 	for g := range l.all {
-		all = append(all, Count{g.place, g.n})
+		all = append(all, Count{l.placeOf(g), g.n})
 	}
 	return all
 }
@@ -108,7 +121,7 @@ func (l *level) equal(o *level, equal func(a, b group) bool) bool {
 	case l.parts == nil || o.parts == nil:
 		return l.parts == o.parts
 	case l.parts != o.parts:
-		return l.len() == o.len() && l.each(func(g group) bool { return equal(g, o.find(g.place)) })
+		return l.len() == o.len() && l.each(func(g group) bool { return equal(g, o.find(l.placeOf(g))) })
 	}
 	for _, less := range [...][]part{l.less, o.less} {
 		for _, p := range less {

@@ -200,9 +200,9 @@ func (n *Near) String() string {
 
 func (n *Near) describe(g group) string {
 	if !n.guard.suffices(g) {
-		return g.place.Value() + " too few"
+		return n.zones.placeOf(g).Value() + " too few"
 	}
-	text := fmt.Sprintf("%s %d", g.place.Value(), g.n)
+	text := fmt.Sprintf("%s %d", n.zones.placeOf(g).Value(), g.n)
 	if share := n.zones.shareOf(g); share < 1 {
 		text += fmt.Sprintf(" (%.0f%% of its clients)", 100*share)
 	}
@@ -236,7 +236,7 @@ func (n *Near) Equal(o *Near, same func(a, b roster.At) bool) bool {
 	}
 	equal := func(a, b group) bool { return n.equalGroups(a, b, same) }
 	return n.zones.equal(&o.zones.level, equal) && n.nodes.equal(&o.nodes, equal) && n.zones.each(func(g group) bool {
-		of := o.zones.find(g.place)
+		of := o.zones.find(n.zones.placeOf(g))
 		return !n.guard.suffices(g) || n.zones.homeOf(g) == o.zones.homeOf(of) && n.zones.shareOf(g) == o.zones.shareOf(of)
 	})
 }

@@ -18,7 +18,7 @@ func (n *Near) shares(demand Demand, overload int) []float64 {
 		if !n.guard.suffices(g) {
 			g.n = 0
 		}
-		zones, numbers = append(zones, Count{g.place, g.n}), append(numbers, g.number)
+		zones, numbers = append(zones, Count{n.zones.placeOf(g), g.n}), append(numbers, g.number)
 	}
 	found := shares(zones, n.good, demand, overload)
 	if found == nil {
