@@ -112,6 +112,50 @@ func TestOneDeadTargetOfFewIsNotTakenForACut(t *testing.T) {
 	between(t, "the longest time to find it", worst, time.Second, 14*time.Second)
 }
 
+func TestTheWitnessesAreCalledAlsoInALowGear(t *testing.T) {
+	for i := range 10 {
+		w := newWorld(t, 1000, 256)
+		g := w.service("orders", tcp(), targets(0, 5)...)
+		w.pass(2*time.Minute + time.Duration(i)*7*time.Second)
+		w.refuses(target(2))
+		for w.checked["tcp refused"] == 0 {
+			w.pass(100 * time.Millisecond)
+		}
+		w.pass(4 * time.Second)
+		equal(t, "the number that fail 4 s after the first failure", failingOf(g), 1)
+	}
+}
+
+func TestWhatIsHeldCountsAsSoonAsACheckPasses(t *testing.T) {
+	w, g := settled(t, 5)
+	w.dead(check.Refused, time.Millisecond, every)
+	for range 3 {
+		g.Asked()
+		w.pass(time.Minute)
+	}
+	w.refuses(targets(1, 4)...)
+	for passed := w.checked["tcp passed"]; w.checked["tcp passed"] == passed; {
+		w.pass(100 * time.Millisecond)
+	}
+	w.pass(1200 * time.Millisecond)
+	equal(t, "the number that fail a second after one has passed", failingOf(g), 4)
+}
+
+func TestWhatComesOfATargetThatNobodyWantsDoesNotCount(t *testing.T) {
+	w, g := settled(t, 1)
+	w.dead(check.TimedOut, time.Hour, every)
+	for w.checked["tcp timeout"] < 2 || len(w.flights) == 0 {
+		w.pass(100 * time.Millisecond)
+	}
+	g.Watch(tcp(), w.guard, false, nil)
+	w.pass(5 * time.Second)
+	equal(t, "the number of failures", w.checked["tcp timeout"], 3)
+	w.answer = nothing
+	g.Watch(tcp(), w.guard, false, targets(0, 1))
+	w.pass(2 * time.Second)
+	equal(t, "the verdict", verdicts(g, target(0)), []check.Verdict{check.Passing})
+}
+
 func TestHalfOfAllMayFailAtOnce(t *testing.T) {
 	w, g := settled(t, 50)
 	w.dead(check.TimedOut, time.Hour, func(at netip.AddrPort) bool { return at.Addr().As4()[3] < 49 })

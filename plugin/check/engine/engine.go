@@ -49,7 +49,7 @@ type Metrics interface {
 	Turned(kind check.Kind, verdict check.Verdict)
 	// Refused is that an address is not checked, or not now.
 	Refused(reason check.Refusal)
-	// Lag is by how much the check that waits longest is late.
+	// Lag is by how much checks are late: the most that one of those in front is.
 	Lag(lag time.Duration)
 	// Inflight is how many checks are under way in a lane, passing or failing.
 	Inflight(lane string, count int)
@@ -120,7 +120,7 @@ func (e *Engine) ask(ctx context.Context, t *task) {
 // changed is called by the goroutine of the Engine, at most once a whole second, when
 // Group.Findings has changed; it must not block.
 func (e *Engine) Group(key model.ServiceKey, changed func()) *Group {
-	g := &Group{key: key, changed: changed, mail: &e.mail}
+	g := &Group{key: key, changed: changed, mail: &e.mail, second: &e.mail.second}
 	g.asked.Store(-awake)
 	return g
 }

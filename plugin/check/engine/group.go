@@ -20,7 +20,9 @@ type Group struct {
 	key     model.ServiceKey
 	changed func()
 	mail    *mailbox
-	found   atomic.Pointer[check.Findings]
+	// second is the mailbox's.
+	second *atomic.Int64
+	found  atomic.Pointer[check.Findings]
 	// asked is the second of the last question.
 	asked atomic.Int64
 
@@ -72,14 +74,14 @@ func (g *Group) Findings() *check.Findings { return g.found.Load() }
 // speed from then on. Without a Group, it does nothing. It does not allocate, and writes
 // once a second at most.
 func (g *Group) Asked() {
-	if g != nil && g.asked.Load() != g.mail.second.Load() {
+	if g != nil && g.asked.Load() != g.second.Load() {
 		g.askedAgain()
 	}
 }
 
 // askedAgain is the rest of Asked, which is short enough to be inlined without it.
 func (g *Group) askedAgain() {
-	second := g.mail.second.Load()
+	second := g.second.Load()
 	if last := g.asked.Swap(second); second-last >= awake {
 		g.mail.postQuestion(g)
 	}

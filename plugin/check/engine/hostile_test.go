@@ -114,7 +114,7 @@ func TestTheLivingAreStillDetectedAmongTheDead(t *testing.T) {
 		t.Run(row.name, func(t *testing.T) {
 			w, dying := alive(t, row.cause, row.took)
 			var took []time.Duration
-			for i := range 60 {
+			for i := range 30 {
 				began := w.now
 				before := w.turned["tcp fail"]
 				dying(target(i))

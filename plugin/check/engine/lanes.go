@@ -149,7 +149,7 @@ func (l *lanes) isBusy() bool {
 	return false
 }
 
-// lag returns by how much the task that waits longest is late.
+// lag returns by how much tasks are late, as far as those in front can tell.
 func (l *lanes) lag(now time.Duration) (lag time.Duration) {
 	for i := range l.lane {
 		for rank := range l.lane[i].waiting {

@@ -112,7 +112,7 @@ func (t *task) disown(m *member) {
 	moved.group.members[moved.member].owner = m.owner
 	t.owners[last] = owner{}
 	t.owners = t.owners[:last]
-	m.task, m.owner = nil, 0
+	m.task = nil
 }
 
 // list has tasks in the order in which they came. A task is in one list at most.
