@@ -71,8 +71,14 @@ func TestAskedDoesNotAllocate(t *testing.T) {
 }
 
 // The engine's own part of a check: it comes out of the wheel, is begun, and its result is
-// taken.
+// taken. Ten come in one turn, or each in its own.
 func BenchmarkCheck(b *testing.B) {
+	for _, each := range []time.Duration{10 * time.Millisecond, time.Millisecond} {
+		b.Run(each.String(), func(b *testing.B) { benchmarkChecks(b, each) })
+	}
+}
+
+func benchmarkChecks(b *testing.B, each time.Duration) {
 	w := newWorld(b, 1_000_000, 4096)
 	w.core.budget.new = 1000
 	var groups []*Group
@@ -88,10 +94,10 @@ func BenchmarkCheck(b *testing.B) {
 		for _, g := range groups {
 			g.Asked()
 		}
-		w.now = w.now.Add(10 * time.Millisecond)
+		w.now = w.now.Add(each)
 		w.core.turn(w.now)
 	}
-	for range 6000 {
+	for range time.Minute / each {
 		step()
 	}
 	checks = 0
