@@ -55,7 +55,7 @@ func stanzasOf(t *testing.T, corefile string) (stanzas []*Stanza) {
 }
 
 func TestTheDocumentsCorefilesParse(t *testing.T) {
-	for document, want := range map[string]int{"README.md": 3, "docs/health.md": 1} {
+	for document, want := range map[string]int{"README.md": 3, "docs/health.md": 1, externalPage: 3} {
 		t.Run(document, func(t *testing.T) {
 			// The kubeconfig file of an example need not be here.
 			text := strings.ReplaceAll(readFile(t, document), "/etc/coredns/kubeconfig", files(t, "kubeconfig")+"/kubeconfig")
@@ -143,6 +143,13 @@ func TestTheReadmeHasBoundsAndDefaults(t *testing.T) {
 		{"damping", "from 10s to 172s, and is 2m by default. The default is `off`."},
 		{"srv_tiers", "The default is `published`."},
 		{"annotations", "The default is all; `none` allows none."},
+		{"checks", "the default is `off`."},
+		{"check_interval", "from 2s to 1h,"},
+		{"check_interval", "are 10s, 2s and 3 2 by default. **idle**, for Services that nobody asks for, is 1m."},
+		{"check_timeout", "from 1.1s to 10s,"},
+		{"check_thresholds", "from 1 to 10,"},
+		{"check_rate", "by default 200,"},
+		{"check_rate", "by default 256."},
 	} {
 		if got := bullet(readme, test.option); !strings.Contains(got, test.want) {
 			t.Errorf("%s: got %q, want %q in it", test.option, got, test.want)
