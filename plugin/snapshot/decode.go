@@ -6,8 +6,10 @@ import (
 	"crypto/sha256"
 	"fmt"
 	"io"
+	"net/netip"
 	"time"
 
+	"github.com/k8s-endpoints/k8s_endpoints/plugin/check"
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/model"
 )
 
@@ -140,6 +142,36 @@ func readObject(data []byte) (model.Change, error) {
 		return model.Change{}, err
 	}
 	return change(obj)
+}
+
+func readVerdicts(r io.Reader) (v Verdicts, err error) {
+	head := make([]byte, 8+4)
+	if err := fill(r, head); err != nil {
+		return v, err
+	}
+	v.Judged = time.Unix(0, int64(order.Uint64(head)))
+	n := order.Uint32(head[8:])
+	if n > maxVerdicts {
+		return v, fmt.Errorf("%w: it has %d verdicts, more than %d", ErrDamaged, n, maxVerdicts)
+	}
+	one := make([]byte, sizeVerdict)
+	for range n {
+		if err := fill(r, one); err != nil {
+			return v, err
+		}
+		v.Failing = append(v.Failing, readVerdict(one))
+	}
+	return v, nil
+}
+
+func readVerdict(data []byte) (c check.Remembered) {
+	addr := netip.AddrFrom16([16]byte(data)).Unmap()
+	data = data[16:]
+	c.At = netip.AddrPortFrom(addr, order.Uint16(data))
+	data = data[2:]
+	c.Spec = check.Digest(data)
+	c.Since = time.Unix(0, int64(order.Uint64(data[len(c.Spec):])))
+	return c
 }
 
 var errShort = fmt.Errorf("%w: it ends too early", ErrDamaged)

@@ -1,8 +1,6 @@
 package snapshot
 
 import (
-	"fmt"
-	"io"
 	"net/netip"
 	"time"
 
@@ -56,6 +54,10 @@ func (v Verdicts) in(file Verdicts) bool {
 	return len(v.Failing) == 0 || v.Judged.Sub(file.Judged) < refreshVerdicts
 }
 
+// refreshVerdicts is how old verdicts in a file become while checks fail, less than
+// MaxVerdictAge.
+const refreshVerdicts = time.Minute
+
 // sizeVerdict is that of one check in the file, in bytes: address, port, digest, since.
 const sizeVerdict = 16 + 2 + len(check.Digest{}) + 8
 
@@ -86,34 +88,4 @@ func (v Verdicts) encode() []byte {
 		data = order.AppendUint64(data, uint64(each.Since.UnixNano()))
 	}
 	return data
-}
-
-func readVerdicts(r io.Reader) (v Verdicts, err error) {
-	head := make([]byte, 8+4)
-	if err := fill(r, head); err != nil {
-		return v, err
-	}
-	v.Judged = time.Unix(0, int64(order.Uint64(head)))
-	n := order.Uint32(head[8:])
-	if n > maxVerdicts {
-		return v, fmt.Errorf("%w: it has %d verdicts, more than %d", ErrDamaged, n, maxVerdicts)
-	}
-	one := make([]byte, sizeVerdict)
-	for range n {
-		if err := fill(r, one); err != nil {
-			return v, err
-		}
-		v.Failing = append(v.Failing, readVerdict(one))
-	}
-	return v, nil
-}
-
-func readVerdict(data []byte) (c check.Remembered) {
-	addr := netip.AddrFrom16([16]byte(data)).Unmap()
-	data = data[16:]
-	c.At = netip.AddrPortFrom(addr, order.Uint16(data))
-	data = data[2:]
-	c.Spec = check.Digest(data)
-	c.Since = time.Unix(0, int64(order.Uint64(data[len(c.Spec):])))
-	return c
 }

@@ -16,8 +16,6 @@ const (
 	// refresh is how old a snapshot becomes while nothing changes and the source
 	// is known to be in touch.
 	refresh = 10 * time.Minute
-	// refreshVerdicts is the same while checks fail, less than MaxVerdictAge.
-	refreshVerdicts = time.Minute
 )
 
 // Served is what a Writer writes to a file, and when. Its methods are called from
