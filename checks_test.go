@@ -25,6 +25,10 @@ type outsideServers struct {
 	asked map[netip.Addr]int
 }
 
+func (o *outsideServers) begin() {
+	o.dead, o.asked = make(map[netip.Addr]bool), make(map[netip.Addr]int)
+}
+
 func (o *outsideServers) probe(_ context.Context, at netip.AddrPort, _ *check.Spec) check.Cause {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -71,7 +75,7 @@ func checkedService(name string, addresses ...string) []model.Change {
 // runChecked runs a cache and an engine for as long as the test's bubble.
 func runChecked(t *testing.T, s corefile.Settings, servers *outsideServers) *cache {
 	t.Helper()
-	servers.dead, servers.asked = make(map[netip.Addr]bool), make(map[netip.Addr]int)
+	servers.begin()
 	e := runEngine(engine.Options{Rate: 1000, Inflight: 64, Probe: servers.probe})
 	c := newCache(s, false)
 	c.checking = newChecking(s.Checks, e.Engine)

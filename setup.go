@@ -7,6 +7,7 @@ import (
 	"github.com/coredns/coredns/core/dnsserver"
 	"github.com/coredns/coredns/plugin"
 	pkgupstream "github.com/coredns/coredns/plugin/pkg/upstream"
+	"github.com/k8s-endpoints/k8s_endpoints/plugin/check"
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/corefile"
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/external"
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/name"
@@ -39,6 +40,7 @@ func setup(c *caddy.Controller) error {
 	for _, text := range block.Warnings(pluginName, s) {
 		log.Warning(text)
 	}
+	var targets *targetChecks
 	c.OnStartup(func() error {
 		feed, err := sub.start()
 		if err != nil {
@@ -48,11 +50,15 @@ func setup(c *caddy.Controller) error {
 		if s.Settings.Topology.Mode != topology.Off {
 			h.clients.Store(place.NewTable(&s.Clients, feed.cache.known))
 		}
+		if targets = startTargetChecks(feed.cache, h.book); targets != nil {
+			h.failsCheck = targets.fails
+		}
 		feed.wait(s.StartupTimeout)
 		return nil
 	})
 	c.OnShutdown(func() error {
 		h.book.Close()
+		targets.close()
 		return nil
 	})
 	dnsserver.GetConfig(c).AddPlugin(func(next plugin.Handler) plugin.Handler {
@@ -72,9 +78,13 @@ func newHandler(s *corefile.Stanza) *handler {
 
 // newBook returns an empty Book for the targets of a stanza's Services.
 func newBook(s *corefile.Stanza, zones name.Zones) *external.Book {
+	fall, rise := external.DefaultFall, external.DefaultRise
+	if terms := s.Settings.Checks; terms.Mode != check.Off {
+		fall, rise = int(terms.Fall), int(terms.Rise)
+	}
 	return external.New(external.Options{
-		Fall:    external.DefaultFall,
-		Rise:    external.DefaultRise,
+		Fall:    fall,
+		Rise:    rise,
 		Rules:   external.NewRules(s.Settings.External.Rules),
 		Own:     func(target string) bool { return zones.Match(target) != "" },
 		Now:     time.Now,

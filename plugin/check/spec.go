@@ -256,6 +256,21 @@ func (r *reader) finish() error {
 	return nil
 }
 
+// For returns how a target of that name is checked, which has no final dot: where nobody says
+// another one, it is the one to ask for.
+func (s Spec) For(target string) Spec {
+	if target == "" {
+		return s
+	}
+	if s.Host == "" && options["host"].of.has(s.Kind) {
+		s.Host = target
+	}
+	if s.Name == "" && s.Kind != DNS && options["name"].of.has(s.Kind) {
+		s.Name = target
+	}
+	return s
+}
+
 // PortIn returns the number of the port that is checked, of those that a target has. It is
 // not ok where none of them is meant: no other port is ever asked.
 func (w *Wanted) PortIn(ports []model.Port) (number uint16, ok bool) {

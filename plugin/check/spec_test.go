@@ -11,6 +11,29 @@ import (
 )
 
 // termsWith returns default terms that are on, after edits.
+func TestATargetIsAskedByItsOwnName(t *testing.T) {
+	for _, c := range []struct {
+		kind       Kind
+		spec       Spec
+		host, name string
+	}{
+		{HTTP, Spec{}, "db.example.org", ""},
+		{HTTPS, Spec{}, "db.example.org", "db.example.org"},
+		{HTTPS, Spec{Host: "other", Name: "third"}, "other", "third"},
+		{TLS, Spec{}, "", "db.example.org"},
+		{DNS, Spec{Name: "example.com"}, "", "example.com"},
+		{Postgres, Spec{}, "", ""},
+	} {
+		c.spec.Kind = c.kind
+		if got := c.spec.For("db.example.org"); got.Host != c.host || got.Name != c.name {
+			t.Errorf("%s: got the host %q and the name %q, want %q and %q", c.kind, got.Host, got.Name, c.host, c.name)
+		}
+		if got := c.spec.For(""); got != c.spec {
+			t.Errorf("%s: an address is asked as %+v", c.kind, got)
+		}
+	}
+}
+
 func termsWith(edits ...func(*Terms)) Terms {
 	t := DefaultTerms()
 	t.Mode, t.Allow = On, "* to 10.0.0.0/8 ports 1-65535 kinds tcp"

@@ -116,6 +116,12 @@ func (s Settings) wantCheck(o *records.Options, service *model.Service, text str
 	case service.HasSelector:
 		return errors.New("the Service has a selector: the kubelet checks its Pods")
 	}
-	o.Check, err = s.Checks.Parse(text)
+	wanted, err := s.Checks.Parse(text)
+	if err == nil && wanted != (check.Wanted{}) && service.Kind == model.ExternalName {
+		if _, ok := wanted.PortIn(service.Ports); !ok {
+			return errors.New("the port is none of the named ones in spec.ports, and no other is ever asked")
+		}
+	}
+	o.Check = wanted
 	return err
 }

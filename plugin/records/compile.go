@@ -45,6 +45,9 @@ func Compile(service *model.Service, all []*model.Slice, o Options, memory *Memo
 		if s.plan = external.NewPlan(service, &o.External, o.Rules); s.plan != nil {
 			s.plan.Backups = o.Policy.SRVTiers == health.SRVAll
 			s.plan.Explain, s.salt = o.Explain, saltOf(service.ServiceKey)
+			if s.plan.Checked {
+				s.checked = &checked{wanted: o.Check, mode: o.CheckMode}
+			}
 		}
 		return s
 	}

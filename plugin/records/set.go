@@ -162,6 +162,14 @@ func (s *Set) Declared() *Declared {
 // alias. Nobody may write to it.
 func (s *Set) Plan() *external.Plan { return s.plan }
 
+// Check returns what the Service wants to have checked, the zero value where that is nothing.
+func (s *Set) Check() check.Wanted {
+	if s.checked == nil {
+		return check.Wanted{}
+	}
+	return s.checked.wanted
+}
+
 // nobody is the Roster of a Service that has no endpoints of its own.
 var nobody roster.Roster
 

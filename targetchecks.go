@@ -1,0 +1,161 @@
+package endpoints
+
+import (
+	"net/netip"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/k8s-endpoints/k8s_endpoints/plugin/check"
+	"github.com/k8s-endpoints/k8s_endpoints/plugin/external"
+	"github.com/k8s-endpoints/k8s_endpoints/plugin/model"
+	"github.com/k8s-endpoints/k8s_endpoints/plugin/records"
+)
+
+// targetChecks have the addresses checked to which ExternalName Services lead that want it:
+// those in the Book of one server block, since only who answers knows them. They begin with
+// the first question for a Service, and end with it, or with what is kept of its targets.
+type targetChecks struct {
+	cache *cache
+	book  *external.Book
+	quit  chan struct{}
+	done  sync.WaitGroup
+
+	mu sync.Mutex
+	of map[model.ServiceKey][]*targetCheck
+}
+
+// targetCheck is one target of a Service.
+type targetCheck struct {
+	checked
+	target external.Target
+}
+
+// targetTurn is how often what is kept of targets is looked at. Nothing is kept for less than
+// five seconds.
+const targetTurn = 2 * time.Second
+
+// startTargetChecks returns nil where a cache has nothing checked.
+func startTargetChecks(c *cache, book *external.Book) *targetChecks {
+	if c.engine == nil || c.settings.Checks.Mode != check.On {
+		return nil
+	}
+	t := &targetChecks{cache: c, book: book, quit: make(chan struct{}), of: make(map[model.ServiceKey][]*targetCheck)}
+	t.done.Go(t.run)
+	return t
+}
+
+func (t *targetChecks) run() {
+	ticker := time.NewTicker(targetTurn)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-t.quit:
+			return
+		case <-ticker.C:
+			t.turn()
+		}
+	}
+}
+
+// close ends all checks. It does nothing where there are none.
+func (t *targetChecks) close() {
+	if t == nil {
+		return
+	}
+	close(t.quit)
+	t.done.Wait()
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for key := range t.of {
+		t.end(key)
+	}
+}
+
+// fails returns what says of an address of the Service's targets whether its check fails, and
+// nil where they are not checked.
+func (t *targetChecks) fails(set *records.Set) func(netip.Addr) bool {
+	if t == nil || set.Plan() == nil || !set.Plan().Checked {
+		return nil
+	}
+	all := t.asked(set)
+	return func(addr netip.Addr) bool {
+		return slices.ContainsFunc(all, func(c *targetCheck) bool {
+			verdict, _ := c.Findings().Of(addr)
+			return c.Findings() != nil && verdict == check.Failing
+		})
+	}
+}
+
+// asked returns the checks of a Service, which somebody asks for.
+func (t *targetChecks) asked(set *records.Set) []*targetCheck {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	key := set.Service.ServiceKey
+	all, known := t.of[key]
+	if !known {
+		all = t.begin(set)
+		t.of[key] = all
+	}
+	for _, each := range all {
+		each.Asked()
+	}
+	return all
+}
+
+// begin makes the checks of a Service. It is locked.
+func (t *targetChecks) begin(set *records.Set) (all []*targetCheck) {
+	for _, target := range set.Plan().Targets {
+		group := t.cache.engine.Group(set.Service.ServiceKey, func() {})
+		all = append(all, &targetCheck{checked{Group: group}, target})
+	}
+	return all
+}
+
+// turn brings what is checked in step with what is kept.
+func (t *targetChecks) turn() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for key, all := range t.of {
+		set := t.cache.set(key.Name + "." + key.Namespace)
+		if !wantsTargets(set, all) {
+			t.end(key)
+			continue
+		}
+		wanted := set.Check()
+		number, ok := wanted.PortIn(set.Service.Ports)
+		if !ok {
+			continue
+		}
+		for _, each := range all {
+			t.watch(each, &wanted, number)
+		}
+	}
+}
+
+// wantsTargets reports whether a Service leads still where it led when its checks began.
+func wantsTargets(set *records.Set, all []*targetCheck) bool {
+	return set != nil && set.Plan() != nil && set.Plan().Checked &&
+		slices.EqualFunc(set.Plan().Targets, all, func(target external.Target, c *targetCheck) bool { return target == c.target })
+}
+
+// watch has the addresses checked that are kept of one target.
+func (t *targetChecks) watch(c *targetCheck, wanted *check.Wanted, port uint16) {
+	spec := wanted.Spec.For(strings.TrimSuffix(c.target.Name, "."))
+	var targets []netip.AddrPort
+	for _, addr := range t.book.Addresses(&external.Plan{Targets: []external.Target{c.target}}) {
+		if at := netip.AddrPortFrom(addr, port); !slices.Contains(targets, at) {
+			targets = append(targets, at)
+		}
+	}
+	c.watch(spec, t.cache.guard, false, targets)
+}
+
+// end ends the checks of a Service. It is locked.
+func (t *targetChecks) end(key model.ServiceKey) {
+	for _, each := range t.of[key] {
+		each.Close()
+	}
+	delete(t.of, key)
+}
