@@ -21,7 +21,7 @@ import (
 func pairs(n int, check string) []service {
 	all := make([]service, n)
 	for i := range all {
-		all[i] = service{name: fmt.Sprintf("pair-%d", i), endpoints: of(2*i, 2), check: check}
+		all[i] = service{namespace: i / 30, name: fmt.Sprintf("pair-%d", i), endpoints: of(2*i, 2), check: check}
 	}
 	return all
 }
@@ -179,13 +179,15 @@ func (b *bench) measureOne(ctx context.Context, n int) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, fleet.Close(all)) }()
-	s := service{name: "one", endpoints: of(0, n), check: "redis"}
+	// Only those of the first slice have the port: else a namespace could not have all checked.
+	s := service{name: "one", endpoints: of(0, n), check: "redis redis", ported: min(n, perSlice)}
+	checked := min(n, perSlice)
 	w, err := b.start(ctx, setting{[]service{s}, checking + "\n check_rate 1000"})
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, w.stop()) }()
-	if err := w.passing(ctx, "redis", n); err != nil {
+	if err := w.passing(ctx, "redis", checked); err != nil {
 		return err
 	}
 	if err := all[0].Refuse(); err != nil {
@@ -224,7 +226,12 @@ func (b *bench) measureOne(ctx context.Context, n int) (err error) {
 func measureCrowd(ctx context.Context, b *bench) (err error) {
 	const living = 50
 	dead := either(b, 9_900, 900)
-	services := append(pairs(living, "redis"), service{name: "crowd", endpoints: of(2*living, dead), check: "redis"})
+	services := pairs(living, "redis")
+	for first := 0; first < dead; first += 50 {
+		services = append(services, service{
+			namespace: len(services), name: fmt.Sprintf("crowd-%d", first), endpoints: of(2*living+first, 50), check: "redis",
+		})
+	}
 	all := fleet.New(2*living + dead)
 	if err := fleet.Listen(ctx, all[:2*living]); err != nil {
 		return err

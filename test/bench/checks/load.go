@@ -24,7 +24,7 @@ const many = 10_000
 func large(n int, check string) []service {
 	all := make([]service, n/10)
 	for i := range all {
-		all[i] = service{name: fmt.Sprintf("fleet-%d", i), endpoints: of(10*i, 10), check: check}
+		all[i] = service{namespace: i / 6, name: fmt.Sprintf("fleet-%d", i), endpoints: of(10*i, 10), check: check}
 	}
 	return all
 }
@@ -123,7 +123,7 @@ func measureQueries(ctx context.Context, b *bench) (err error) {
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
 	questions := filepath.Join(dir, "questions")
-	if err := dnsperf.Write(questions, question("fleet-7.default.svc.cluster.local.")); err != nil {
+	if err := dnsperf.Write(questions, question(large(many, "")[7].fqdn())); err != nil {
 		return err
 	}
 	rounds, round := either(b, 5, 2), either(b, 10*time.Second, 2*time.Second)
@@ -246,7 +246,7 @@ func measureFalse(ctx context.Context, b *bench) error {
 		}
 		defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
 		questions := filepath.Join(dir, "questions")
-		if err := dnsperf.Write(questions, question("fleet-7.default.svc.cluster.local.")); err != nil {
+		if err := dnsperf.Write(questions, question(large(many, "")[7].fqdn())); err != nil {
 			return err
 		}
 		if err := w.askAll(ctx, services); err != nil {

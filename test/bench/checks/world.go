@@ -27,11 +27,15 @@ const perSlice = 100
 
 // A service is one without selector.
 type service struct {
-	name string
+	// namespace is one of many: of each, sixty targets are new at once, and one a second then.
+	namespace int
+	name      string
 	// endpoints are the numbers of its targets.
 	endpoints []int
 	// check is the annotation; empty is none.
 	check string
+	// ported is how many of the first endpoints have the port that is checked; 0 is all.
+	ported int
 }
 
 // of returns the numbers from first on.
@@ -43,7 +47,9 @@ func of(first, n int) []int {
 	return all
 }
 
-func (s service) fqdn() string { return s.name + ".default.svc.cluster.local." }
+func (s service) fqdn() string { return s.name + "." + s.in() + ".svc.cluster.local." }
+
+func (s service) in() string { return fmt.Sprintf("team-%d", s.namespace) }
 
 // world is a CoreDNS that serves Services from a folder.
 type world struct {
@@ -125,7 +131,7 @@ func (w *world) serves(ctx context.Context, fqdn string) error {
 
 func question(fqdn string) *dns.Msg {
 	q := new(dns.Msg).SetQuestion(fqdn, dns.TypeA)
-	q.SetEdns0(dns.MaxMsgSize-1, false)
+	q.SetEdns0(4096, false)
 	return q
 }
 
@@ -157,8 +163,16 @@ func write(dir string, all []service) error {
 // object is one of the Kubernetes API.
 type object = map[string]any
 
+// port is the name of the port in the slice whose first endpoint that is.
+func (s service) port(first int) string {
+	if s.ported > 0 && first >= s.ported {
+		return "other"
+	}
+	return "redis"
+}
+
 func (s service) objects() []object {
-	meta := object{"name": s.name, "namespace": "default"}
+	meta := object{"name": s.name, "namespace": s.in()}
 	if s.check != "" {
 		meta["annotations"] = object{"k8s-endpoints.coredns.io/check": s.check}
 	}
@@ -171,10 +185,10 @@ func (s service) objects() []object {
 		all = append(all, object{
 			"apiVersion": "discovery.k8s.io/v1", "kind": "EndpointSlice", "addressType": "IPv4",
 			"metadata": object{
-				"name": fmt.Sprintf("%s-%d", s.name, first), "namespace": "default",
+				"name": fmt.Sprintf("%s-%d", s.name, first), "namespace": s.in(),
 				"labels": object{"kubernetes.io/service-name": s.name, "service.kubernetes.io/headless": ""},
 			},
-			"ports":     []object{{"name": "redis", "protocol": "TCP", "port": fleet.Port}},
+			"ports":     []object{{"name": s.port(first), "protocol": "TCP", "port": fleet.Port}},
 			"endpoints": endpoints,
 		})
 	}
