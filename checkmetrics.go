@@ -5,6 +5,7 @@ import (
 
 	"github.com/coredns/coredns/plugin"
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/check"
+	"github.com/k8s-endpoints/k8s_endpoints/plugin/check/engine"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promauto"
@@ -81,6 +82,29 @@ var (
 
 // checkMetrics are those of the one engine of the process.
 type checkMetrics struct{}
+
+// begin has all series there from the beginning, with nothing in them: what goes up at once
+// from nothing is not seen as a change. Only a process with checks has them.
+func (m checkMetrics) begin() {
+	for kind := check.TCP; kind < check.Kinds; kind++ {
+		for verdict := range check.Verdicts {
+			checksByVerdict.WithLabelValues(kind.String(), verdict.String())
+		}
+		for result := range check.Causes {
+			checksTotal.WithLabelValues(kind.String(), result.String())
+		}
+		for _, verdict := range []check.Verdict{check.Passing, check.Failing} {
+			checkVerdictsTotal.WithLabelValues(kind.String(), verdict.String())
+		}
+		checkDuration.WithLabelValues(kind.String())
+	}
+	for _, lane := range engine.Lanes {
+		checksInflight.WithLabelValues(lane)
+	}
+	for reason := check.NoRefusal + 1; reason < check.Refusals; reason++ {
+		checkRefusalsTotal.WithLabelValues(reason.String())
+	}
+}
 
 // Checks implements engine.Metrics.
 func (checkMetrics) Checks(kind check.Kind, verdict check.Verdict, count int) {

@@ -35,6 +35,7 @@ type runningEngine struct {
 // the one that it replaces.
 func startEngine(b bounds) func(iter.Seq[*runningEngine]) (*runningEngine, error) {
 	return func(others iter.Seq[*runningEngine]) (*runningEngine, error) {
+		checkMetrics{}.begin()
 		e := runEngine(engine.Options{Rate: b.rate, Inflight: b.inflight, Probe: ask, Metrics: checkMetrics{}, Log: log.Infof})
 		for other := range others {
 			e.Restore(other.Failing())

@@ -30,6 +30,8 @@ const corefile = `cluster.local:{{.DNS}} {
         topology on
         clients zone zone-a 127.0.1.0/24
         clients nodes
+        checks on
+        check_allow * to 192.0.2.0/24 ports 80 kinds tcp
     }
 }
 files.test:{{.DNS}} {
@@ -132,10 +134,12 @@ func (s *stage) seeObjects(t *testing.T) {
 	ports := []discoveryv1.EndpointPort{cluster.SlicePort("sql", corev1.ProtocolTCP, 5432)}
 	bad := cluster.HandmadeSlice(s.namespace, "bad", "many", nil)
 	bad.AddressType, bad.Endpoints = discoveryv1.AddressTypeFQDN, []discoveryv1.Endpoint{{Addresses: []string{"web.example.org"}}}
+	outside := cluster.ExternalNameService(s.namespace, "outside", "web.fails.test")
+	outside.Annotations = map[string]string{"k8s-endpoints.coredns.io/targets": "order other.fails.test"}
 	must(t,
 		s.CreateService(ctx, cluster.HeadlessService(s.namespace, "db", app)),
 		s.CreateService(ctx, cluster.HeadlessService(s.namespace, "many", nil)),
-		s.CreateService(ctx, cluster.ExternalNameService(s.namespace, "outside", "web.fails.test")),
+		s.CreateService(ctx, outside),
 		s.CreateSlice(ctx, cluster.HandmadeSlice(s.namespace, "many-1", "many", ports, addresses...)),
 		s.CreateSlice(ctx, bad),
 		s.CreatePod(ctx, cluster.Pod{Namespace: s.namespace, Name: "db-0", Labels: app}),

@@ -35,8 +35,8 @@ const (
 	laneCount
 )
 
-// laneNames are what metrics call them.
-var laneNames = [laneCount]string{"passing", "failing"}
+// Lanes are the lanes, as Metrics have them.
+var Lanes = [laneCount]string{"passing", "failing"}
 
 // lanes say which task is asked next: the first one that came, of the foremost in each lane
 // that has room.

@@ -143,7 +143,7 @@ func (c *core) tellMetrics(now time.Duration) {
 	}
 	c.shown = c.tally
 	c.metrics.Lag(c.lanes.lag(now))
-	for i, name := range laneNames {
+	for i, name := range Lanes {
 		c.metrics.Inflight(name, c.lanes.lane[i].inflight)
 	}
 }
