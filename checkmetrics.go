@@ -1,6 +1,7 @@
 package endpoints
 
 import (
+	"sync"
 	"time"
 
 	"github.com/coredns/coredns/plugin"
@@ -37,7 +38,7 @@ var (
 		Help:                        "Histogram of the time (in seconds) that an own check of an endpoint took, by kind.",
 	}, []string{"kind"})
 	// checkLag is by how much checks are late.
-	checkLag = promauto.NewGauge(prometheus.GaugeOpts{
+	checkLag = prometheus.NewGauge(prometheus.GaugeOpts{
 		Namespace: plugin.Namespace,
 		Subsystem: pluginName,
 		Name:      "check_lag_seconds",
@@ -65,14 +66,14 @@ var (
 		Help:      "Counter of own checks of endpoints that are wanted and were not made, by reason.",
 	}, []string{"reason"})
 	// checksBlind is whether this process seems to be cut off.
-	checksBlind = promauto.NewGauge(prometheus.GaugeOpts{
+	checksBlind = prometheus.NewGauge(prometheus.GaugeOpts{
 		Namespace: plugin.Namespace,
 		Subsystem: pluginName,
 		Name:      "checks_blind",
 		Help:      "Gauge of whether no own check of an endpoint passes any more, so that no verdict turns to fail.",
 	})
 	// wouldFailTotal counts what checks would have done.
-	wouldFailTotal = promauto.NewCounter(prometheus.CounterOpts{
+	wouldFailTotal = prometheus.NewCounter(prometheus.CounterOpts{
 		Namespace: plugin.Namespace,
 		Subsystem: pluginName,
 		Name:      "would_fail_total",
@@ -80,12 +81,16 @@ var (
 	})
 )
 
+// registered is done once those metrics are exported that have no labels.
+var registered sync.Once
+
 // checkMetrics are those of the one engine of the process.
 type checkMetrics struct{}
 
 // begin has all series there from the beginning, with nothing in them: what goes up at once
 // from nothing is not seen as a change. Only a process with checks has them.
 func (m checkMetrics) begin() {
+	registered.Do(func() { prometheus.MustRegister(checkLag, checksBlind, wouldFailTotal) })
 	for kind := check.TCP; kind < check.Kinds; kind++ {
 		for verdict := range check.Verdicts {
 			checksByVerdict.WithLabelValues(kind.String(), verdict.String())
