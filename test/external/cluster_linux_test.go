@@ -23,6 +23,7 @@ var shared cluster.Shared
 // are those of docs/operations.md, so that checks need none of their own.
 func TestAVerdictOutlivesTheServer(t *testing.T) {
 	inside(t)
+	t.Parallel()
 	const port = 6379
 	c := shared.Get(t)
 	ctx := polltest.Within(t)

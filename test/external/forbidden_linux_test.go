@@ -57,6 +57,7 @@ func atLeast(n float64) func(float64) bool { return func(got float64) bool { ret
 // asked, though the stanza allows all, and Services whose slices have these addresses.
 func TestForbiddenAddressesAreNeverDialled(t *testing.T) {
 	inside(t)
+	t.Parallel()
 	const port = 80
 	forbidden := []string{
 		// Cloud metadata, by each of its names for IPv4.

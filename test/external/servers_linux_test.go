@@ -50,6 +50,7 @@ var testServers = []testServer{
 // empty.
 func TestAnswersFollowRealServers(t *testing.T) {
 	inside(t)
+	t.Parallel()
 	for _, each := range testServers {
 		t.Run(each.name, func(t *testing.T) {
 			t.Parallel()
@@ -61,6 +62,7 @@ func TestAnswersFollowRealServers(t *testing.T) {
 			closed := open
 			closed.name, closed.annotations = each.name+"-closed", map[string]string{"fail-open": "off"}
 			w := serve(t, everything, open, closed)
+			w.keepAsking(t, open.name, closed.name)
 			kind := fmt.Sprintf("kind=%q", each.name)
 			well := func() {
 				t.Helper()
