@@ -9,6 +9,7 @@ import (
 	"os"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/check"
 )
@@ -47,6 +48,21 @@ func TestErrorsOfTheSystem(t *testing.T) {
 				t.Errorf("got %s, want %s", got, want)
 			}
 		})
+	}
+}
+
+// Whoever ends a check sets the deadline of its connection, and a new one must not undo that.
+func TestNoDeadlineIsSetBehindTheEnd(t *testing.T) {
+	near, far := net.Pipe()
+	defer far.Close()
+	defer near.Close()
+	ctx, cancel := context.WithCancel(t.Context())
+	if err := waitUntil(ctx, near, time.Time{}); err != nil {
+		t.Error(err)
+	}
+	cancel()
+	if err := waitUntil(ctx, near, time.Time{}); !errors.Is(err, context.Canceled) {
+		t.Errorf("got %v, want %v", err, context.Canceled)
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -213,8 +214,12 @@ func TestGRPCReplies(t *testing.T) {
 		}), check.BadReply},
 		// 2,000 bytes that unpack to 8 MB.
 		{"fields that unpack to much", frames(func(f *http2.Framer) {
-			block := append(fields("x", strings.Repeat("x", 1<<10)), bytes.Repeat([]byte{0x80 | 62}, 2000)...)
-			_ = f.WriteHeaders(http2.HeadersFrameParam{StreamID: stream, BlockFragment: append(fields(":status", "200"), block...), EndHeaders: true})
+			// The last field that was packed is the first of the table, 62.
+			block := fields(":status", "200", "content-type", "application/grpc", "x", strings.Repeat("x", 1<<10))
+			block = append(block, bytes.Repeat([]byte{0x80 | 62}, 2000)...)
+			_ = f.WriteHeaders(http2.HeadersFrameParam{StreamID: stream, BlockFragment: block, EndHeaders: true})
+			_ = f.WriteData(stream, false, []byte(serving))
+			headers(f, true, ok...)
 		}), check.BadReply},
 		{"fields that are continued without end", frames(func(f *http2.Framer) {
 			_ = f.WriteHeaders(http2.HeadersFrameParam{StreamID: stream, BlockFragment: fields(":status", "200")})
@@ -232,6 +237,35 @@ func TestGRPCReplies(t *testing.T) {
 			expect(t, serve(t, send(c.reply)), check.Spec{Kind: check.GRPC}, c.want)
 		})
 	}
+}
+
+// A server may wait for what must be acknowledged.
+func TestGRPCAcknowledges(t *testing.T) {
+	at := serve(t, func(conn net.Conn) {
+		if _, err := io.ReadFull(conn, make([]byte, len(http2.ClientPreface))); err != nil {
+			t.Error(err)
+		}
+		f := http2.NewFramer(conn, conn)
+		if err := errors.Join(f.WriteSettings(), f.WritePing(false, [8]byte{7})); err != nil {
+			t.Error(err)
+		}
+		for settings, ping := false, false; !settings || !ping; {
+			frame, err := f.ReadFrame()
+			if err != nil {
+				t.Errorf("settings acknowledged: %t, ping: %t, and then %v", settings, ping, err)
+				return
+			}
+			switch frame := frame.(type) {
+			case *http2.SettingsFrame:
+				settings = settings || frame.IsAck()
+			case *http2.PingFrame:
+				ping = ping || frame.IsAck() && frame.Data == [8]byte{7}
+			}
+		}
+		_, _ = io.WriteString(conn, good("\x00\x00\x00\x00\x02\x08\x01", "grpc-status", "0"))
+		hang(conn)
+	})
+	expect(t, at, check.Spec{Kind: check.GRPC}, check.Passed)
 }
 
 // gRPC is asked without TLS: a server that wants it breaks off with an alert.

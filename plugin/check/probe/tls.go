@@ -62,7 +62,7 @@ func terms(at netip.AddrPort, s *check.Spec) *tls.Config {
 func serverName(at netip.AddrPort, s *check.Spec) string {
 	for _, name := range []string{s.Name, hostOf(s.Host)} {
 		if name != "" {
-			return strings.TrimSuffix(name, ".")
+			return name
 		}
 	}
 	return at.Addr().Unmap().WithZone("").String()

@@ -7,11 +7,13 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"crypto/x509/pkix"
+	"encoding/binary"
 	"encoding/pem"
 	"io"
 	"math/big"
 	"net"
 	"net/netip"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -153,17 +155,53 @@ func TestTheNameThatTLSAsksFor(t *testing.T) {
 	}
 }
 
-// A server is told that the connection ends, as it wants to be.
-func TestTLSEndsWithoutAnError(t *testing.T) {
+// A noted connection keeps what is read from it.
+type noted struct {
+	net.Conn
+	read []byte
+}
+
+func (n *noted) Read(into []byte) (int, error) {
+	read, err := n.Conn.Read(into)
+	n.read = append(n.read, into[:read]...)
+	return read, err
+}
+
+// A server is told that the connection ends, as it wants to be. Package tls calls any end
+// io.EOF, so the records are looked at: TLS 1.2 shows what each is.
+func TestTLSEndsWithAnAlert(t *testing.T) {
+	const alert = 21
 	certificate, _ := certified(t, tomorrow())
-	ended := make(chan error, 1)
-	at := serveTLS(t, &tls.Config{Certificates: []tls.Certificate{certificate}}, func(conn net.Conn) {
-		_, err := conn.Read(make([]byte, 1))
-		ended <- err
+	last := make(chan byte, 1)
+	at := serve(t, func(raw net.Conn) {
+		kept := &noted{Conn: raw}
+		conn := tls.Server(kept, &tls.Config{Certificates: []tls.Certificate{certificate}, MaxVersion: tls.VersionTLS12})
+		if _, err := conn.Read(make([]byte, 1)); err != io.EOF {
+			t.Errorf("the server sees %v, want %v", err, io.EOF)
+		}
+		var kind byte
+		for rest := kept.read; len(rest) >= 5; rest = rest[min(len(rest), 5+int(binary.BigEndian.Uint16(rest[3:]))):] {
+			kind = rest[0]
+		}
+		last <- kind
 	})
 	expect(t, at, check.Spec{Kind: check.TLS}, check.Passed)
-	if err := <-ended; err != io.EOF {
-		t.Errorf("the server sees %v, want %v", err, io.EOF)
+	if kind := <-last; kind != alert {
+		t.Errorf("the last record is of type %d, want %d", kind, alert)
+	}
+}
+
+// A chain of certificates may be long, and is not read to any length.
+func TestAHandshakeIsBounded(t *testing.T) {
+	certificate, _ := certified(t, tomorrow())
+	for n, want := range map[int]check.Cause{20: check.Passed, 400: check.BadTLS} {
+		long := certificate
+		long.Certificate = slices.Repeat(certificate.Certificate, n)
+		at := serveTLS(t, &tls.Config{Certificates: []tls.Certificate{long}}, hang)
+		got, conn := meter(t, at, check.Spec{Kind: check.TLS})
+		if read := conn.read.Load(); got != want || read > handshake {
+			t.Errorf("%d certificates: got %s after %d bytes, want %s after %d at most", n, got, read, want, handshake)
+		}
 	}
 }
 
