@@ -99,18 +99,15 @@ func TestWhateverIsAllowedSomeAddressesAreNeverDialled(t *testing.T) {
 		{"ISATAP", "2001:db8::5efe:169.254.169.254"},
 		{"ISATAP of a private network", "fd00::200:5efe:169.254.169.254"},
 		{"ISATAP behind 6to4", "2002:a01:203::5efe:a9fe:a9fe"},
-	}
-	if !loopbackIsDialled {
-		hostile = append(hostile, []row{
-			{"this host", "127.0.0.1"},
-			{"this host by another address", "127.255.255.254"},
-			{"this host by IPv6", "::1"},
-			{"mapped, this host", "::ffff:127.0.0.1"},
-			{"IPv4-compatible, this host", "::127.0.0.1"},
-			{"behind the well-known translator, this host", "64:ff9b::7f00:1"},
-			{"6to4, this host", "2002:7f00:1::"},
-			{"Teredo, this host", "2001:0:c000:201::80ff:fffe"},
-		}...)
+		{"this host", "127.0.0.1"},
+		{"this host, as resolvers of it", "127.0.0.53"},
+		{"this host by another address", "127.255.255.254"},
+		{"this host by IPv6", "::1"},
+		{"mapped, this host", "::ffff:127.0.0.1"},
+		{"IPv4-compatible, this host", "::127.0.0.1"},
+		{"behind the well-known translator, this host", "64:ff9b::7f00:1"},
+		{"6to4, this host", "2002:7f00:1::"},
+		{"Teredo, this host", "2001:0:c000:201::80ff:fffe"},
 	}
 	g := guardOf(everything)
 	for _, c := range hostile {

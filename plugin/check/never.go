@@ -24,9 +24,11 @@ const (
 
 // never are the networks in which nothing is ever dialled. An API server lets slices have
 // those from broadcast on. Names are those of who documents the address.
-var never = withLoopback([]networkWhy{
+var never = []networkWhy{
 	{netip.MustParsePrefix("0.0.0.0/8"), unspecified},
 	{netip.MustParsePrefix("::/128"), unspecified},
+	{netip.MustParsePrefix("127.0.0.0/8"), loopback},
+	{netip.MustParsePrefix("::1/128"), loopback},
 	{netip.MustParsePrefix("169.254.0.0/16"), linkLocal},
 	{netip.MustParsePrefix("fe80::/10"), linkLocal},
 	{netip.MustParsePrefix("224.0.0.0/4"), multicast},
@@ -41,13 +43,6 @@ var never = withLoopback([]networkWhy{
 	{netip.MustParsePrefix("fd20:ce::254/128"), metadata},       // Google
 	{netip.MustParsePrefix("fd00:42::42/128"), metadata},        // Scaleway
 	{netip.MustParsePrefix("fd00:a9fe:a9fe::1/128"), metadata},  // Akamai
-})
-
-func withLoopback(list []networkWhy) []networkWhy {
-	if loopbackIsDialled {
-		return list
-	}
-	return append(list, networkWhy{netip.MustParsePrefix("127.0.0.0/8"), loopback}, networkWhy{netip.MustParsePrefix("::1/128"), loopback})
 }
 
 // Never reports whether an address is one that nobody may have dialled, or given as that of
