@@ -259,7 +259,7 @@ func (c *cache) applySlice(slice *model.Slice, removed bool) {
 	c.readNames(slice, removed)
 	countSlice(before, -1)
 	countSlice(after, +1)
-	c.forbidServers(key, after)
+	c.forbidServers(key, s)
 	if c.complete {
 		s.changes = append(s.changes, health.Transition{Before: before, After: after, At: c.now()})
 		if after != nil && (before == nil || before.Triggered != after.Triggered) {

@@ -29,7 +29,7 @@ type checking struct {
 	// Only run touches these. groups are those of the Services that want checks, and waiting
 	// those that want some once all is known.
 	groups  map[model.ServiceKey]*checked
-	waiting []model.ServiceKey
+	waiting map[model.ServiceKey]struct{}
 	// remembered are the checks that failed before this cache began, and forgotten when they
 	// are none any more.
 	remembered map[netip.AddrPort]check.Remembered
@@ -59,10 +59,11 @@ func newChecking(terms check.Terms, e *engine.Engine) checking {
 		return checking{}
 	}
 	return checking{
-		engine: e,
-		guard:  terms.Guard(),
-		judged: make(map[model.ServiceKey]struct{}),
-		groups: make(map[model.ServiceKey]*checked),
+		engine:  e,
+		guard:   terms.Guard(),
+		judged:  make(map[model.ServiceKey]struct{}),
+		groups:  make(map[model.ServiceKey]*checked),
+		waiting: make(map[model.ServiceKey]struct{}),
 	}
 }
 
@@ -143,7 +144,7 @@ func (c *cache) watchChecks(j *job, set *records.Set) {
 	}
 	// Before, it is not known where the API server is, which is never checked.
 	if !c.isSynced() {
-		c.waiting = append(c.waiting, j.key)
+		c.waiting[j.key] = struct{}{}
 		return
 	}
 	group := c.groups[j.key]
@@ -158,10 +159,10 @@ func (c *cache) watchChecks(j *job, set *records.Set) {
 
 // beginChecks begins those that waited for a full state.
 func (c *cache) beginChecks() {
-	for _, key := range c.waiting {
+	for key := range c.waiting {
 		c.judge(key)
 	}
-	c.waiting = nil
+	clear(c.waiting)
 }
 
 // Failing returns the checks that fail, of all Services of the process.
@@ -189,23 +190,29 @@ func (c *checking) end() {
 // apiServers is the Service whose slices have the addresses of the API server.
 var apiServers = model.ServiceKey{Namespace: "default", Name: "kubernetes"}
 
-// forbidServers has the API server never checked. The cache is locked.
-func (c *cache) forbidServers(key model.ServiceKey, slice *model.Slice) {
-	if c.engine == nil || slice == nil || key != apiServers {
+// forbidServers has the API server never checked, where its slices say that it is. The cache
+// is locked.
+func (c *cache) forbidServers(key model.ServiceKey, s *service) {
+	if c.engine == nil || key != apiServers {
 		return
 	}
-	for i := range slice.Endpoints {
-		c.guard.Forbid(slice.Endpoints[i].Address)
+	var servers []netip.Addr
+	for _, slice := range s.slices {
+		for i := range slice.Endpoints {
+			servers = append(servers, slice.Endpoints[i].Address)
+		}
 	}
+	c.guard.ForbidServers(servers)
 }
 
 // forbidOwn has this process never checked, nor the address by which it knows the API
 // server.
 func (c *checking) forbidOwn(server string) {
+	var all []netip.Addr
 	own, _ := net.InterfaceAddrs()
 	for _, each := range own {
 		if prefix, err := netip.ParsePrefix(each.String()); err == nil {
-			c.guard.Forbid(prefix.Addr())
+			all = append(all, prefix.Addr())
 		}
 	}
 	for _, text := range []string{server, os.Getenv("KUBERNETES_SERVICE_HOST")} {
@@ -213,7 +220,8 @@ func (c *checking) forbidOwn(server string) {
 			text = u.Hostname()
 		}
 		if addr, err := netip.ParseAddr(text); err == nil {
-			c.guard.Forbid(addr)
+			all = append(all, addr)
 		}
 	}
+	c.guard.Forbid(all...)
 }

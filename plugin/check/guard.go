@@ -13,9 +13,20 @@ type Guard struct {
 	// of has the lines of a namespace, and anywhere those of all.
 	of       map[string][]line
 	anywhere []line
-	// forbidden is never written to: a change replaces it, one at a time.
-	forbidden atomic.Pointer[map[netip.Addr]struct{}]
-	changes   sync.Mutex
+	// forbidden and servers are never written to: a change replaces them, one at a time.
+	forbidden, servers atomic.Pointer[addresses]
+	changes            sync.Mutex
+}
+
+// addresses are some, in the form in which they are dialled.
+type addresses map[netip.Addr]struct{}
+
+func (a addresses) add(all []netip.Addr) {
+	for _, addr := range all {
+		if addr.IsValid() {
+			a[addr.Unmap().WithZone("")] = struct{}{}
+		}
+	}
 }
 
 // Guard returns what the terms allow. A line that cannot be read allows nothing.
@@ -61,26 +72,33 @@ func (g *Guard) Admit(namespace string, at netip.AddrPort, kind Kind) Refusal {
 	return nearest
 }
 
-// Forbid adds addresses that are never dialled, whatever is allowed: those of this process,
-// and of the API server.
+// Forbid adds addresses that are never dialled, whatever is allowed: those of this process.
 func (g *Guard) Forbid(addrs ...netip.Addr) {
 	g.changes.Lock()
 	defer g.changes.Unlock()
-	all := make(map[netip.Addr]struct{})
+	all := make(addresses)
 	if before := g.forbidden.Load(); before != nil {
 		maps.Copy(all, *before)
 	}
-	for _, addr := range addrs {
-		if addr.IsValid() {
-			all[addr.Unmap().WithZone("")] = struct{}{}
-		}
-	}
+	all.add(addrs)
 	g.forbidden.Store(&all)
 }
 
+// ForbidServers has the addresses of the API server never dialled, in place of those that
+// were its before.
+func (g *Guard) ForbidServers(addrs []netip.Addr) {
+	all := make(addresses)
+	all.add(addrs)
+	g.servers.Store(&all)
+}
+
 func (g *Guard) forbids(addr netip.Addr) bool {
-	all := g.forbidden.Load()
-	if all == nil {
+	return anyForm(g.forbidden.Load(), addr) || anyForm(g.servers.Load(), addr)
+}
+
+// anyForm reports whether an address leads to one of some. Nil are none.
+func anyForm(all *addresses, addr netip.Addr) bool {
+	if all == nil || len(*all) == 0 {
 		return false
 	}
 	f := formsOf(addr)

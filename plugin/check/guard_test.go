@@ -197,6 +197,21 @@ func TestRefusalsHaveWords(t *testing.T) {
 }
 
 // Under -race, this finds what is written without care.
+func TestTheAPIServerIsForbiddenWhereItIsNow(t *testing.T) {
+	g := guardOf(everything)
+	before, now, own := netip.MustParseAddr("10.0.0.1"), netip.MustParseAddr("10.0.0.2"), netip.MustParseAddr("10.0.0.3")
+	g.Forbid(own)
+	g.ForbidServers([]netip.Addr{before})
+	g.ForbidServers([]netip.Addr{now, {}})
+	for addr, want := range map[netip.Addr]Refusal{
+		before: NoRefusal, now: ByNever, own: ByNever, netip.MustParseAddr("64:ff9b::10.0.0.2"): ByNever,
+	} {
+		if got := g.Admit("n", netip.AddrPortFrom(addr, 443), TCP); got != want {
+			t.Errorf("%v is %v, want %v", addr, got, want)
+		}
+	}
+}
+
 func TestAddressesAreForbiddenWhileOthersAreAdmitted(t *testing.T) {
 	g := guardOf(everything)
 	const most = 100
