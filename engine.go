@@ -31,17 +31,14 @@ type runningEngine struct {
 	done   sync.WaitGroup
 }
 
-// startEngine returns a start of an engine with some bounds, which begins with what fails in
-// the one that it replaces.
-func startEngine(b bounds) func(iter.Seq[*runningEngine]) (*runningEngine, error) {
-	return func(others iter.Seq[*runningEngine]) (*runningEngine, error) {
-		checkMetrics{}.begin()
-		e := runEngine(engine.Options{Rate: b.rate, Inflight: b.inflight, Probe: ask, Metrics: checkMetrics{}, Log: log.Infof})
-		for other := range others {
-			e.Restore(other.Failing())
-		}
-		return e, nil
+// start starts an engine, which begins with what fails in the one that it replaces.
+func (b bounds) start(others iter.Seq[*runningEngine]) (*runningEngine, error) {
+	checkMetrics{}.begin()
+	e := runEngine(engine.Options{Rate: b.rate, Inflight: b.inflight, Probe: ask, Metrics: checkMetrics{}, Log: log.Infof})
+	for other := range others {
+		e.Restore(other.Failing())
 	}
+	return e, nil
 }
 
 // ask makes one check over the network.
@@ -69,7 +66,8 @@ func (f *feed) holdEngine() error {
 	if terms.Mode == check.Off {
 		return nil
 	}
-	e, err := engines.Hold(boundsOf(terms), startEngine(boundsOf(terms)))
+	b := boundsOf(terms)
+	e, err := engines.Hold(b, b.start)
 	if err != nil {
 		return err
 	}

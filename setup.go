@@ -50,7 +50,7 @@ func setup(c *caddy.Controller) error {
 		if s.Settings.Topology.Mode != topology.Off {
 			h.clients.Store(place.NewTable(&s.Clients, feed.cache.known))
 		}
-		if targets = startTargetChecks(feed.cache, h.book); targets != nil {
+		if targets = newTargetChecks(feed.cache, h.book); targets != nil {
 			h.failsCheck = targets.fails
 		}
 		feed.wait(s.StartupTimeout)

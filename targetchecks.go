@@ -23,7 +23,10 @@ type targetChecks struct {
 	done  sync.WaitGroup
 
 	mu sync.Mutex
-	of map[model.ServiceKey][]*targetCheck
+	// of has the Services that somebody has asked for. Nobody looks at what is kept before the
+	// first, nor once it is closed: nothing ends what a start has begun that fails.
+	of           map[model.ServiceKey][]*targetCheck
+	runs, closed bool
 }
 
 // targetCheck is one target of a Service.
@@ -36,14 +39,12 @@ type targetCheck struct {
 // five seconds.
 const targetTurn = 2 * time.Second
 
-// startTargetChecks returns nil where a cache has nothing checked.
-func startTargetChecks(c *cache, book *external.Book) *targetChecks {
+// newTargetChecks returns nil where a cache has nothing checked.
+func newTargetChecks(c *cache, book *external.Book) *targetChecks {
 	if c.engine == nil || c.settings.Checks.Mode != check.On {
 		return nil
 	}
-	t := &targetChecks{cache: c, book: book, quit: make(chan struct{}), of: make(map[model.ServiceKey][]*targetCheck)}
-	t.done.Go(t.run)
-	return t
+	return &targetChecks{cache: c, book: book, quit: make(chan struct{}), of: make(map[model.ServiceKey][]*targetCheck)}
 }
 
 func (t *targetChecks) run() {
@@ -64,6 +65,9 @@ func (t *targetChecks) close() {
 	if t == nil {
 		return
 	}
+	t.mu.Lock()
+	t.closed = true
+	t.mu.Unlock()
 	close(t.quit)
 	t.done.Wait()
 	t.mu.Lock()
@@ -83,7 +87,7 @@ func (t *targetChecks) fails(set *records.Set) func(netip.Addr) bool {
 	return func(addr netip.Addr) bool {
 		return slices.ContainsFunc(all, func(c *targetCheck) bool {
 			verdict, _ := c.Findings().Of(addr)
-			return c.Findings() != nil && verdict == check.Failing
+			return verdict == check.Failing
 		})
 	}
 }
@@ -92,6 +96,13 @@ func (t *targetChecks) fails(set *records.Set) func(netip.Addr) bool {
 func (t *targetChecks) asked(set *records.Set) []*targetCheck {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	if t.closed {
+		return nil
+	}
+	if !t.runs {
+		t.runs = true
+		t.done.Go(t.run)
+	}
 	key := set.Service.ServiceKey
 	all, known := t.of[key]
 	if !known {

@@ -7,6 +7,7 @@ import (
 
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/check"
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/check/engine"
+	"github.com/k8s-endpoints/k8s_endpoints/plugin/external"
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/model"
 
 	"github.com/miekg/dns"
@@ -65,11 +66,26 @@ func runOuterChecked(t *testing.T, o *outer, servers *outsideServers) {
 	e := runEngine(engine.Options{Rate: 1000, Inflight: 64, Probe: servers.probe})
 	c := o.h.cache.Load()
 	c.checking = newChecking(c.settings.Checks, e.Engine)
-	targets := startTargetChecks(c, o.h.book)
+	targets := newTargetChecks(c, o.h.book)
 	o.h.failsCheck = targets.fails
 	t.Cleanup(func() {
 		targets.close()
 		o.h.book.Close()
 		e.End()
+	})
+}
+
+// What a start has begun that fails, nobody ends: before the first question nothing runs.
+func TestNothingRunsBeforeSomebodyAsks(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var servers outsideServers
+		servers.begin()
+		e := runEngine(engine.Options{Rate: 1000, Inflight: 64, Probe: servers.probe})
+		defer e.End()
+		c := newCache(checkedSettings(check.On), false)
+		c.checking = newChecking(c.settings.Checks, e.Engine)
+		if newTargetChecks(c, external.New(external.Options{})).runs {
+			t.Error("it runs")
+		}
 	})
 }
