@@ -240,10 +240,7 @@ func (p *planned) give(i int, r *reached) *dns.Msg {
 	if r.Stale {
 		staleAnswersTotal.Inc()
 	}
-	for _, note := range notes {
-		p.note(m, note.code, note.text)
-	}
-	return m
+	return p.noteAll(m, notes)
 }
 
 // ttlFrom returns that of the answer in seconds: of last good answers, and where another target
@@ -270,6 +267,11 @@ func (p *planned) flat(t *external.Target, r *reached, notes []reason) *dns.Msg 
 	if len(all) == 0 {
 		return p.nothing(fmt.Sprintf(textTargetFamily, t))
 	}
+	return p.flatOf(all, notes)
+}
+
+// flatOf answers with addresses as the Service's own, beside which the notes have room.
+func (p *planned) flatOf(all []netip.Addr, notes []reason) *dns.Msg {
 	room := p.asked.Room
 	for _, note := range notes {
 		room -= records.NoteSize(note.text)

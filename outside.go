@@ -5,8 +5,6 @@ import (
 	"fmt"
 	"slices"
 
-	"github.com/k8s-endpoints/k8s_endpoints/plugin/records"
-
 	"github.com/miekg/dns"
 )
 
@@ -51,14 +49,5 @@ func (p *planned) outside(ctx context.Context) *dns.Msg {
 		return p.nothing(fmt.Sprintf(textTargetFamily, p.plan.Targets[0]))
 	}
 	p.asked.TTL = ttl
-	room := p.asked.Room
-	for _, note := range notes {
-		room -= records.NoteSize(note.text)
-	}
-	a := p.set.Flat(&p.asked, all, room)
-	m := p.found(&a)
-	for _, note := range notes {
-		p.note(m, note.code, note.text)
-	}
-	return m
+	return p.noteAll(p.flatOf(all, notes), notes)
 }

@@ -32,6 +32,14 @@ func (p *planned) notes(i int, r *reached) (all []reason) {
 	return all
 }
 
+// noteAll puts notes into an answer.
+func (p *planned) noteAll(m *dns.Msg, notes []reason) *dns.Msg {
+	for _, note := range notes {
+		p.note(m, note.code, note.text)
+	}
+	return m
+}
+
 // passedOver says why the first target is not the one that the answer is of.
 func (p *planned) passedOver(i int) string {
 	if i == 0 || p.plan.ByWeight || len(p.choice.Order) == 0 {
@@ -54,13 +62,14 @@ func (p *planned) explain() *dns.Msg {
 		return p.nothing(records.NoteNoType(p.set.Service))
 	}
 	m := newReply(p.r)
-	for i, told := range p.book.Tell(&p.asks) {
-		line := fmt.Sprintf("%d %s %s", i+1, told.Target, p.how(&told))
+	say := func(line string) {
 		m.Answer = append(m.Answer, &dns.TXT{Hdr: records.Header(p.asked.Owner, dns.TypeTXT, 0), Txt: []string{line[:min(len(line), 255)]}})
 	}
+	for i, told := range p.book.Tell(&p.asks) {
+		say(fmt.Sprintf("%d %s %s", i+1, told.Target, p.how(&told)))
+	}
 	for _, refused := range p.plan.Refused {
-		line := fmt.Sprintf("- %s left out: the Corefile does not let this Service lead there", refused)
-		m.Answer = append(m.Answer, &dns.TXT{Hdr: records.Header(p.asked.Owner, dns.TypeTXT, 0), Txt: []string{line[:min(len(line), 255)]}})
+		say(fmt.Sprintf("- %s left out: the Corefile does not let this Service lead there", refused))
 	}
 	return m
 }

@@ -2,6 +2,7 @@ package external
 
 import (
 	"net/netip"
+	"slices"
 	"strings"
 	"time"
 
@@ -144,21 +145,25 @@ func drawFirst(a *Asked, up []int) {
 	at := a.Random(total)
 	for place, i := range up {
 		if at -= a.Plan.Targets[i].Weight; at < 0 {
-			copy(up[1:place+1], up[:place])
-			up[0] = i
+			toFront(up, place)
 			break
 		}
 	}
 	// Those without weight come last.
-	rest, none := make([]int, 0, len(up)), make([]int, 0, len(up))
-	for _, i := range up {
+	isLight := func(i int) int {
 		if a.Plan.Targets[i].Weight > 0 {
-			rest = append(rest, i)
-		} else {
-			none = append(none, i)
+			return 0
 		}
+		return 1
 	}
-	copy(up, append(rest, none...))
+	slices.SortStableFunc(up, func(i, j int) int { return isLight(i) - isLight(j) })
+}
+
+// toFront moves what stands in a place to the front, and what was before it one back.
+func toFront(all []int, place int) {
+	first := all[place]
+	copy(all[1:place+1], all[:place])
+	all[0] = first
 }
 
 // keepFirst puts the target first that was chosen less than a minute ago.
@@ -168,9 +173,8 @@ func (b *Book) keepFirst(a *Asked, up []int, now time.Time) {
 		return
 	}
 	for place, i := range up {
-		if t := &a.Plan.Targets[i]; t.Name == last.target.Name && t.Address == last.target.Address {
-			copy(up[1:place+1], up[:place])
-			up[0] = i
+		if last.target.leadsWhere(&a.Plan.Targets[i]) {
+			toFront(up, place)
 			return
 		}
 	}
@@ -211,7 +215,7 @@ func (b *Book) remember(a *Asked, i int, now time.Time) (moved bool) {
 		return false
 	}
 	last.asked = now
-	if last.target.Name == t.Name && last.target.Address == t.Address {
+	if last.target.leadsWhere(&t) {
 		return false
 	}
 	last.target, last.since = t, now
@@ -248,7 +252,7 @@ func (b *Book) Tell(a *Asked) (all []Told) {
 			told.State, told.Since, told.Looked = e.state(), e.since, e.looked
 			told.Addresses, told.Last = len(e.addresses(maxTold)), e.lastResult()
 		}
-		if c := b.choices[a.Key]; c != nil && c.target.Name == t.Name && c.target.Address == t.Address {
+		if c := b.choices[a.Key]; c != nil && c.target.leadsWhere(t) {
 			told.Chosen, told.ChosenSince = true, c.since
 		}
 		all = append(all, told)

@@ -44,6 +44,9 @@ type Target struct {
 	Weight int
 }
 
+// leadsWhere reports whether two targets are the same but for their weights.
+func (t *Target) leadsWhere(o *Target) bool { return t.Name == o.Name && t.Address == o.Address }
+
 // String returns the target as people write it.
 func (t Target) String() string {
 	if t.Address.IsValid() {
