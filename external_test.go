@@ -2,7 +2,6 @@ package endpoints
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net"
 	"net/netip"
@@ -18,6 +17,7 @@ import (
 	"github.com/coredns/coredns/request"
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/corefile"
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/external"
+	"github.com/k8s-endpoints/k8s_endpoints/plugin/external/externaltest"
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/model"
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/records"
 
@@ -68,43 +68,11 @@ func (o *outer) Lookup(ctx context.Context, state request.Request, name string, 
 	if isUnasked(ctx) {
 		o.unasked = append(o.unasked, fmt.Sprintf("%s for %s over %s", question, state.IP(), state.Proto()))
 	}
-	text, ttl, _ := strings.Cut(o.has[name], "/")
-	if ttl == "" {
-		ttl = "60"
+	m, err := externaltest.Answer(o.has[name], name, qtype)
+	if err != nil {
+		return nil, err
 	}
-	m := new(dns.Msg)
-	if text == "error" {
-		return nil, errors.New("no server")
-	}
-	if rcode, ok := dns.StringToRcode[text]; ok {
-		m.Rcode = rcode
-		if rcode == dns.RcodeNameError {
-			m.Ns = []dns.RR{test.SOA(denialText)}
-		}
-		return m, nil
-	}
-	for _, word := range strings.Fields(text) {
-		addr, err := netip.ParseAddr(word)
-		switch {
-		case err != nil:
-			m.Answer = append(m.Answer, test.CNAME(fmt.Sprintf("%s %s IN CNAME %s", name, ttl, word)))
-			name = word
-		case addr.Is4() && qtype == dns.TypeA:
-			m.Answer = append(m.Answer, test.A(fmt.Sprintf("%s %s IN A %s", name, ttl, word)))
-		case addr.Is6() && qtype == dns.TypeAAAA:
-			m.Answer = append(m.Answer, test.AAAA(fmt.Sprintf("%s %s IN AAAA %s", name, ttl, word)))
-		}
-	}
-	if qtype == dns.TypeHTTPS {
-		for _, alpn := range []string{"ipv4hint=192.0.2.1", "ipv4hint=192.0.2.1,10.0.0.1", "ipv6hint=2001:db8::1"} {
-			rr, _ := dns.NewRR(fmt.Sprintf("%s %s IN HTTPS 1 . %s", name, ttl, alpn))
-			m.Answer = append(m.Answer, rr)
-		}
-	}
-	if qtype == dns.TypeTXT {
-		m.Answer = append(m.Answer, test.TXT(fmt.Sprintf("%s %s IN TXT outside", name, ttl)))
-	}
-	if len(m.Answer) == 0 {
+	if len(m.Answer) == 0 && (m.Rcode == dns.RcodeSuccess || m.Rcode == dns.RcodeNameError) {
 		m.Ns = []dns.RR{test.SOA(denialText)}
 	}
 	return m, nil

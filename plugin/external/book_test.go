@@ -2,7 +2,6 @@ package external
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -11,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/k8s-endpoints/k8s_endpoints/plugin/external/externaltest"
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/model"
 
 	"github.com/coredns/coredns/plugin/test"
@@ -64,33 +64,10 @@ func (c client) Resolve(_ context.Context, name string, qtype uint16) (*dns.Msg,
 }
 
 func (w *world) answer(name string, qtype uint16) (*dns.Msg, error) {
-	text, ttl, _ := strings.Cut(w.has[name], "/")
-	if ttl == "" {
-		ttl = "60"
-	}
-	m := new(dns.Msg)
-	switch text {
-	case "error":
-		return nil, errors.New("no server")
-	case "lost":
+	if w.has[name] == "lost" {
 		return nil, nil
-	case "NXDOMAIN", "SERVFAIL", "REFUSED":
-		m.Rcode = dns.StringToRcode[text]
-		return m, nil
 	}
-	for _, word := range strings.Fields(text) {
-		addr, err := netip.ParseAddr(word)
-		switch {
-		case err != nil:
-			m.Answer = append(m.Answer, test.CNAME(fmt.Sprintf("%s %s IN CNAME %s", name, ttl, word)))
-			name = word
-		case addr.Is4() && qtype == dns.TypeA:
-			m.Answer = append(m.Answer, test.A(fmt.Sprintf("%s %s IN A %s", name, ttl, word)))
-		case addr.Is6() && qtype == dns.TypeAAAA:
-			m.Answer = append(m.Answer, test.AAAA(fmt.Sprintf("%s %s IN AAAA %s", name, ttl, word)))
-		}
-	}
-	return m, nil
+	return externaltest.Answer(w.has[name], name, qtype)
 }
 
 // look asks the Book for addresses of IPv4, and returns them with their TTL, or with since when

@@ -1,51 +1,34 @@
 package checks
 
 import (
+	"context"
+	"flag"
 	"fmt"
 	"net/netip"
 	"os"
 	"os/exec"
 	"strings"
-	"syscall"
 	"testing"
 
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/check"
 	"github.com/k8s-endpoints/k8s_endpoints/test/cluster/polltest"
+	"github.com/k8s-endpoints/k8s_endpoints/test/network"
+	"github.com/k8s-endpoints/k8s_endpoints/test/network/networktest"
 	"github.com/k8s-endpoints/k8s_endpoints/test/targets"
 
 	"golang.org/x/sys/unix"
 )
 
-// insideVariable is 1 for the test binary that runs in a network of its own.
-const insideVariable = "CHECKS_TEST_INSIDE"
+// own is the network of these tests. It leads nowhere.
+var own = networktest.Network{
+	Variable: "CHECKS_TEST_INSIDE",
+	Needs:    []func(context.Context) error{networktest.Server, targets.BuildHealth},
+	Furnish:  func() error { return network.IP("link", "set", "lo", "up") },
+}
 
-// inside runs a test again in a network of its own that leads nowhere, and returns whether
-// this is there. It takes root.
-func inside(t *testing.T) bool {
-	t.Helper()
-	if os.Getenv(insideVariable) == "1" {
-		polltest.Must(t, command("ip", "link", "set", "lo", "up"))
-		return true
-	}
-	if os.Getuid() != 0 {
-		t.Skip("only root can make a network for this test alone")
-	}
-	if _, err := exec.LookPath("iptables"); err != nil {
-		t.Skip("iptables is missing: run `make targets`")
-	}
-	self, err := os.Executable()
-	polltest.Must(t, err)
-	cmd := exec.Command(self, "-test.run=^"+t.Name()+"$", "-test.v")
-	cmd.Env = append(os.Environ(), insideVariable+"=1")
-	cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: unix.CLONE_NEWNET}
-	out, err := cmd.CombinedOutput()
-	if err != nil {
-		t.Errorf("in a network of its own: %v\n%s", err, out)
-	}
-	if strings.Contains(string(out), "--- SKIP") {
-		t.Skipf("in a network of its own: %s", out)
-	}
-	return false
+func TestMain(m *testing.M) {
+	flag.Parse()
+	os.Exit(own.Main(m.Run))
 }
 
 func command(name string, args ...string) error {
@@ -57,8 +40,9 @@ func command(name string, args ...string) error {
 
 // A firewall drops, rejects, and lets through again; a network has no way, and has one.
 func TestWhatANetworkDoes(t *testing.T) {
-	if !inside(t) {
-		return
+	own.Inside(t)
+	if _, err := exec.LookPath("iptables"); err != nil {
+		t.Skip("iptables is missing: run `make targets`")
 	}
 	s := targets.Redis(t)
 	rule := func(verb string, target ...string) error {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"flag"
-	"fmt"
 	"os"
 	"path/filepath"
 	"testing"
@@ -12,7 +11,7 @@ import (
 	"github.com/k8s-endpoints/k8s_endpoints/test/cluster"
 	"github.com/k8s-endpoints/k8s_endpoints/test/cluster/polltest"
 	"github.com/k8s-endpoints/k8s_endpoints/test/network"
-	"github.com/k8s-endpoints/k8s_endpoints/test/server"
+	"github.com/k8s-endpoints/k8s_endpoints/test/network/networktest"
 
 	"golang.org/x/sys/unix"
 )
@@ -23,58 +22,24 @@ var (
 	until  = polltest.Until
 )
 
-// insideVariable is 1 for the test binary that runs in the network of its own.
-const insideVariable = "RESOLVERS_TEST_INSIDE"
-
 // shared is the control plane of the tests that need one.
 var shared cluster.Shared
 
-// outside says why the tests are not in a network of their own, and is nil where
-// they are.
-var outside error
+// own is the network of these tests, with mounts of its own.
+var own = networktest.Network{
+	Variable: "RESOLVERS_TEST_INSIDE", Flags: unix.CLONE_NEWNS,
+	Needs: []func(context.Context) error{networktest.Server, networktest.ControlPlane},
+	// They wait most of the time.
+	Furnish: func() error { return errors.Join(flag.Set("test.parallel", "8"), furnish()) },
+}
 
 func TestMain(m *testing.M) {
 	flag.Parse()
-	if os.Getenv(insideVariable) == "1" {
-		// They wait most of the time.
-		if err := errors.Join(flag.Set("test.parallel", "8"), furnish()); err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			os.Exit(1)
-		}
-		os.Exit(shared.Main(m))
-	}
-	var code int
-	if code, outside = enter(); outside != nil {
-		code = m.Run()
-	}
-	os.Exit(code)
+	os.Exit(own.Main(func() int { return shared.Main(m) }))
 }
 
 // inside skips a test that is not in a network of its own.
-func inside(t *testing.T) {
-	t.Helper()
-	if outside != nil {
-		t.Skip(outside)
-	}
-}
-
-// enter runs this program again in new namespaces, and returns its exit status. An
-// error says why it cannot.
-func enter() (code int, err error) {
-	if os.Getuid() != 0 {
-		return 0, errors.New("only root can make a network, and mounts, for these tests alone")
-	}
-	// Inside, no module could be fetched for a build.
-	if _, err := server.Binary(context.Background()); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		return 1, nil
-	}
-	if _, err := cluster.Binaries(context.Background()); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		return 1, nil
-	}
-	return network.Enter(unix.CLONE_NEWNS, insideVariable+"=1")
-}
+func inside(t *testing.T) { t.Helper(); own.Inside(t) }
 
 // unpacked is where `make resolvers` puts the packages.
 const unpacked = "../../build/resolvers"

@@ -24,6 +24,12 @@ var healthProgram = sync.OnceValues(func() (string, error) {
 	return path, gobuild.Build(ctx, root, nil, "-o", path, "./test/targets/health")
 })
 
+// BuildHealth builds that program, for those who cannot fetch a module later.
+func BuildHealth(context.Context) error {
+	_, err := healthProgram()
+	return err
+}
+
 // Health starts a health service of gRPC, which serves; of its services "well" does, and
 // "ill" does not.
 func Health(t testing.TB) *Target {

@@ -611,21 +611,7 @@ func (w *twins) compareCheck(c *naiveCheck, lag, now time.Duration) {
 }
 
 // let lets time pass.
-func (w *twins) let(d time.Duration) {
-	end := w.now.Add(d)
-	w.both()
-	for w.now.Before(end) {
-		at := end
-		if !w.next.IsZero() && w.next.Before(at) {
-			at = w.next
-		}
-		if len(w.flights) > 0 && w.flights[0].ends.Before(at) {
-			at = w.flights[0].ends
-		}
-		w.now = at
-		w.both()
-	}
-}
+func (w *twins) let(d time.Duration) { w.passBy(d, w.both) }
 
 func (w *twins) anyGroup() *naiveGroup {
 	return w.naive.groups[rapid.IntRange(0, len(w.naive.groups)-1).Draw(w.t, "group")]

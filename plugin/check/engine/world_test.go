@@ -135,9 +135,12 @@ func (w *world) turn() {
 }
 
 // pass lets time pass, and the engine run in it.
-func (w *world) pass(d time.Duration) {
+func (w *world) pass(d time.Duration) { w.passBy(d, w.turn) }
+
+// passBy lets time pass, with a turn whenever one is due.
+func (w *world) passBy(d time.Duration, turn func()) {
 	end := w.now.Add(d)
-	w.turn()
+	turn()
 	for w.now.Before(end) {
 		at := end
 		if !w.next.IsZero() && w.next.Before(at) {
@@ -147,7 +150,7 @@ func (w *world) pass(d time.Duration) {
 			at = w.flights[0].ends
 		}
 		w.now = at
-		w.turn()
+		turn()
 	}
 }
 

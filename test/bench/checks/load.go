@@ -114,18 +114,29 @@ func measureCPU(ctx context.Context, b *bench) error {
 	})
 }
 
+// writeQuestions writes the question of dnsperf, for a Service of a fleet, into a file, and
+// returns what removes it.
+func writeQuestions() (file string, remove func() error, err error) {
+	dir, err := os.MkdirTemp("", "k8s_endpoints-checks-")
+	if err != nil {
+		return "", nil, err
+	}
+	remove = func() error { return os.RemoveAll(dir) }
+	file = filepath.Join(dir, "questions")
+	if err := dnsperf.Write(file, question(large(many, "")[7].fqdn())); err != nil {
+		return "", nil, errors.Join(err, remove())
+	}
+	return file, remove, nil
+}
+
 // measureQueries compares the answers of a server that checks 10,000 targets with those of
 // one that checks none.
 func measureQueries(ctx context.Context, b *bench) (err error) {
-	dir, err := os.MkdirTemp("", "k8s_endpoints-checks-")
+	questions, remove, err := writeQuestions()
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
-	questions := filepath.Join(dir, "questions")
-	if err := dnsperf.Write(questions, question(large(many, "")[7].fqdn())); err != nil {
-		return err
-	}
+	defer func() { err = errors.Join(err, remove()) }()
 	rounds, round := either(b, 5, 2), either(b, 10*time.Second, 2*time.Second)
 	var ratios []float64
 	err = b.withFleet(ctx, many, "tcp", quickly, func(checked *world, services []service, _ []*fleet.Target) error {
@@ -240,15 +251,11 @@ func measureStopped(ctx context.Context, b *bench) error {
 func measureFalse(ctx context.Context, b *bench) error {
 	during := either(b, 10*time.Minute, 20*time.Second)
 	return b.withFleet(ctx, many, "tcp", quickly, func(w *world, services []service, _ []*fleet.Target) (err error) {
-		dir, err := os.MkdirTemp("", "k8s_endpoints-checks-")
+		questions, remove, err := writeQuestions()
 		if err != nil {
 			return err
 		}
-		defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
-		questions := filepath.Join(dir, "questions")
-		if err := dnsperf.Write(questions, question(large(many, "")[7].fqdn())); err != nil {
-			return err
-		}
+		defer func() { err = errors.Join(err, remove()) }()
 		if err := w.askAll(ctx, services); err != nil {
 			return err
 		}
