@@ -39,6 +39,7 @@ type checking struct {
 // checked is a Service that wants checks, and what the engine knows of it.
 type checked struct {
 	*engine.Group
+	key         model.ServiceKey
 	spec        check.Spec
 	failOpenOff bool
 	targets     []netip.AddrPort
@@ -50,8 +51,19 @@ func (g *checked) watch(spec check.Spec, guard *check.Guard, failOpenOff bool, t
 		return
 	}
 	g.spec, g.failOpenOff, g.targets = spec, failOpenOff, targets
+	if spec.Kind == check.TCP && slices.ContainsFunc(targets, isMySQL) {
+		warnOfMySQL.Do(func() { log.Warningf(textMySQL, g.key) })
+	}
 	g.Watch(spec, guard, failOpenOff, targets)
 }
+
+// warnOfMySQL is done once in a process: one line is enough to think about it.
+var warnOfMySQL sync.Once
+
+const textMySQL = "The check tcp of %s goes to port 3306: to MySQL and MariaDB, a connection without a login is an error of this host, " +
+	"and after max_connect_errors of them it is blocked; check what stands in front of the server"
+
+func isMySQL(at netip.AddrPort) bool { return at.Port() == 3306 }
 
 // newChecking returns what checks nothing where the terms are off, and e is nil.
 func newChecking(terms check.Terms, e *engine.Engine) checking {
@@ -150,7 +162,7 @@ func (c *cache) watchChecks(j *job, set *records.Set) {
 	group := c.groups[j.key]
 	if group == nil {
 		key := j.key
-		group = &checked{Group: c.engine.Group(key, func() { c.judge(key) })}
+		group = &checked{Group: c.engine.Group(key, func() { c.judge(key) }), key: key}
 		c.groups[key] = group
 	}
 	failOpenOff := j.options.Policy.FailOpen == health.FailOpenOff

@@ -191,6 +191,28 @@ func TestAServiceThatIsAskedForIsCheckedMoreOften(t *testing.T) {
 	})
 }
 
+func TestACheckThatBlocksThisHostIsWarnedOfOnce(t *testing.T) {
+	warnOfMySQL = sync.Once{}
+	logged := captureLog(t)
+	e := engine.New(engine.Options{Rate: 100, Inflight: 4})
+	guard := checkedSettings(check.On).Checks.Guard()
+	watch := func(name string, kind check.Kind, port uint16) {
+		key := model.ServiceKey{Namespace: "default", Name: name}
+		g := checked{Group: e.Group(key, func() {}), key: key}
+		g.watch(check.Spec{Kind: kind}, guard, false, []netip.AddrPort{netip.AddrPortFrom(netip.MustParseAddr("10.1.0.1"), port)})
+	}
+	watch("other", check.TCP, 5432)
+	watch("web", check.HTTP, 3306)
+	if n := logged("3306"); n != 0 {
+		t.Errorf("%d lines warn of others", n)
+	}
+	watch("mysql", check.TCP, 3306)
+	watch("second", check.TCP, 3306)
+	if logged("3306") != 1 || logged("The check tcp of default/mysql goes to port 3306") != 1 {
+		t.Errorf("%d lines warn, and %d of them of the first", logged("3306"), logged("default/mysql"))
+	}
+}
+
 func TestStanzasAgreeOnTheBoundsOfChecks(t *testing.T) {
 	with := func(mode check.Mode, rate int) *subscription {
 		s := &corefile.Stanza{Settings: checkedSettings(mode)}

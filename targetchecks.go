@@ -117,9 +117,10 @@ func (t *targetChecks) asked(set *records.Set) []*targetCheck {
 
 // begin makes the checks of a Service. It is locked.
 func (t *targetChecks) begin(set *records.Set) (all []*targetCheck) {
+	key := set.Service.ServiceKey
 	for _, target := range set.Plan().Targets {
-		group := t.cache.engine.Group(set.Service.ServiceKey, func() {})
-		all = append(all, &targetCheck{checked{Group: group}, target})
+		group := t.cache.engine.Group(key, func() {})
+		all = append(all, &targetCheck{checked{Group: group, key: key}, target})
 	}
 	return all
 }
