@@ -21,9 +21,17 @@ const (
 	ByServing
 )
 
-// Calls reports whether a slice that says these conditions calls an endpoint up or draining.
+// Up reports whether a slice that says these conditions calls an endpoint up.
+func (p Publish) Up(is model.Conditions) bool {
+	if p == ByServing {
+		return is.Has(model.Serving) && !is.Has(model.Terminating)
+	}
+	return is.Has(model.Ready)
+}
+
+// Calls reports whether such a slice calls it up or draining.
 func (p Publish) Calls(is model.Conditions) bool {
-	return is.Has(model.Serving) && (p == ByServing || is.Has(model.Terminating)) || p == ByReady && is.Has(model.Ready)
+	return p.Up(is) || is.Has(model.Serving|model.Terminating)
 }
 
 // PodNames says which endpoints have a name of their own.

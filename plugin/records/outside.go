@@ -27,10 +27,10 @@ func (s *Set) compileOutside(all []*model.Slice, o *Options, counts [roster.Fami
 	}
 	others := counts[roster.IPv4][health.Good] + counts[roster.IPv6][health.Good]
 	up := func(c model.Conditions) bool {
-		if o.Policy.Publish == health.ByServing {
-			return c.Has(model.Serving) && !c.Has(model.Terminating)
+		if s.Service.PublishNotReady {
+			c |= model.Ready
 		}
-		return s.Service.PublishNotReady || c.Has(model.Ready)
+		return o.Policy.Publish.Up(c)
 	}
 	s.takeOutside(all, o, up)
 	if len(s.outside) == 0 && others == 0 && o.Policy.Fallback != health.FallbackNone {
