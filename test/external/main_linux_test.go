@@ -2,6 +2,7 @@ package external
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"net/netip"
@@ -31,7 +32,8 @@ var own = networktest.Network{
 	Furnish: func() error {
 		// Loopback addresses are never checked.
 		targets.Listen(netip.MustParseAddr("10.16.0.5"))
-		return network.Up(networks...)
+		// They wait most of the time.
+		return errors.Join(flag.Set("test.parallel", "8"), network.Up(networks...))
 	},
 }
 
