@@ -1,0 +1,113 @@
+// Package drivers has the systems that test/systems runs: for each one a file with its
+// manifests and with the question whether it is whole. A driver knows nothing of the lives
+// that a system goes through, nor of the servers that it asks.
+//
+// Start with System; All is every one of them.
+package drivers
+
+import (
+	"context"
+	"net/netip"
+	"time"
+
+	"github.com/k8s-endpoints/k8s_endpoints/test/systems/load"
+)
+
+// Proof says what stands behind a row of docs/systems.md.
+type Proof string
+
+const (
+	// Real is the software itself.
+	Real Proof = "real"
+	// StandIn is the software's own client, with a server that only speaks its protocol.
+	StandIn Proof = "stand-in"
+	// Replay is the sequence of queries that the software makes, made by a program of ours.
+	Replay Proof = "replay"
+)
+
+// Place is where a system is to live.
+type Place struct {
+	// Namespace is a label of DNS, and exists. Replicas is at least 1.
+	Namespace string
+	Replicas  int
+	// DNS is the address of the server that Pods of this place ask. The kubelet sees to it;
+	// a manifest needs it only for what has a resolver of its own.
+	DNS string
+	// Work is a folder of this place alone, for certificates and data. Each Pod sees it at
+	// the same path; it goes with the place.
+	Work string
+	// Apps is the folder with the programs of test/systems/apps, and Control the one with
+	// those of the control plane, such as etcd. Each Pod sees them at the same path.
+	Apps, Control string
+	// Parallel asks for members that start together, as podManagementPolicy has it; else
+	// each waits until the one before is ready, if the system can live so.
+	Parallel bool
+}
+
+// System is what is known of one system.
+type System struct {
+	// Key names the system in tests and files, as in "etcd": lower-case letters, digits and
+	// hyphens, at most 20.
+	Key string
+	// Name is for people, as in "etcd, SRV discovery and peer TLS".
+	Name  string
+	Proof Proof
+	// Members is how many there are when nothing says otherwise, at least 1.
+	Members int
+	// Version asks the program itself.
+	Version func(context.Context, Place) (string, error)
+	// Needs are programs by their path in a Debian system, names of programs of Apps, or
+	// "control/NAME" for one of the control plane. Where one is absent, the system is left
+	// out, which fails in make systems.
+	Needs []string
+	// Objects are the manifests, as documents of YAML without a namespace of their own. It
+	// also writes what they need into Work. Its workload is a StatefulSet or Deployment of
+	// the name Workload, with Replicas Pods; others that are there keep their own number.
+	// The image of a container is "systems".
+	Objects func(Place) (string, error)
+	// Workload is the kind and the name of what is scaled and rolled, as in
+	// "StatefulSet/etcd".
+	Workload string
+	// Whole says whether there is one cluster of that many members, and whether each agrees:
+	// nil where that is so now, else what is missing. It asks the members, not Kubernetes. It
+	// is asked again and again, each time with a deadline of some seconds.
+	Whole func(ctx context.Context, p Pods, want int) error
+	// Load is what a client does all the time meanwhile; nil is none.
+	Load *load.Client
+	// Lives are the lives by name that the system goes through, with what must hold on ours.
+	// Names are those of package life.
+	Lives map[string]Bounds
+	// Needed is what the system needs of DNS, Stanza the annotation, option or stanza that
+	// fits it, and Beware what nobody can answer away: each a line of docs/systems.md, the
+	// last two in Markdown and possibly empty.
+	Needed, Stanza, Beware string
+}
+
+// Pods are those of a place.
+type Pods interface {
+	// Exec runs a command in the namespaces of a Pod that runs, and returns what it writes,
+	// standard output only; an error has what it wrote to standard error.
+	Exec(ctx context.Context, pod string, command ...string) (string, error)
+	// Address is that of a Pod, or the zero Addr where it has none now.
+	Address(pod string) netip.Addr
+	// Names are those of the Pods that have an address and are not ending, sorted.
+	Names() []string
+}
+
+// Bounds are what must hold for a life of a system on ours. A number is a maximum.
+type Bounds struct {
+	// Formed is the time until the system is whole, from the life's first step. 0 is no bound.
+	Formed time.Duration
+	// Restarts are those of containers, per trial.
+	Restarts int
+	// Dead are contacts with addresses of no Pod, Wrong those with Pods of another system.
+	Dead, Wrong int
+	// Failed are look-ups that got SERVFAIL, or were denied a Pod that has an address.
+	Failed int
+	// Errors are those that the load's client met.
+	Errors int
+	// Unformed are the trials that may end without a system that is whole.
+	Unformed int
+	// Known says why a bound is not what one would wish, as in "the JVM keeps answers 30 s".
+	Known string
+}
