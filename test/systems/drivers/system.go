@@ -77,6 +77,9 @@ type System struct {
 	// Lives are the lives by name that the system goes through, with what must hold on ours.
 	// Names are those of package life.
 	Lives map[string]Bounds
+	// Turn is what happens to this system and to no other, as when its primary moves; nil is
+	// nothing.
+	Turn *Turn
 	// Needed is what the system needs of DNS, Stanza the annotation, option or stanza that
 	// fits it, and Beware what nobody can answer away: each a line of docs/systems.md, the
 	// last two in Markdown and possibly empty.
@@ -92,6 +95,26 @@ type Pods interface {
 	Address(pod string) netip.Addr
 	// Names are those of the Pods that have an address and are not ending, sorted.
 	Names() []string
+}
+
+// Turn is a life that only one system has. It begins when the system is whole.
+type Turn struct {
+	// Name is for people, as in "the label of the primary moves".
+	Name string
+	// Make makes it happen, and returns the question whether the system has followed, which is
+	// asked as Whole is: Bounds.Formed is the time until it says so.
+	Make   func(context.Context, Stage) (followed func(context.Context, Pods) error, err error)
+	Bounds Bounds
+}
+
+// Stage is where a Turn is made.
+type Stage interface {
+	Pods
+	// Label sets a label of a Pod; an empty value takes it away.
+	Label(ctx context.Context, pod, key, value string) error
+	// Remove deletes a Pod, and keeps the one that takes its name from starting until Return.
+	Remove(ctx context.Context, pod string) error
+	Return(pod string)
 }
 
 // Bounds are what must hold for a life of a system on ours. A number is a maximum.
