@@ -8,6 +8,7 @@ package drivers
 import (
 	"context"
 	"net/netip"
+	"regexp"
 	"time"
 
 	"github.com/k8s-endpoints/k8s_endpoints/test/systems/load"
@@ -56,7 +57,8 @@ type System struct {
 	Members int
 	// Version asks the program itself.
 	Version func(context.Context, Place) (string, error)
-	// Needs are programs by their path in a Debian system, names of programs of Apps, or
+	// Needs are programs by their path in a Debian system, which may be a pattern of
+	// filepath.Match and begins with a slash, names of programs of Apps, or
 	// "control/NAME" for one of the control plane. Where one is absent, the system is left
 	// out, which fails in make systems.
 	Needs []string
@@ -72,6 +74,9 @@ type System struct {
 	// nil where that is so now, else what is missing. It asks the members, not Kubernetes. It
 	// is asked again and again, each time with a deadline of some seconds.
 	Whole func(ctx context.Context, p Pods, want int) error
+	// Refusal matches a line of a container's log that says that a member has refused the
+	// certificate of another; nil is where none is asked for.
+	Refusal *regexp.Regexp
 	// Load is what a client does all the time meanwhile; nil is none.
 	Load *load.Client
 	// Lives are the lives by name that the system goes through, with what must hold on ours.
@@ -127,6 +132,8 @@ type Bounds struct {
 	Dead, Wrong int
 	// Failed are look-ups that got SERVFAIL, or were denied a Pod that has an address.
 	Failed int
+	// Refused are the lines that Refusal matches.
+	Refused int
 	// Errors are those that the load's client met.
 	Errors int
 	// Unformed are the trials that may end without a system that is whole.

@@ -1,0 +1,81 @@
+package drivers
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"net/netip"
+	"os/exec"
+	"regexp"
+	"strings"
+)
+
+// longestAnswer bounds what is read of a Pod's answer, in bytes.
+const longestAnswer = 1 << 20
+
+// client keeps no connection: a Pod that is gone may have left its address to another.
+var client = &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
+
+// get asks a Pod over HTTP, without a look-up, and returns the answer where its status is 200.
+func get(ctx context.Context, p Pods, pod string, port uint16, path string) ([]byte, error) {
+	address := p.Address(pod)
+	if !address.IsValid() {
+		return nil, fmt.Errorf("%s has no address", pod)
+	}
+	url := "http://" + netip.AddrPortFrom(address, port).String() + path
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	if err != nil {
+		return nil, err
+	}
+	response, err := client.Do(request)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", pod, err)
+	}
+	defer response.Body.Close()
+	text, err := io.ReadAll(io.LimitReader(response.Body, longestAnswer))
+	if err == nil && response.StatusCode != http.StatusOK {
+		err = fmt.Errorf("%s: %s of %s: %s", pod, response.Status, path, text)
+	}
+	return text, err
+}
+
+// getJSON is get for an answer in JSON.
+func getJSON(ctx context.Context, p Pods, pod string, port uint16, path string, into any) error {
+	text, err := get(ctx, p, pod, port, path)
+	if err != nil {
+		return err
+	}
+	if err := json.Unmarshal(text, into); err != nil {
+		return fmt.Errorf("%s: %s: %w", pod, path, err)
+	}
+	return nil
+}
+
+// members are the names of the Pods that begin with a prefix, and an error where they are not
+// as many as wanted.
+func members(p Pods, prefix string, want int) ([]string, error) {
+	var all []string
+	for _, each := range p.Names() {
+		if strings.HasPrefix(each, prefix) {
+			all = append(all, each)
+		}
+	}
+	if len(all) != want {
+		return all, fmt.Errorf("%d Pods %s* of %d have an address", len(all), prefix, want)
+	}
+	return all, nil
+}
+
+var number = regexp.MustCompile(`\d+(\.\d+)+`)
+
+// versionOf returns the first number with a dot that a command prints.
+func versionOf(ctx context.Context, command ...string) (string, error) {
+	out, err := exec.CommandContext(ctx, command[0], command[1:]...).CombinedOutput()
+	version := number.FindString(string(out))
+	if version == "" {
+		return "", fmt.Errorf("%s tells no version: %v\n%s", strings.Join(command, " "), err, out)
+	}
+	return version, nil
+}
