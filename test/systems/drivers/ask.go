@@ -7,7 +7,6 @@ import (
 	"io"
 	"net/http"
 	"net/netip"
-	"os/exec"
 	"regexp"
 	"strings"
 )
@@ -70,12 +69,11 @@ func members(p Pods, prefix string, want int) ([]string, error) {
 
 var number = regexp.MustCompile(`\d+(\.\d+)+`)
 
-// versionOf returns the first number with a dot that a command prints.
-func versionOf(ctx context.Context, command ...string) (string, error) {
-	out, err := exec.CommandContext(ctx, command[0], command[1:]...).CombinedOutput()
-	version := number.FindString(string(out))
-	if version == "" {
-		return "", fmt.Errorf("%s tells no version: %v\n%s", strings.Join(command, " "), err, out)
+// versionOf returns the first number with a dot that a command in a Pod prints.
+func versionOf(ctx context.Context, p Pods, pod string, command ...string) (string, error) {
+	out, err := p.Exec(ctx, pod, command...)
+	if version := number.FindString(out); version != "" {
+		return version, nil
 	}
-	return version, nil
+	return "", fmt.Errorf("%s tells no version, but %q: %v", strings.Join(command, " "), out, err)
 }

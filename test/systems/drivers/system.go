@@ -14,6 +14,24 @@ import (
 	"github.com/k8s-endpoints/k8s_endpoints/test/systems/load"
 )
 
+// The lives by name.
+const (
+	// Cold is a start of all members at once, none of them ready.
+	Cold = "cold"
+	// Staggered is the same with members that come 50 ms to a second apart.
+	Staggered = "staggered"
+	// Rolling is a rolling restart, in which each Pod gets the address of the one before.
+	Rolling = "rolling"
+	// Scale is one to more members, and back.
+	Scale = "scale"
+	// Absent is one member less for a time, without an address.
+	Absent = "absent"
+	// Away is a time without the API server, in which a member is killed and starts again.
+	Away = "away"
+	// Reload is CoreDNS that reloads its Corefile while members roll.
+	Reload = "reload"
+)
+
 // Proof says what stands behind a row of docs/systems.md.
 type Proof string
 
@@ -55,8 +73,8 @@ type System struct {
 	Proof Proof
 	// Members is how many there are when nothing says otherwise, at least 1.
 	Members int
-	// Version asks the program itself.
-	Version func(context.Context, Place) (string, error)
+	// Version asks the program itself, in a Pod that runs.
+	Version func(context.Context, Place, Pods) (string, error)
 	// Needs are programs by their path in a Debian system, which may be a pattern of
 	// filepath.Match and begins with a slash, names of programs of Apps, or
 	// "control/NAME" for one of the control plane. Where one is absent, the system is left
@@ -80,7 +98,7 @@ type System struct {
 	// Load is what a client does all the time meanwhile; nil is none.
 	Load *load.Client
 	// Lives are the lives by name that the system goes through, with what must hold on ours.
-	// Names are those of package life.
+	// Names are those of below, and others of package life.
 	Lives map[string]Bounds
 	// Turn is what happens to this system and to no other, as when its primary moves; nil is
 	// nothing.

@@ -1,0 +1,58 @@
+package drivers
+
+import (
+	"context"
+	"fmt"
+	"path/filepath"
+	"slices"
+	"time"
+)
+
+var nats = System{
+	Key:      "nats",
+	Name:     "NATS, routes by Pod name",
+	Proof:    Real,
+	Members:  3,
+	Needs:    []string{"nats"},
+	Workload: "StatefulSet/nats",
+	Version: func(ctx context.Context, at Place, p Pods) (string, error) {
+		return versionOf(ctx, p, "nats-0", filepath.Join(at.Apps, "nats"), "-v")
+	},
+	Objects: func(at Place) (string, error) { return manifest("nats.yaml", at) },
+	Whole:   natsWhole,
+	Lives: map[string]Bounds{
+		Cold:    {Formed: 2 * time.Second},
+		Rolling: {Formed: 5 * time.Second},
+	},
+	Needed: "A and AAAA of each Pod's name, before it is ready. A route that is denied is tried again each second.",
+	Stanza: "The default.",
+	Beware: "Behind the stock plugin a route that was denied stays so for the time of its `cache`: 21 contacts with addresses of nobody in one rolling restart here.",
+}
+
+// natsWhole asks each server to whom it has routes: to each other one, by its name.
+func natsWhole(ctx context.Context, p Pods, want int) error {
+	all, err := members(p, "nats-", want)
+	if err != nil {
+		return err
+	}
+	for _, each := range all {
+		var answer struct {
+			Routes []struct {
+				Name string `json:"remote_name"`
+			} `json:"routes"`
+		}
+		if err := getJSON(ctx, p, each, 8222, "/routez", &answer); err != nil {
+			return err
+		}
+		// There are several routes between two servers.
+		known := []string{each}
+		for _, route := range answer.Routes {
+			known = append(known, route.Name)
+		}
+		slices.Sort(known)
+		if known = slices.Compact(known); !slices.Equal(known, all) {
+			return fmt.Errorf("%s has routes with %q, want %q", each, known, all)
+		}
+	}
+	return nil
+}
