@@ -22,7 +22,13 @@ const (
 	Staggered = "staggered"
 	// Rolling is a rolling restart, in which each Pod gets the address of the one before.
 	Rolling = "rolling"
-	// Scale is one to more members, and back.
+	// Ordered is a start in which each member waits until the one before is ready.
+	Ordered = "ordered"
+	// Drain is one member that is deleted, and comes again.
+	Drain = "drain"
+	// Reuse is the same, and a stranger gets its address at once.
+	Reuse = "reuse"
+	// Scale is to 4 members more, and back.
 	Scale = "scale"
 	// Absent is one member less for a time, without an address.
 	Absent = "absent"
@@ -80,10 +86,18 @@ type System struct {
 	// "control/NAME" for one of the control plane. Where one is absent, the system is left
 	// out, which fails in make systems.
 	Needs []string
-	// Objects are the manifests, as documents of YAML without a namespace of their own. It
-	// also writes what they need into Work. Its workload is a StatefulSet or Deployment of
-	// the name Workload, with Replicas Pods; others that are there keep their own number.
-	// The image of a container is "systems".
+	// Objects are the manifests, as documents of YAML: Services, StatefulSets, Deployments and
+	// Pods, without a namespace of their own. It also writes what they need into Work. The
+	// workload that is named by Workload has Replicas Pods.
+	//
+	// A Pod has one container, of any image, with command, args, env (values only),
+	// readinessProbe (exec, httpGet, tcpSocket), lifecycle.preStop (sleep, exec),
+	// terminationGracePeriodSeconds and securityContext.runAsUser; what else a manifest asks
+	// for is refused. It runs in the machine's own file system, among which what is unpacked
+	// in build/systems lies where Debian would have it. What it writes outside of /mnt is gone
+	// with it; /mnt is its volume, its HOME and where it starts, and belongs to its name, as
+	// that of a StatefulSet does. In the environment are POD_NAME, POD_IP, NAMESPACE, WORK,
+	// APPS and CONTROL.
 	Objects func(Place) (string, error)
 	// Workload is the kind and the name of what is scaled and rolled, as in
 	// "StatefulSet/etcd".
@@ -98,7 +112,7 @@ type System struct {
 	// Load is what a client does all the time meanwhile; nil is none.
 	Load *load.Client
 	// Lives are the lives by name that the system goes through, with what must hold on ours.
-	// Names are those of below, and others of package life.
+	// Names are those above.
 	Lives map[string]Bounds
 	// Turn is what happens to this system and to no other, as when its primary moves; nil is
 	// nothing.

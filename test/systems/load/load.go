@@ -16,4 +16,8 @@ type Client struct {
 	Every time.Duration
 	// Patience is how long one request may take, with its look-up.
 	Patience time.Duration
+	// Command, where it is not empty, is a program that asks instead of URL, until it is
+	// killed. It writes a line for each request: "ok", the seconds that it took, and what was
+	// answered in one word, or "error", the seconds, and why.
+	Command []string
 }
