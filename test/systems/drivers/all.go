@@ -1,4 +1,9 @@
 package drivers
 
+import "slices"
+
 // All are the systems, in the order of docs/systems.md.
-var All = []System{}
+var All = slices.Concat(
+	[]System{nats, peerList, haproxySRV, haproxyA, pgbouncer, zookeeperFresh, zookeeperDefault, rabbitmq, sentinel, mongodb, unbound},
+	lookups(),
+)

@@ -1,0 +1,113 @@
+package drivers
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"net/netip"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/k8s-endpoints/k8s_endpoints/test/systems/load"
+)
+
+const haproxyProgram = "/usr/sbin/haproxy"
+
+var haproxySRV = haproxy("haproxy-srv", "HAProxy, server-template by SRV", "_http._tcp.web.$NAMESPACE.svc.cluster.local")
+
+var haproxyA = haproxy("haproxy-a", "HAProxy, server-template by A", "web.$NAMESPACE.svc.cluster.local:8080")
+
+// haproxy is HAProxy with a target of server-template, in which the shell fills the namespace in.
+func haproxy(key, name, target string) System {
+	return System{
+		Key:      key,
+		Name:     name,
+		Proof:    Real,
+		Members:  3,
+		Needs:    []string{haproxyProgram, "echo"},
+		Workload: "Deployment/web",
+		Version: func(ctx context.Context, _ Place, p Pods) (string, error) {
+			return versionOf(ctx, p, "lb", haproxyProgram, "-v")
+		},
+		Objects: func(at Place) (string, error) {
+			return manifest("haproxy.yaml", struct {
+				Place
+				Target string
+			}{at, target})
+		},
+		Whole: haproxyWhole,
+		Load:  &load.Client{Pod: "lb", URL: "http://127.0.0.1/", Every: 20 * time.Millisecond, Patience: 3 * time.Second},
+		Lives: map[string]Bounds{
+			Cold:    {Formed: 5 * time.Second},
+			Rolling: {Formed: 15 * time.Second},
+		},
+		Needed: "SRV of the port, and A of each target that came without an address, or A and AAAA of the Service, each `timeout resolve`. Only those that are ready; one that drains goes at once.",
+		Stanza: "The default, and in HAProxy `accepted_payload_size 8192`, `hold valid 1s`, `hold obsolete 0s`, `init-addr none`. A server serves on for 3 s after SIGTERM.",
+		Beware: "It asks over UDP only: of more than some 117 SRV targets it gets a part, always the same one while the Service stays as it is. The others get no traffic of it.",
+	}
+}
+
+// haproxyWhole compares the servers in use with the Pods.
+func haproxyWhole(ctx context.Context, p Pods, want int) error {
+	all, err := members(p, "web-", want)
+	if err != nil {
+		return err
+	}
+	var wanted []netip.Addr
+	for _, each := range all {
+		wanted = append(wanted, p.Address(each))
+	}
+	slices.SortFunc(wanted, netip.Addr.Compare)
+	used, err := haproxyServers(ctx, p.Address("lb"))
+	if err == nil && !slices.Equal(used, wanted) {
+		err = fmt.Errorf("HAProxy uses %v, want %v", used, wanted)
+	}
+	return err
+}
+
+// haproxyServers are the addresses of the servers that HAProxy uses, in order.
+func haproxyServers(ctx context.Context, lb netip.Addr) ([]netip.Addr, error) {
+	text, err := talk(ctx, netip.AddrPortFrom(lb, 9000), "show servers state web\n")
+	if err != nil {
+		return nil, err
+	}
+	var all []netip.Addr
+	for line := range strings.Lines(text) {
+		// Backend id and name, server id and name, address, and a state that is 0 for one
+		// that is stopped: without an address it is.
+		fields := strings.Fields(line)
+		if len(fields) < 6 || fields[1] != "web" || fields[5] == "0" {
+			continue
+		}
+		if address, err := netip.ParseAddr(fields[4]); err == nil {
+			all = append(all, address)
+		}
+	}
+	slices.SortFunc(all, netip.Addr.Compare)
+	return all, nil
+}
+
+// talk sends a text to a server that answers it and closes the connection, within the time that
+// the context has.
+func talk(ctx context.Context, to netip.AddrPort, text string) (string, error) {
+	if !to.Addr().IsValid() {
+		return "", fmt.Errorf("port %d of a Pod that has no address", to.Port())
+	}
+	conn, err := new(net.Dialer).DialContext(ctx, "tcp", to.String())
+	if err != nil {
+		return "", err
+	}
+	defer conn.Close()
+	if deadline, ok := ctx.Deadline(); ok {
+		if err := conn.SetDeadline(deadline); err != nil {
+			return "", err
+		}
+	}
+	if _, err := io.WriteString(conn, text); err != nil {
+		return "", err
+	}
+	answer, err := io.ReadAll(io.LimitReader(conn, longestAnswer))
+	return string(answer), err
+}

@@ -1,0 +1,111 @@
+package drivers
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+)
+
+const (
+	pgbouncerProgram = "/usr/sbin/pgbouncer"
+	postgresProgram  = "/usr/lib/postgresql/*/bin/postgres"
+
+	// oldPrimary and newPrimary are the Pods between which the label of the primary moves.
+	oldPrimary = "pg-0"
+	newPrimary = "pg-1"
+)
+
+var pgbouncer = System{
+	Key:      "pgbouncer",
+	Name:     "PgBouncer in front of PostgreSQL, primary by label",
+	Proof:    Real,
+	Members:  2,
+	Needs:    []string{pgbouncerProgram, postgresProgram},
+	Workload: "StatefulSet/pg",
+	Version: func(ctx context.Context, _ Place, p Pods) (string, error) {
+		return versionOf(ctx, p, "pool", pgbouncerProgram, "--version")
+	},
+	Objects: func(at Place) (string, error) { return manifest("pgbouncer.yaml", at) },
+	Whole:   postgresWhole,
+	Lives:   map[string]Bounds{Cold: {Formed: 15 * time.Second}},
+	Turn: &Turn{
+		Name:   "the label of the primary moves",
+		Make:   movePrimary,
+		Bounds: Bounds{Formed: 2 * time.Second},
+	},
+	Needed: "A and AAAA of the Service that selects the primary, and SOA of all that follows its first dot, which is the namespace, each `dns_zone_check_period`: an answer, with a serial that grows when the primary changes.",
+	Stanza: "`k8s-endpoints.coredns.io/soa: \"true\"` at that Service, and `dns_zone_check_period = 1` in PgBouncer.",
+	Beware: "Without the SOA record it keeps connections to the old primary for `server_lifetime`, an hour, and the address for `dns_max_ttl`, 15 s. A primary that was only demoted does not close them.",
+}
+
+// postgresWhole is about the servers; who is the primary, and what PgBouncer makes of it, is for
+// the Turn.
+func postgresWhole(ctx context.Context, p Pods, want int) error {
+	all, err := members(p, "pg-", want)
+	if err != nil {
+		return err
+	}
+	for _, each := range all {
+		if name, err := psql(ctx, p, each, "/mnt", "5432"); err != nil || name != each {
+			return fmt.Errorf("%s says that it is %q: %v", each, name, err)
+		}
+	}
+	return nil
+}
+
+// pooled asks PgBouncer's server for its name.
+func pooled(ctx context.Context, p Pods) (string, error) {
+	return psql(ctx, p, "pool", "127.0.0.1", "6432")
+}
+
+func psql(ctx context.Context, p Pods, pod, host, port string) (string, error) {
+	out, err := p.Exec(ctx, pod, "sh", "-c", "PGCONNECT_TIMEOUT=2 $(ls /usr/lib/postgresql/*/bin/psql | tail -1) -h "+host+" -p "+port+
+		" -U app -Atc 'show cluster_name' postgres")
+	return strings.TrimSpace(out), err
+}
+
+const (
+	// inARow is how many answers have to come from the new primary, one after the other.
+	inARow = 20
+	// settled bounds the wait for the old primary.
+	settled = 20 * time.Second
+)
+
+// movePrimary lets PgBouncer have sessions with one server, and then labels the other one.
+func movePrimary(ctx context.Context, s Stage) (func(context.Context, Pods) error, error) {
+	if err := s.Label(ctx, oldPrimary, "role", "primary"); err != nil {
+		return nil, err
+	}
+	if err := awaitPooled(ctx, s, oldPrimary); err != nil {
+		return nil, err
+	}
+	if err := s.Label(ctx, newPrimary, "role", "primary"); err != nil {
+		return nil, err
+	}
+	return followed, s.Label(ctx, oldPrimary, "role", "")
+}
+
+func awaitPooled(ctx context.Context, p Pods, want string) error {
+	ctx, cancel := context.WithTimeout(ctx, settled)
+	defer cancel()
+	for {
+		name, err := pooled(ctx, p)
+		if name == want {
+			return nil
+		}
+		if ctx.Err() != nil {
+			return fmt.Errorf("PgBouncer answers as %q, want %q: %v", name, want, err)
+		}
+	}
+}
+
+// followed says whether the new primary answers, and nobody else any more.
+func followed(ctx context.Context, p Pods) error {
+	for i := range inARow {
+		if name, err := pooled(ctx, p); err != nil || name != newPrimary {
+			return fmt.Errorf("PgBouncer answers as %q after %d answers of the new primary: %v", name, i, err)
+		}
+	}
+	return nil
+}

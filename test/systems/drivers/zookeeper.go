@@ -1,0 +1,97 @@
+package drivers
+
+import (
+	"context"
+	"fmt"
+	"net/netip"
+	"regexp"
+	"strings"
+	"time"
+)
+
+const zookeeperJar = "/usr/share/java/zookeeper.jar"
+
+var zookeeperFresh = zookeeper("zookeeper", "ZooKeeper, quorum TLS, JVM that keeps no answer",
+	"-Dsun.net.inetaddr.ttl=1 -Dsun.net.inetaddr.negative.ttl=0",
+	map[string]Bounds{
+		Cold:    {Formed: 10 * time.Second},
+		Rolling: {Formed: 25 * time.Second},
+	})
+
+var zookeeperDefault = zookeeper("zookeeper-jvm", "ZooKeeper, quorum TLS, JVM as it comes", "",
+	map[string]Bounds{
+		Cold:    {Formed: 10 * time.Second},
+		Rolling: {Known: "the JVM keeps an address for 30 s"},
+	})
+
+func zookeeper(key, name, jvm string, lives map[string]Bounds) System {
+	return System{
+		Key:      key,
+		Name:     name,
+		Proof:    Real,
+		Members:  3,
+		Needs:    []string{zookeeperJar},
+		Workload: "StatefulSet/zk",
+		Version: func(ctx context.Context, _ Place, p Pods) (string, error) {
+			return versionOf(ctx, p, "zk-0", "readlink", "-f", zookeeperJar)
+		},
+		Objects: func(at Place) (string, error) {
+			ca, err := newAuthority(at.Work)
+			if err != nil {
+				return "", err
+			}
+			for i := range at.Replicas {
+				pod := fmt.Sprintf("zk-%d", i)
+				if err := ca.issue(pod, pod+".zk."+at.Namespace+".svc.cluster.local"); err != nil {
+					return "", err
+				}
+			}
+			return manifest("zookeeper.yaml", struct {
+				Place
+				JVM string
+			}{at, jvm})
+		},
+		Whole:   zookeeperWhole,
+		Refusal: regexp.MustCompile(`Failed to verify host`),
+		Lives:   lives,
+		Needed:  "A of each member's name, before it is ready. PTR of the peer at each handshake of the quorum and of the election, with the name that its certificate has: that of the Service with the hostnames.",
+		Stanza:  "The default: reverse names are those of the governing Service first. `patience 2s` where the JVM keeps denials.",
+		Beware:  "A JVM keeps an address for 30 s and a denial for 10 s, whatever the TTL says: `-Dsun.net.inetaddr.ttl=1 -Dsun.net.inetaddr.negative.ttl=0`. Without that a rolling restart takes minutes behind any server.",
+	}
+}
+
+// zookeeperWhole asks each member for its state: one leads, all others follow it in step.
+func zookeeperWhole(ctx context.Context, p Pods, want int) error {
+	all, err := members(p, "zk-", want)
+	if err != nil {
+		return err
+	}
+	leaders, followers := 0, 0
+	for _, each := range all {
+		text, err := talk(ctx, netip.AddrPortFrom(p.Address(each), 2181), "mntr")
+		if err != nil {
+			return fmt.Errorf("%s: %w", each, err)
+		}
+		state := make(map[string]string)
+		for line := range strings.Lines(text) {
+			if key, value, ok := strings.Cut(strings.TrimSpace(line), "\t"); ok {
+				state[key] = value
+			}
+		}
+		switch state["zk_server_state"] {
+		case "leader":
+			leaders++
+			if got := state["zk_synced_followers"]; got != fmt.Sprint(want-1) {
+				return fmt.Errorf("%s leads %s followers in step, want %d", each, got, want-1)
+			}
+		case "follower":
+			followers++
+		default:
+			return fmt.Errorf("%s: %.80q", each, text)
+		}
+	}
+	if leaders != 1 || followers != want-1 {
+		return fmt.Errorf("%d lead and %d follow, want 1 and %d", leaders, followers, want-1)
+	}
+	return nil
+}
