@@ -36,6 +36,8 @@ const (
 	Away = "away"
 	// Reload is CoreDNS that reloads its Corefile while members roll.
 	Reload = "reload"
+	// Own is that of the System's Turn.
+	Own = "own"
 )
 
 // Proof says what stands behind a row of docs/systems.md.
@@ -79,6 +81,8 @@ type System struct {
 	Proof Proof
 	// Members is how many there are when nothing says otherwise, at least 1.
 	Members int
+	// Starts is how many cold starts of each kind make systems makes; 0 is 8.
+	Starts int
 	// Version asks the program itself, in a Pod that runs.
 	Version func(context.Context, Place, Pods) (string, error)
 	// Needs are programs by their path in a Debian system, which may be a pattern of

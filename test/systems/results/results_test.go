@@ -1,0 +1,65 @@
+package results
+
+import (
+	"path/filepath"
+	"reflect"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/k8s-endpoints/k8s_endpoints/test/systems/drivers"
+)
+
+func TestARowSaysWhichBoundsItMisses(t *testing.T) {
+	good := Trial{Whole: true, Seconds: 4}
+	bounds := drivers.Bounds{Formed: 5 * time.Second, Dead: 1}
+	with := func(change func(*Trial)) []Trial {
+		bad := good
+		change(&bad)
+		return []Trial{good, bad}
+	}
+	tests := []struct {
+		name   string
+		trials []Trial
+		slower float64
+		want   []string
+	}{
+		{"none", []Trial{good, good}, 1, nil},
+		{"the time", with(func(t *Trial) { t.Seconds = 6 }), 1, []string{"it took 6.0 s, and may take 5s"}},
+		{"no time that is within what is slower", with(func(t *Trial) { t.Seconds = 6 }), 2, nil},
+		{"one that was never whole", with(func(t *Trial) { t.Whole, t.Why = false, "1 of 3" }), 1, []string{"1 of 2 were not whole in time, and 0 may be: 1 of 3"}},
+		{"no number at its bound", with(func(t *Trial) { t.Dead = 1 }), 1, nil},
+		{"a number above its bound", with(func(t *Trial) { t.Dead = 2 }), 1, []string{"2 contacts with addresses of nobody, and may be 1"}},
+		{"each of two", with(func(t *Trial) { t.Wrong, t.Errors = 1, 3 }), 1, []string{"1 contacts with Pods of others, and may be 0", "3 errors of the load, and may be 0"}},
+	}
+	for _, tc := range tests {
+		t.Run(tc.name, func(t *testing.T) {
+			row := Row{Trials: tc.trials}
+			if got := row.Missed(bounds, tc.slower); !slices.Equal(got, tc.want) {
+				t.Errorf("got %q, want %q", got, tc.want)
+			}
+		})
+	}
+}
+
+func TestAFileIsReadAsItWasWritten(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "systems.json")
+	want := &File{
+		Commit: "1", Kernel: "6.1", Kubernetes: "1.37", CPUs: 2,
+		Versions: map[string]string{"etcd": "3.6"}, Queries: map[string][]string{"etcd": {"A etcd.N.svc.Z: 1 NOERROR"}},
+		Rows: []Row{{"etcd", "cold", "ours", []Trial{{Whole: true, Seconds: 1.5, Own: 9}}}},
+	}
+	if err := want.Write(path); err != nil {
+		t.Fatal(err)
+	}
+	got, err := Read(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !reflect.DeepEqual(got, want) {
+		t.Errorf("got %+v, want %+v", got, want)
+	}
+	if got.Find("etcd", "cold", "ours") == nil || got.Find("etcd", "cold", "stock") != nil {
+		t.Error("it finds other rows than it has")
+	}
+}
