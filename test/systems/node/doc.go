@@ -1,0 +1,7 @@
+// Package node makes of the namespaces that a test is in a node of a cluster: with a control
+// plane, a kubelet, and one CoreDNS for each way to answer that is compared. Nothing can leave
+// it.
+//
+// Start with node_linux.go; servers_linux.go has the CoreDNS, and place_linux.go the
+// namespaces in which systems live.
+package node
