@@ -1,0 +1,136 @@
+package life
+
+import (
+	"net/netip"
+	"strings"
+	"time"
+
+	"github.com/k8s-endpoints/k8s_endpoints/test/systems/kubelet"
+	"github.com/k8s-endpoints/k8s_endpoints/test/systems/node"
+	"github.com/k8s-endpoints/k8s_endpoints/test/systems/pod"
+	"github.com/k8s-endpoints/k8s_endpoints/test/systems/queries"
+
+	"github.com/miekg/dns"
+)
+
+// tally counts what was seen since the life began. Before are the refusals until then.
+func (s *Stage) tally(before int) {
+	s.result.Refused = s.refusals() - before
+	s.result.Restarts = s.restarts()
+	s.tallyContacts()
+	s.tallyQueries()
+}
+
+// refusals are the lines in the logs of all Pods that System.Refusal matches.
+func (s *Stage) refusals() int {
+	if s.System.Refusal == nil {
+		return 0
+	}
+	n := 0
+	seen := make(map[string]bool)
+	for _, each := range s.Lives() {
+		if seen[each.Pod] {
+			continue
+		}
+		seen[each.Pod] = true
+		for line := range strings.Lines(s.LogOf(each.Pod)) {
+			if s.System.Refusal.MatchString(line) {
+				n++
+			}
+		}
+	}
+	return n
+}
+
+// restarts are those since the life began.
+func (s *Stage) restarts() int {
+	n := 0
+	for _, life := range s.Lives() {
+		for _, at := range life.Restarts {
+			if at.After(s.begun) {
+				n++
+			}
+		}
+	}
+	return n
+}
+
+// owner is whose address it was at that time.
+func owner(of []kubelet.Life, address netip.Addr, at time.Time) *kubelet.Life {
+	// Later ones come last.
+	for i := len(of) - 1; i >= 0; i-- {
+		if of[i].Address == address && of[i].At(at) {
+			return &of[i]
+		}
+	}
+	return nil
+}
+
+func (s *Stage) tallyContacts() {
+	all := s.Node.Kubelet.Lives()
+	for _, c := range s.Node.Contacts.Since(s.begun) {
+		from := owner(all, c.From.Addr(), c.At)
+		if from == nil || from.Namespace != s.Namespace || !pod.Range.Contains(c.To.Addr()) || c.To.Addr() == pod.Gateway {
+			continue
+		}
+		switch to := owner(all, c.To.Addr(), c.At); {
+		case to == nil:
+			s.result.Dead++
+		case to.Namespace != s.Namespace || to.Labels[node.Stranger] != "":
+			s.result.Wrong++
+		default:
+			s.result.Own++
+		}
+	}
+}
+
+// Queries are those of the stage's Pods since the life began.
+func (s *Stage) Queries() []queries.Query {
+	lives := s.Lives()
+	var own []queries.Query
+	for _, q := range s.Server.Log.Since(s.begun) {
+		if owner(lives, q.From, q.At) != nil {
+			own = append(own, q)
+		}
+	}
+	return own
+}
+
+func (s *Stage) tallyQueries() {
+	lives := s.Lives()
+	for _, q := range s.Queries() {
+		s.result.Lookups++
+		switch q.Rcode {
+		case "NOERROR":
+		case "NXDOMAIN":
+			s.result.Denied++
+			if denied(lives, q) {
+				s.result.Failed++
+			}
+		default:
+			s.result.Failed++
+		}
+	}
+}
+
+// known is how long after it is ready a Pod may be denied: endpoints take their time to
+// travel, and a client that was told of the Pod by another may be faster.
+const known = time.Second
+
+// denied reports whether a Pod was denied that had been ready for some time.
+func denied(lives []kubelet.Life, q queries.Query) bool {
+	for _, life := range lives {
+		if life.ReadyFor(q.At) < known {
+			continue
+		}
+		if q.Name == strings.ToLower(life.Name)+"." {
+			return true
+		}
+		reverse, err := dns.ReverseAddr(life.Address.String())
+		// A Pod that is in no Service has no name.
+		if err == nil && q.Name == reverse && strings.Contains(life.Name, ".") {
+			return true
+		}
+	}
+	return false
+}
