@@ -1,0 +1,143 @@
+package systems
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"os/exec"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/k8s-endpoints/k8s_endpoints/test/systems/drivers"
+	"github.com/k8s-endpoints/k8s_endpoints/test/systems/life"
+	"github.com/k8s-endpoints/k8s_endpoints/test/systems/queries"
+	"github.com/k8s-endpoints/k8s_endpoints/test/systems/results"
+
+	"golang.org/x/sys/unix"
+)
+
+// found is what came of all lives.
+var found = findings{versions: make(map[string]string), queries: make(map[string][]queries.Query), skipped: make(map[string]string)}
+
+type findings struct {
+	mu       sync.Mutex
+	rows     []results.Row
+	versions map[string]string
+	// queries are those that ours was asked, with the namespace replaced.
+	queries map[string][]queries.Query
+	skipped map[string]string
+}
+
+func (f *findings) add(row results.Row) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.rows = append(f.rows, row)
+}
+
+func (f *findings) skip(system, why string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.skipped[system] = why
+}
+
+// namespace stands for those of all stages.
+const namespace = "namespace"
+
+func (f *findings) asked(system string, stage *life.Stage) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, q := range stage.Queries() {
+		q.Name = strings.ReplaceAll(q.Name, "."+stage.Namespace+".", "."+namespace+".")
+		f.queries[system] = append(f.queries[system], q)
+	}
+}
+
+// version asks once for that of a system.
+func (f *findings) version(ctx context.Context, s drivers.System, stage *life.Stage) {
+	f.mu.Lock()
+	known := f.versions[s.Key]
+	f.mu.Unlock()
+	if known != "" {
+		return
+	}
+	version, err := s.Version(ctx, stage.At, stage.Place)
+	if err != nil {
+		version = fmt.Sprintf("unknown (%v)", err)
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.versions[s.Key] = strings.TrimSpace(version)
+}
+
+// summary says what was left out, and why.
+func (f *findings) summary() string {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	var text strings.Builder
+	for _, system := range slices.Sorted(maps.Keys(f.skipped)) {
+		fmt.Fprintf(&text, "left out: %s: %s\n", system, f.skipped[system])
+	}
+	return text.String()
+}
+
+// shapes is how many of the most frequent queries of a system are written down.
+const shapes = 8
+
+// write writes what was found to a file, and keeps the rows there of what was not lived now.
+func (f *findings) write(path string) error {
+	file, err := results.Read(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		file, err = new(results.File), nil
+	}
+	if err != nil {
+		return err
+	}
+	if err := describe(file); err != nil {
+		return err
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if file.Versions == nil {
+		file.Versions, file.Queries = make(map[string]string), make(map[string][]string)
+	}
+	maps.Copy(file.Versions, f.versions)
+	for system, asked := range f.queries {
+		var lines []string
+		for _, each := range queries.Counts(asked, namespace) {
+			lines = append(lines, each.String())
+		}
+		file.Queries[system] = lines[:min(shapes, len(lines))]
+	}
+	for _, row := range f.rows {
+		if old := file.Find(row.System, row.Life, row.Server); old != nil {
+			*old = row
+		} else {
+			file.Rows = append(file.Rows, row)
+		}
+	}
+	return file.Write(path)
+}
+
+// describe says what was measured, and where.
+func describe(file *results.File) error {
+	commit, err := exec.Command("git", "describe", "--always", "--abbrev=40", "--exclude", "*", "--dirty").Output()
+	if err == nil {
+		file.Commit = strings.TrimSpace(string(commit))
+	}
+	var name unix.Utsname
+	if err := unix.Uname(&name); err != nil {
+		return err
+	}
+	file.Kernel = unix.ByteSliceToString(name.Release[:])
+	file.CPUs = runtime.NumCPU()
+	version, err := world.API().Clients().Discovery().ServerVersion()
+	if err != nil {
+		return err
+	}
+	file.Kubernetes = version.GitVersion
+	return nil
+}

@@ -1,0 +1,243 @@
+package systems
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/k8s-endpoints/k8s_endpoints/test/cluster/polltest"
+	"github.com/k8s-endpoints/k8s_endpoints/test/systems/drivers"
+	"github.com/k8s-endpoints/k8s_endpoints/test/systems/life"
+	"github.com/k8s-endpoints/k8s_endpoints/test/systems/node"
+	"github.com/k8s-endpoints/k8s_endpoints/test/systems/results"
+)
+
+var must = polltest.Must
+
+// slower is by how much times may be longer where systems live beside each other.
+const slower = 4
+
+// alone is held for reading by lives beside which others may go on.
+var alone sync.RWMutex
+
+func TestSystems(t *testing.T) {
+	inNetwork.Inside(t)
+	for _, s := range drivers.All {
+		t.Run(s.Key, func(t *testing.T) {
+			if lacking := lacks(s); len(lacking) > 0 {
+				leaveOut(t, s, lacking)
+			}
+			if !*whole {
+				t.Parallel()
+			}
+			live(t, s)
+		})
+	}
+}
+
+// leaveOut ends the test of a system that cannot be run here.
+func leaveOut(t *testing.T, s drivers.System, lacking []string) {
+	t.Helper()
+	why := fmt.Sprintf("%s is not here: make software unpacks it", strings.Join(lacking, ", "))
+	found.skip(s.Key, why)
+	if *whole {
+		t.Fatal(why)
+	}
+	t.Skip(why)
+}
+
+// lacks are the programs that a system needs and that are not here.
+func lacks(s drivers.System) []string {
+	var lacking []string
+	for _, each := range s.Needs {
+		var places []string
+		switch control, isControl := strings.CutPrefix(each, "control/"); {
+		case isControl:
+			places = []string{filepath.Join(world.Programs.Control, control)}
+		case strings.HasPrefix(each, "/"):
+			places = []string{filepath.Join(world.Programs.Software, each), each}
+		default:
+			places = []string{filepath.Join(world.Programs.Apps, each)}
+		}
+		if !anyThere(places) {
+			lacking = append(lacking, each)
+		}
+	}
+	return lacking
+}
+
+func anyThere(patterns []string) bool {
+	for _, each := range patterns {
+		if found, err := filepath.Glob(each); err == nil && len(found) > 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// live takes a system through its lives.
+func live(t *testing.T, s drivers.System) {
+	var kept stages
+	t.Cleanup(func() { must(t, kept.close()) })
+	for _, script := range life.All {
+		bounds, has := s.Lives[script.Name]
+		if s.Turn != nil && script.Name == drivers.Own {
+			bounds, has = s.Turn.Bounds, true
+		}
+		if !has {
+			continue
+		}
+		t.Run(script.Name, func(t *testing.T) {
+			for _, name := range serverNames() {
+				row := results.Row{System: s.Key, Life: script.Name, Server: name}
+				for i := range repeats(s, script) {
+					row.Trials = append(row.Trials, trial(t, &kept, s, script, name, i))
+				}
+				judge(t, row, bounds)
+			}
+		})
+	}
+}
+
+// coldStarts is how often a cold start is made in whole.
+const coldStarts = 8
+
+func repeats(s drivers.System, script life.Script) int {
+	switch {
+	case *repeat > 0:
+		return *repeat
+	case !*whole || !script.Fresh:
+		return 1
+	case s.Starts > 0:
+		return s.Starts
+	}
+	return coldStarts
+}
+
+// trialLimit is far above what each part of a trial may take.
+const trialLimit = 6 * time.Minute
+
+func trial(t *testing.T, kept *stages, s drivers.System, script life.Script, server string, i int) results.Trial {
+	t.Helper()
+	if script.Alone {
+		alone.Lock()
+		defer alone.Unlock()
+	} else {
+		alone.RLock()
+		defer alone.RUnlock()
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), trialLimit)
+	defer cancel()
+	stage, err := kept.take(ctx, s, script, server)
+	must(t, err)
+	result, err := stage.Run(ctx, script, i)
+	if err == nil && server == node.Ours {
+		found.asked(s.Key, stage)
+	}
+	if err == nil && result.Whole {
+		found.version(ctx, s, stage)
+	}
+	if err != nil || !result.Whole {
+		t.Logf("%s on %s: %+v\n%s", script.Name, server, result, logs(stage))
+	}
+	kept.leave(stage, err == nil && result.Whole)
+	must(t, err)
+	t.Logf("%s on %s: %s", script.Name, server, oneLine(result))
+	return result
+}
+
+// oneLine is a result for people.
+func oneLine(r results.Trial) string {
+	text := fmt.Sprintf("whole %t after %.1f s, %d restarts; contacts %d, dead %d, wrong %d; look-ups %d, denied %d, failed %d; refused %d",
+		r.Whole, r.Seconds, r.Restarts, r.Own, r.Dead, r.Wrong, r.Lookups, r.Denied, r.Failed, r.Refused)
+	if r.Requests > 0 {
+		text += fmt.Sprintf("; requests %d, errors %d, slowest %.2f s", r.Requests, r.Errors, r.Slowest)
+	}
+	if r.Why != "" {
+		text += "; " + r.Why
+	}
+	return text
+}
+
+// judge holds ours to its bounds. What the others do is only written down.
+func judge(t *testing.T, row results.Row, bounds drivers.Bounds) {
+	t.Helper()
+	found.add(row)
+	if row.Server != node.Ours {
+		return
+	}
+	factor := 1.0
+	if !*whole {
+		factor = slower
+	}
+	for _, each := range row.Missed(bounds, factor) {
+		t.Error(each)
+	}
+}
+
+// shownLines is how many of the last lines of each Pod a failure shows.
+const shownLines = 25
+
+func logs(stage *life.Stage) string {
+	var all strings.Builder
+	seen := make(map[string]bool)
+	for _, each := range stage.Lives() {
+		if seen[each.Pod] {
+			continue
+		}
+		seen[each.Pod] = true
+		lines := strings.Split(strings.TrimSpace(stage.LogOf(each.Pod)), "\n")
+		fmt.Fprintf(&all, "--- %s\n%s\n", each.Pod, strings.Join(lines[max(0, len(lines)-shownLines):], "\n"))
+	}
+	return all.String()
+}
+
+// stages keeps a stage for the next life where that begins with a system that is whole, and
+// time is short. In whole each life has its own.
+type stages struct{ standing *life.Stage }
+
+func (k *stages) take(ctx context.Context, s drivers.System, script life.Script, server string) (*life.Stage, error) {
+	if k.standing != nil && !script.Fresh {
+		stage := k.standing
+		k.standing = nil
+		return stage, nil
+	}
+	if err := k.close(); err != nil {
+		return nil, err
+	}
+	stage, err := life.Open(ctx, world, s, server, script.Parallel || !script.Fresh)
+	if err != nil || script.Fresh {
+		return stage, err
+	}
+	if err := stage.Form(ctx); err != nil {
+		return nil, fmt.Errorf("%s did not form before %s: %w\n%s", s.Key, script.Name, err, logs(stage))
+	}
+	return stage, nil
+}
+
+// leave ends with a stage.
+func (k *stages) leave(stage *life.Stage, good bool) {
+	if err := k.close(); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+	}
+	k.standing = stage
+	if *whole || !good {
+		if err := k.close(); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+		}
+	}
+}
+
+func (k *stages) close() error {
+	if k.standing == nil {
+		return nil
+	}
+	stage := k.standing
+	k.standing = nil
+	return stage.Close()
+}
