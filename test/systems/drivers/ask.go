@@ -19,12 +19,21 @@ var client = &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
 
 // get asks a Pod over HTTP, without a look-up, and returns the answer where its status is 200.
 func get(ctx context.Context, p Pods, pod string, port uint16, path string) ([]byte, error) {
+	return ask(ctx, p, pod, port, http.MethodGet, path, "")
+}
+
+// post is get with a body.
+func post(ctx context.Context, p Pods, pod string, port uint16, path, body string) ([]byte, error) {
+	return ask(ctx, p, pod, port, http.MethodPost, path, body)
+}
+
+func ask(ctx context.Context, p Pods, pod string, port uint16, method, path, body string) ([]byte, error) {
 	address := p.Address(pod)
 	if !address.IsValid() {
 		return nil, fmt.Errorf("%s has no address", pod)
 	}
 	url := "http://" + netip.AddrPortFrom(address, port).String() + path
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	request, err := http.NewRequestWithContext(ctx, method, url, strings.NewReader(body))
 	if err != nil {
 		return nil, err
 	}

@@ -1,0 +1,99 @@
+package drivers
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"path/filepath"
+	"regexp"
+	"time"
+)
+
+// etcdProgram is how test/cluster's build of it is called.
+const etcdProgram = "server"
+
+var etcd = System{
+	Key:      "etcd",
+	Name:     "etcd, SRV discovery and peer TLS",
+	Proof:    Real,
+	Members:  3,
+	Starts:   20,
+	Needs:    []string{"control/" + etcdProgram},
+	Workload: "StatefulSet/etcd",
+	Version: func(ctx context.Context, at Place, p Pods) (string, error) {
+		return versionOf(ctx, p, "etcd-0", filepath.Join(at.Control, etcdProgram), "--version")
+	},
+	Objects: etcdObjects,
+	Whole:   etcdWhole,
+	Refusal: regexp.MustCompile("rejected connection"),
+	Lives: map[string]Bounds{
+		Cold:      {Formed: 6 * time.Second},
+		Staggered: {Formed: 8 * time.Second},
+		Rolling:   {Formed: 15 * time.Second},
+		Drain:     {Formed: 10 * time.Second},
+	},
+	Needed: "SRV of the port at the Service, before anybody is ready, and what it names is final. A and AAAA of each Pod's name, and a PTR for the peer at each handshake, since the certificates have names.",
+	Stanza: "`k8s-endpoints.coredns.io/min-endpoints: \"3\"` at the Service: else a member that comes early takes a part for the whole, and stays out for good.",
+	Beware: "Only the first start needs the annotation: members that have data never ask for SRV again.",
+}
+
+// etcdObjects gives all members one certificate, for all their names.
+func etcdObjects(at Place) (string, error) {
+	a, err := newAuthority(at.Work)
+	if err != nil {
+		return "", err
+	}
+	service := "etcd." + at.Namespace + ".svc.cluster.local"
+	if err := a.issue("peer", service, "*."+service); err != nil {
+		return "", err
+	}
+	return manifest("etcd.yaml", struct {
+		Place
+		Program string
+	}{at, filepath.Join(at.Control, etcdProgram)})
+}
+
+// etcdWhole asks each member for the cluster that it is in, which all must be, and for its
+// members.
+func etcdWhole(ctx context.Context, p Pods, want int) error {
+	all, err := members(p, "etcd-", want)
+	if err != nil {
+		return err
+	}
+	var cluster string
+	for _, each := range all {
+		text, err := post(ctx, p, each, 2379, "/v3/cluster/member/list", "{}")
+		if err != nil {
+			return err
+		}
+		var answer struct {
+			Header struct {
+				Cluster string `json:"cluster_id"`
+			}
+			Members []struct {
+				Name string
+				// URLs are told by a member that has started.
+				URLs []string `json:"clientURLs"`
+			}
+		}
+		if err := json.Unmarshal(text, &answer); err != nil {
+			return fmt.Errorf("%s: %w", each, err)
+		}
+		started := 0
+		for _, member := range answer.Members {
+			if len(member.URLs) > 0 {
+				started++
+			}
+		}
+		if started != want || len(answer.Members) != want {
+			return fmt.Errorf("%s knows %d members, and %d of them have started; want %d", each, len(answer.Members), started, want)
+		}
+		if cluster == "" {
+			cluster = answer.Header.Cluster
+		}
+		if answer.Header.Cluster != cluster {
+			return fmt.Errorf("%s is in another cluster than %s", each, all[0])
+		}
+	}
+	return nil
+}
