@@ -8,6 +8,8 @@
 #             and writes what it finds into docs/performance.md and README.md
 # make bench BENCH=-short    the same in three minutes, and only prints
 # make bench-checks    the same for checks of endpoints, in half an hour, as root
+# make systems    etcd, ZooKeeper and others that live on headless Services, on this
+#             plugin and on the stock one, as root; writes docs/systems.md
 # make soak SOAK=1h    faults at random, each suite for that long
 # make test-matrix    the tests with a control plane, on each version of
 #             Kubernetes that is supported; builds those versions first
@@ -55,7 +57,7 @@ BUILDER = $(or $(shell for each in docker podman buildah; do \
 
 .DELETE_ON_ERROR:
 .PRECIOUS: build/image/linux-%/coredns
-.PHONY: all build run compare image test controlplane test-race test-messages test-allocs test-fuzz test-matrix soak bench bench-checks man lint clean builder buildah dig dnsperf prometheus resolvers targets picture
+.PHONY: all build run compare image test controlplane test-race test-messages test-allocs test-fuzz test-matrix soak bench bench-checks man lint clean builder buildah dig dnsperf prometheus resolvers targets software systems picture
 all: build
 
 build:
@@ -118,7 +120,7 @@ image: builder $(ARCHS:%=build/image/linux-%.tar)
 			--build-arg TARGETOS=linux --build-arg TARGETARCH=$$arch --tag $$tag . ; \
 	done
 
-test: dig buildah prometheus resolvers targets controlplane test-race test-messages test-allocs test-fuzz
+test: dig buildah prometheus resolvers targets software controlplane test-race test-messages test-allocs test-fuzz
 
 # The end-to-end tests under test/ need a real etcd, kube-apiserver and
 # kube-controller-manager. Building them takes some minutes the first time; they
@@ -280,6 +282,25 @@ else
 targets:
 	@echo 'not root: of PostgreSQL, nginx and Redis those are checked that are installed'
 endif
+
+# What lives on headless Services, and clients of theirs, for test/systems.
+SOFTWARE := haproxy musl-tools nodejs pgbouncer postgresql rabbitmq-server redis-sentinel redis-server unbound zookeeper
+
+ifeq ($(shell id -u),0)
+software:
+	$(call installed,ip,iproute2)
+	$(call installed,nsenter,util-linux)
+	$(call unpacked,systems,$(SOFTWARE))
+else
+software:
+	@echo 'not root: no system is run on the plugin, which takes networks of their own, mounts and port 53'
+endif
+
+# All lives of all systems, beside the stock plugin. Nothing else should run meanwhile. What
+# was left out, and why, stands at the end.
+systems: software controlplane
+	go test -count=1 -timeout 0 -v ./test/systems -run TestSystems -whole -write $(CURDIR)/docs/systems.json
+	go run ./test/systems/report
 
 picture: prometheus controlplane
 	@mkdir -p build
