@@ -67,6 +67,17 @@ func TestToldSystemsAreInOrderAndSayWhatIsAskedOfThem(t *testing.T) {
 	}
 }
 
+func TestOptionsSayWhomTheyHelp(t *testing.T) {
+	for _, o := range Options {
+		if o.Name == "" || o.For == "" {
+			t.Errorf("%q: something is missing", o.Name)
+		}
+		for _, text := range []string{o.Name, o.For, o.Hurts} {
+			sentences(t, text)
+		}
+	}
+}
+
 // sentences checks that a text fits into a cell of a table.
 func sentences(t *testing.T, text string) {
 	t.Helper()

@@ -9,8 +9,7 @@ import (
 )
 
 const (
-	redisProgram    = "/usr/bin/redis-server"
-	sentinelProgram = "/usr/bin/redis-sentinel"
+	redisProgram = "/usr/bin/redis-server"
 
 	redisPort    = 6379
 	sentinelPort = 26379
@@ -22,7 +21,7 @@ var sentinel = System{
 	Name:     "Redis Sentinel, resolve-hostnames",
 	Proof:    Real,
 	Members:  3,
-	Needs:    []string{redisProgram, sentinelProgram, "/usr/bin/redis-cli"},
+	Needs:    []string{redisProgram, "/usr/bin/redis-cli"},
 	Workload: "StatefulSet/red",
 	Version: func(ctx context.Context, _ Place, p Pods) (string, error) {
 		return versionOf(ctx, p, "red-0", redisProgram, "--version")
