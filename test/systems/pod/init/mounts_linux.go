@@ -23,8 +23,9 @@ func furnish(b pod.Box) error {
 	m.do("tmpfs", b.Scratch, "tmpfs", 0, "mode=755")
 	// What is to be seen may lie below what is covered next.
 	seen := append([]string{b.Volume}, b.Shared...)
+	kept := make([]string, len(seen))
 	for i, each := range seen {
-		m.bind(each, m.kept(i))
+		kept[i] = m.keep(each)
 	}
 	for _, each := range tops {
 		if isFolder("/" + each) {
@@ -34,9 +35,9 @@ func furnish(b pod.Box) error {
 	for _, each := range []string{"/run", "/tmp", "/dev/shm"} {
 		m.do("tmpfs", each, "tmpfs", 0, "mode=1777")
 	}
-	m.bind(m.kept(0), "/mnt")
+	m.bind(kept[0], "/mnt")
 	for i, each := range seen[1:] {
-		m.bind(m.kept(i+1), each)
+		m.bind(kept[i+1], each)
 	}
 	return m.failed
 }
@@ -90,7 +91,17 @@ func (m *mounts) bind(source, target string) {
 	m.do(source, target, "", unix.MS_BIND, "")
 }
 
-func (m *mounts) kept(i int) string { return filepath.Join(m.scratch, "seen", fmt.Sprint(i)) }
+// keep opens a folder, and returns a path by which it is found when another covers it.
+func (m *mounts) keep(folder string) string {
+	if m.failed != nil {
+		return ""
+	}
+	file, err := unix.Open(folder, unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		m.failed = &os.PathError{Op: "open", Path: folder, Err: err}
+	}
+	return fmt.Sprintf("/proc/self/fd/%d", file)
+}
 
 // overlay puts layers over one of tops, on which the Pod writes for itself alone.
 func (m *mounts) overlay(top string, layers []string) {
