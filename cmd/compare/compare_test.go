@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"flag"
 	"fmt"
+	"io"
 	"net"
 	"os"
 	"path/filepath"
@@ -310,6 +311,9 @@ func TestUsersOfZonalNeedADecision(t *testing.T) {
 	s := newSpace(t)
 	s.headless("empty", sql)
 	s.headless("late", sql, "fd00:9::1")
+	placed := cluster.HandmadeSlice(s.name, "placed", "late", nil, "fd00:9::2")
+	placed.Endpoints[0].Zone = new("eu-1")
+	must(t, world.cluster.CreateSlice(t.Context(), placed))
 	admin, err := world.cluster.Kubeconfig(cluster.AdminUser)
 	must(t, err)
 	zonal := server.New(t, strings.Replace(fmt.Sprintf(kubeDNS, admin), "pods insecure", "zonal", 1)).Address()
@@ -319,6 +323,19 @@ func TestUsersOfZonalNeedADecision(t *testing.T) {
 	got.shows(t, "The names of a topology zone do not exist.", question, true)
 	ask(t, zonal, "-endpoints-kept").want(t, report.Safe)
 	ask(t, startKubeDNS(t)).want(t, report.Safe)
+
+	// Where both have it, the zones of endpoints are asked for.
+	both := ask(t, zonal, "-zonal")
+	both.want(t, report.Safe)
+	if both.Questions != got.Questions+1 {
+		t.Errorf("%d questions are asked with -zonal, and %d without", both.Questions, got.Questions)
+	}
+}
+
+func TestTwoOptionsAreComparedOneAfterTheOther(t *testing.T) {
+	if _, err := parse([]string{"-endpoint-pod-names", "-zonal"}, io.Discard); err == nil {
+		t.Error("both are taken at once")
+	}
 }
 
 func TestWhatNobodyCanAskForIsListed(t *testing.T) {

@@ -74,6 +74,7 @@ func parse(args []string, output io.Writer) (*options, error) {
 	f.StringVar(&o.KubeDNS, "kube-dns", "", "the `address` of the cluster's DNS, host:port; by default the Service with the label k8s-app=kube-dns in kube-system")
 	f.StringVar(&o.Ours, "ours", "", "the `address` of a CoreDNS with k8s_endpoints, host:port; by default one is started in this process, and forwards all other names to kube-dns")
 	f.BoolVar(&o.PodNames, "endpoint-pod-names", false, "both have the option endpoint_pod_names")
+	f.BoolVar(&o.Zonal, "zonal", false, "both have the option zonal")
 	f.BoolVar(&o.endpointsKept, "endpoints-kept", false, "kubernetes keeps its endpoints behind k8s_endpoints: it has no noendpoints")
 	f.StringVar(&o.questions, "questions", "", "also ask what stands in this `file`, a name and a type in each line, such as \"db.default.svc.cluster.local A\"")
 	f.IntVar(&o.endpoints, "endpoints", 10, "ask for the own names of so many endpoints of each Service; the name of the Service is asked for all")
@@ -109,6 +110,9 @@ func (o *options) check(format string) error {
 	if o.Rate <= 0 || o.concurrency <= 0 || o.Timeout <= 0 || o.endpoints < 0 || o.settle < 0 {
 		return errors.New("-rate, -concurrency and -timeout have to be above 0, -endpoints and -settle not below")
 	}
+	if o.PodNames && o.Zonal {
+		return errors.New("-endpoint-pod-names and -zonal are compared one after the other: run this once with each")
+	}
 	for name, address := range map[string]string{"-kube-dns": o.KubeDNS, "-ours": o.Ours} {
 		if _, _, err := net.SplitHostPort(address); address != "" && err != nil {
 			return fmt.Errorf("%s %q is not of the form host:port: %w", name, address, err)
@@ -134,8 +138,11 @@ func (o *options) isAccepted(d *differences.Difference) bool {
 }
 
 func (o *options) setup() differences.Setup {
-	if o.PodNames {
+	switch {
+	case o.PodNames:
 		return differences.WithPodNames
+	case o.Zonal:
+		return differences.WithZonal
 	}
 	return differences.InFront
 }

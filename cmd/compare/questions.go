@@ -50,6 +50,19 @@ func (o *options) askHeadless(s *differences.Service) []differences.Question {
 		}
 		asked = append(asked, o.askEndpoint(e.Called(o.PodNames)+"."+full, e)...)
 	}
+	if o.Zonal {
+		asked = append(asked, o.askZones(s)...)
+	}
+	return asked
+}
+
+// askZones asks for the zones that the endpoints of a Service are in.
+func (o *options) askZones(s *differences.Service) (asked []differences.Question) {
+	for _, e := range s.Endpoints[:min(len(s.Endpoints), o.endpoints)] {
+		if _, ok := dns.IsDomainName(e.Zone); ok && e.Zone != "" {
+			asked = append(asked, o.Question(strings.ToLower(e.Zone)+".pin._zone."+s.FullName(o.Zone), typeOf(e.Address)))
+		}
+	}
 	return asked
 }
 

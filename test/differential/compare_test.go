@@ -46,6 +46,7 @@ func TestTheCommandKnowsTheReasonOfEveryDifference(t *testing.T) {
 	}{
 		{"in front of kubernetes", stock, nil},
 		{"with endpoint_pod_names", stockWithPodNames, []string{"-endpoint-pod-names"}},
+		{"with zonal", stock, []string{"-zonal"}},
 		{"in front of a kubernetes that keeps its endpoints", stock, []string{"-endpoints-kept"}},
 		{"of a server beside it", stock, []string{"-ours", world.servers[ours].Address()}},
 		{"of a server beside it that keeps endpoints", stock, []string{"-endpoints-kept", "-ours", world.servers[oursKept].Address()}},

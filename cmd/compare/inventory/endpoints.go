@@ -80,7 +80,7 @@ func claimsOf(obj *discoveryv1.EndpointSlice) ([]*claim, error) {
 		}
 		for range e.Addresses {
 			read := slice.Endpoints[len(claims)]
-			said := differences.Endpoint{Address: read.Address.String(), Hostname: read.Hostname, Pod: pod, Ports: ports}
+			said := differences.Endpoint{Address: read.Address.String(), Hostname: read.Hostname, Pod: pod, Zone: value(e.Zone, ""), Ports: ports}
 			claims = append(claims, &claim{Endpoint: read, said: said, version: slice.Version})
 		}
 	}

@@ -23,6 +23,9 @@ func corefile(c Config) []byte {
 	if c.PodNames {
 		fmt.Fprintln(&b, "        endpoint_pod_names")
 	}
+	if c.Zonal {
+		fmt.Fprintln(&b, "        zonal")
+	}
 	fmt.Fprintf(&b, "        startup_timeout 2m\n        fallthrough\n    }\n    forward . %s {\n        max_fails 0\n", c.KubeDNS)
 	if c.TCP {
 		fmt.Fprintln(&b, "        force_tcp")

@@ -38,6 +38,8 @@ type Config struct {
 	Kubeconfig, Context string
 	// PodNames says that both have the option endpoint_pod_names.
 	PodNames bool
+	// Zonal says that both have the option zonal.
+	Zonal bool
 	// TCP says that kube-dns is asked over TCP only.
 	TCP bool
 	// Rate is how many questions in a second each server is asked at most.
