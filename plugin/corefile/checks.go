@@ -119,7 +119,7 @@ func (s Settings) wantCheck(o *records.Options, service *model.Service, text str
 	wanted, err := s.Checks.Parse(text)
 	if err == nil && wanted != (check.Wanted{}) && service.Kind == model.ExternalName {
 		if _, ok := wanted.PortIn(service.Ports); !ok {
-			return errors.New("the port is none of the named ones in spec.ports, and no other is ever asked")
+			return errors.New("the port is none of those in spec.ports, and no other is ever asked")
 		}
 	}
 	o.Check = wanted

@@ -153,6 +153,7 @@ func TestAServiceWantsACheck(t *testing.T) {
 	none := on
 	none.Annotations = 0
 	selecting := model.Service{HasSelector: true}
+	nameless := model.Service{Kind: model.ExternalName, Target: "example.org.", Ports: []model.Port{{Number: 5432}}}
 	for _, c := range []struct {
 		name     string
 		settings Settings
@@ -162,6 +163,9 @@ func TestAServiceWantsACheck(t *testing.T) {
 		wrong    string
 	}{
 		{"of its database", on, model.Service{}, "postgres 5432", check.Postgres, ""},
+		{"of an external name, at a port without a name", on, nameless, "postgres 5432", check.Postgres, ""},
+		{"of an external name, at the only port", on, nameless, "postgres", check.Postgres, ""},
+		{"of an external name, at another port", on, nameless, "postgres 5433", 0, "the port is none of those in spec.ports"},
 		{"with a path that has capitals", on, model.Service{}, "http path=/healthz host=DB.example.org", check.HTTP, ""},
 		{"and ends it", on, model.Service{}, "off", 0, ""},
 		{"which there is not", on, model.Service{}, "mysql", 0, "there is no kind mysql"},

@@ -164,25 +164,22 @@ func ParseTarget(externalName string) (string, netip.Addr, error) {
 }
 
 // servicePorts takes each name once: an answer has one record of it, whatever a
-// manifest says.
+// manifest says. A port without a name is kept for checks.
 func servicePorts(ports []corev1.ServicePort) ([]Port, error) {
-	var named []Port
+	var all []Port
 	known := make(map[string]bool)
 	for _, p := range ports {
-		if p.Name == "" {
-			continue
-		}
 		port, err := newPort(p.Name, p.Protocol, p.Port)
 		if err != nil {
 			return nil, err
 		}
-		if known[port.Name] {
+		if known[port.Name] && port.Name != "" {
 			return nil, Refuse("two ports "+port.Name, "two ports have the name %q", port.Name)
 		}
 		known[port.Name] = true
-		named = append(named, port)
+		all = append(all, port)
 	}
-	return named, nil
+	return all, nil
 }
 
 func newPort(name string, protocol corev1.Protocol, number int32) (Port, error) {

@@ -52,12 +52,12 @@ func TestNewServiceTakesHeadlessAndExternalNameOnly(t *testing.T) {
 			&Service{ServiceKey: key, Kind: ExternalName, Address: netip.MustParseAddr("2001:db8::1")},
 		},
 		{
-			"named ports of an external name; the one without a name is left out",
+			"ports of an external name, one of them without a name",
 			corev1.ServiceSpec{Type: "ExternalName", ExternalName: "example.org", Ports: []corev1.ServicePort{
 				{Name: "sql", Port: 5432}, {Port: 80}, {Name: "dns", Port: 53, Protocol: "UDP"}, {Name: "s", Port: 1, Protocol: "SCTP"},
 			}},
 			&Service{ServiceKey: key, Kind: ExternalName, Target: "example.org.", Ports: []Port{
-				{Name: "sql", Number: 5432}, {Name: "dns", Protocol: UDP, Number: 53}, {Name: "s", Protocol: SCTP, Number: 1},
+				{Name: "sql", Number: 5432}, {Number: 80}, {Name: "dns", Protocol: UDP, Number: 53}, {Name: "s", Protocol: SCTP, Number: 1},
 			}},
 		},
 	} {

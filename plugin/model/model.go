@@ -59,8 +59,8 @@ type Service struct {
 	// leads to. Where that is an address, Address holds it and Target is empty.
 	Target  string
 	Address netip.Addr
-	// Ports are the named ports of an ExternalName Service. Those of a headless
-	// one stand in its slices.
+	// Ports are those of an ExternalName Service. Those of a headless one stand in its
+	// slices.
 	Ports []Port
 	// Annotations holds those that begin with AnnotationPrefix, without it.
 	Annotations map[string]string

@@ -26,7 +26,7 @@ func (s *Set) external(a *Answer, q *Question) {
 		}
 		literal(a, q, s.Service.Address)
 	case name.Protocol:
-		if slices.ContainsFunc(s.Service.Ports, func(p model.Port) bool { return p.Protocol.String() == q.Name.Protocol }) {
+		if slices.ContainsFunc(s.Service.Ports, func(p model.Port) bool { return p.Name != "" && p.Protocol.String() == q.Name.Protocol }) {
 			a.Outcome = NoData
 		}
 	case name.Port:
@@ -52,7 +52,7 @@ func (s *Set) isPlanned(q *Question) bool {
 
 // isFor reports whether the name is that of a port.
 func (q *Question) isFor(p model.Port) bool {
-	return p.Name == q.Name.Port && p.Protocol.String() == q.Name.Protocol
+	return p.Name != "" && p.Name == q.Name.Port && p.Protocol.String() == q.Name.Protocol
 }
 
 // Flat answers with addresses of one family that the Service's targets have, drawn and cut

@@ -279,6 +279,7 @@ func TestAnswersOfAnExternalName(t *testing.T) {
 	}
 	alias := service(model.Service{Target: "example.org.", Ports: []model.Port{sql}})
 	literal := service(model.Service{Address: netip.MustParseAddr("192.0.2.1"), Ports: []model.Port{sql}})
+	nameless := service(model.Service{Target: "example.org.", Ports: []model.Port{{Number: 5432}}})
 	if got := alias.Answer(question("db.default.svc.cluster.local.", dns.TypeMX)); got.Outcome != Alias {
 		t.Errorf("the outcome is %v", got.Outcome)
 	}
@@ -295,6 +296,8 @@ func TestAnswersOfAnExternalName(t *testing.T) {
 		{"a port has no addresses", alias, "_sql._tcp.db.default.svc.cluster.local.", dns.TypeA, "no data"},
 		{"another protocol", alias, "_udp.db.default.svc.cluster.local.", dns.TypeA, "no name"},
 		{"another port", alias, "_http._tcp.db.default.svc.cluster.local.", dns.TypeSRV, "no name"},
+		{"a port without a name", nameless, "_._tcp.db.default.svc.cluster.local.", dns.TypeSRV, "no name"},
+		{"a port without a name has nothing below its protocol", nameless, "_tcp.db.default.svc.cluster.local.", dns.TypeA, "no name"},
 		{"an endpoint", alias, "a.db.default.svc.cluster.local.", dns.TypeA, "no name"},
 		{"an address is the Service's own", literal, "db.default.svc.cluster.local.", dns.TypeA, "db.default.svc.cluster.local. A 192.0.2.1"},
 		{"an address is of one family", literal, "db.default.svc.cluster.local.", dns.TypeAAAA, "no data"},
