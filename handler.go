@@ -33,7 +33,9 @@ type handler struct {
 	// failsCheck returns what says of an address whether its check fails, nil where those of
 	// the Service are not checked. It may be nil.
 	failsCheck func(*records.Set) func(netip.Addr) bool
-	counters   counters
+	// observed are the checks of targets that change no answer. It may be nil.
+	observed *targetChecks
+	counters counters
 }
 
 // Name implements plugin.Handler.
@@ -214,6 +216,9 @@ func (h *handler) service(ctx context.Context, q *query, set *records.Set) *dns.
 	q.asked.Room = q.capacity() - q.asked.Offset
 	q.asked.MaxAnswers = or(set.Declared().MaxAnswers, q.maxAnswers)
 	q.asked.Explain, q.asked.Share = q.r.IsEdns0() != nil, records.ShareOf(addressOf(q.w.RemoteAddr()))
+	if h.observed != nil {
+		h.observe(ctx, q, set)
+	}
 	if set.HasOutside(&q.asked) {
 		return h.planned(q, set).outside(ctx)
 	}

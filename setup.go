@@ -51,7 +51,7 @@ func setup(c *caddy.Controller) error {
 			h.clients.Store(place.NewTable(&s.Clients, feed.cache.known))
 		}
 		if targets = newTargetChecks(feed.cache, h.book); targets != nil {
-			h.failsCheck = targets.fails
+			h.check(targets)
 		}
 		feed.wait(s.StartupTimeout)
 		return nil

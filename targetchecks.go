@@ -1,6 +1,7 @@
 package endpoints
 
 import (
+	"context"
 	"net/netip"
 	"slices"
 	"strings"
@@ -33,6 +34,8 @@ type targetChecks struct {
 type targetCheck struct {
 	checked
 	target external.Target
+	// failing are the addresses whose check fails, where checks are only observed.
+	failing map[netip.Addr]time.Time
 }
 
 // targetTurn is how often what is kept of targets is looked at. Nothing is kept for less than
@@ -41,10 +44,49 @@ const targetTurn = 2 * time.Second
 
 // newTargetChecks returns nil where a cache has nothing checked.
 func newTargetChecks(c *cache, book *external.Book) *targetChecks {
-	if c.engine == nil || c.settings.Checks.Mode != check.On {
+	if c.engine == nil {
 		return nil
 	}
 	return &targetChecks{cache: c, book: book, quit: make(chan struct{}), of: make(map[model.ServiceKey][]*targetCheck)}
+}
+
+// check has answers follow the checks of targets, or has these only observed.
+func (h *handler) check(t *targetChecks) {
+	if t.observes() {
+		h.observed = t
+		return
+	}
+	h.failsCheck = t.fails
+}
+
+func (t *targetChecks) observes() bool { return t.cache.settings.Checks.Mode == check.Observe }
+
+// observe notes a question for a Service whose targets are checked without a word in the
+// answer, and has them looked up beside it.
+func (h *handler) observe(ctx context.Context, q *query, set *records.Set) {
+	targets := targetsOf(set)
+	if len(targets) == 0 || isUnasked(ctx) {
+		return
+	}
+	h.observed.asked(set)
+	// A copy, so that the question of any other Service stays on the stack.
+	own := *q
+	for _, t := range targets {
+		if t.Name != "" {
+			h.book.Look(t.Name, external.IPv4, external.LastGood{}, func() external.Resolver { return own.through(ctx, h.upstream) })
+		}
+	}
+}
+
+// targetsOf returns the targets of an ExternalName Service that wants a check, none of others.
+func targetsOf(set *records.Set) []external.Target {
+	switch {
+	case set.Service.Kind != model.ExternalName, set.Check() == check.Wanted{}:
+		return nil
+	case set.Plan() != nil:
+		return set.Plan().Targets
+	}
+	return []external.Target{{Name: set.Service.Target, Address: set.Service.Address}}
 }
 
 func (t *targetChecks) run() {
@@ -118,11 +160,30 @@ func (t *targetChecks) asked(set *records.Set) []*targetCheck {
 // begin makes the checks of a Service. It is locked.
 func (t *targetChecks) begin(set *records.Set) (all []*targetCheck) {
 	key := set.Service.ServiceKey
-	for _, target := range set.Plan().Targets {
-		group := t.cache.engine.Group(key, func() {})
-		all = append(all, &targetCheck{checked{Group: group, key: key}, target})
+	for _, target := range targetsOf(set) {
+		c := &targetCheck{checked: checked{key: key}, target: target}
+		c.Group = t.cache.engine.Group(key, func() {
+			if t.observes() {
+				c.count()
+			}
+		})
+		all = append(all, c)
 	}
 	return all
+}
+
+// count counts the addresses that fail now, and did not before. The engine alone calls it.
+func (c *targetCheck) count() {
+	before := c.failing
+	c.failing = nil
+	if found := c.Findings(); found != nil {
+		c.failing = found.Failing
+	}
+	for addr := range c.failing {
+		if _, failed := before[addr]; !failed {
+			wouldFailTotal.Inc()
+		}
+	}
 }
 
 // turn brings what is checked in step with what is kept.
@@ -148,8 +209,8 @@ func (t *targetChecks) turn() {
 
 // wantsTargets reports whether a Service leads still where it led when its checks began.
 func wantsTargets(set *records.Set, all []*targetCheck) bool {
-	return set != nil && set.Plan() != nil && set.Plan().Checked &&
-		slices.EqualFunc(set.Plan().Targets, all, func(target external.Target, c *targetCheck) bool { return target == c.target })
+	return set != nil && set.Check() != (check.Wanted{}) &&
+		slices.EqualFunc(targetsOf(set), all, func(target external.Target, c *targetCheck) bool { return target == c.target })
 }
 
 // watch has the addresses checked that are kept of one target.

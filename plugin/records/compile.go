@@ -41,13 +41,13 @@ func Compile(service *model.Service, all []*model.Slice, o Options, memory *Memo
 	if service.Kind != model.Headless {
 		// What it remembers of slices would outlive them.
 		*memory = Memory{}
-		o.External.Checked = o.CheckMode == check.On && o.Check != check.Wanted{}
+		if o.CheckMode != check.Off && o.Check != (check.Wanted{}) {
+			s.checked = &checked{wanted: o.Check, mode: o.CheckMode}
+		}
+		o.External.Checked = s.checked != nil && o.CheckMode == check.On
 		if s.plan = external.NewPlan(service, &o.External, o.Rules); s.plan != nil {
 			s.plan.Backups = o.Policy.SRVTiers == health.SRVAll
 			s.plan.Explain, s.salt = o.Explain, saltOf(service.ServiceKey)
-			if s.plan.Checked {
-				s.checked = &checked{wanted: o.Check, mode: o.CheckMode}
-			}
 		}
 		return s
 	}
