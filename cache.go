@@ -37,6 +37,8 @@ type cache struct {
 	sets       *index.Map[string, *records.Set]
 	owners     index.Owners
 	namespaces *index.Map[string, namespace]
+	// swapping is held while sets and owners change. Only who finds nothing waits for that.
+	swapping sync.RWMutex
 	// leftOut has why Services are left out, by the keys of sets.
 	leftOut *index.Map[string, string]
 	*progress
@@ -550,8 +552,10 @@ func (c *cache) swap(b *batch) {
 	next := c.nextSerial()
 	c.date(b.sets, uint32(next))
 	c.countNamespaces(b.sets, uint32(next))
+	c.swapping.Lock()
 	c.sets.Apply(b.sets)
 	c.owners.Apply(b.addresses)
+	c.swapping.Unlock()
 	if b.modifies {
 		c.modified.Store(next)
 	}

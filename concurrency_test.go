@@ -206,3 +206,38 @@ func isMixture(got []string, all []naiveAnswer) bool {
 	}
 	return true
 }
+
+// An address that moves from one Service to another in one turn is somebody's at any time.
+func TestAnAddressThatMovesBetweenServicesKeepsAName(t *testing.T) {
+	h := testHandler(testStanza(), []model.Change{headlessService("default", "a"), headlessService("default", "b"), readySlice("default", "a", "a-1", "10.0.0.1")})
+	c := h.cache.Load()
+	over := make(chan struct{})
+	var askers sync.WaitGroup
+	for range 2 {
+		askers.Go(func() {
+			for {
+				select {
+				case <-over:
+					return
+				default:
+				}
+				for _, qtype := range []uint16{dns.TypePTR, dns.TypeANY} {
+					if m := serve(t, h, new(dns.Msg).SetQuestion("1.0.0.10.in-addr.arpa.", qtype)); m == nil || m.Rcode != dns.RcodeSuccess || len(m.Answer) == 0 {
+						t.Errorf("%s: got %s", dns.TypeToString[qtype], text(m))
+						return
+					}
+				}
+			}
+		})
+	}
+	for n := range 4_000 {
+		from, to := "a", "b"
+		if n%2 == 1 {
+			from, to = to, from
+		}
+		c.Apply([]model.Change{readySlice("default", from, from+"-1", "10.0.0.1").Removal(), readySlice("default", to, to+"-1", "10.0.0.1")})
+		c.publish()
+	}
+	close(over)
+	askers.Wait()
+}

@@ -24,6 +24,16 @@ type pointer struct {
 // publishes it, or returns nil where none does. Whoever takes the first one gets
 // the best name of the Pod, always the same.
 func (q *query) reverse() *dns.Msg {
+	if m := q.pointTo(); m != nil {
+		return m
+	}
+	// What looks like nobody's may be on its way from one Service to another.
+	q.cache.swapping.RLock()
+	defer q.cache.swapping.RUnlock()
+	return q.pointTo()
+}
+
+func (q *query) pointTo() *dns.Msg {
 	keys := q.cache.holders(q.asked.Name.Address)
 	if q.asked.Type != dns.TypePTR {
 		return q.reverseOther(keys)
