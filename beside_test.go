@@ -8,6 +8,8 @@ import (
 	stockcache "github.com/coredns/coredns/plugin/cache"
 	"github.com/coredns/coredns/plugin/pkg/fall"
 
+	"github.com/k8s-endpoints/k8s_endpoints/plugin/snapshot"
+
 	"github.com/miekg/dns"
 )
 
@@ -33,7 +35,7 @@ func TestNamesOfSearchPathsPassOnWhereSomebodyMayHaveThem(t *testing.T) {
 		h := testHandler(s, testChanges())
 		if c.stale {
 			restored := newTestCache()
-			restored.restore(testChanges())
+			restored.restore(snapshot.Content{Objects: testChanges()})
 			h.cache.Store(restored)
 		}
 		h.beside = c.beside

@@ -17,6 +17,7 @@ import (
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/model"
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/place"
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/records"
+	"github.com/k8s-endpoints/k8s_endpoints/plugin/snapshot"
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/source"
 )
 
@@ -42,6 +43,7 @@ type cache struct {
 	// leftOut has why Services are left out, by the keys of sets.
 	leftOut *index.Map[string, string]
 	*progress
+	watchers watchers
 	// modified is the serial of the zone: when an answer changed last, in seconds since
 	// 1970, or one more than before where that was in the same second.
 	modified atomic.Int64
@@ -60,8 +62,11 @@ type cache struct {
 	// Only run touches these. memories has an entry only for a Service with something
 	// to remember; due says when a Service changes without an event.
 	memories map[model.ServiceKey]*records.Memory
-	due      map[model.ServiceKey]time.Time
-	now      func() time.Time
+	// waited are the Services whose names waited before; nil is not known, and so it is for
+	// those of the first list.
+	waited map[model.ServiceKey]bool
+	due    map[model.ServiceKey]time.Time
+	now    func() time.Time
 }
 
 // service is what the source has told of one Service.
@@ -458,9 +463,14 @@ func (c *cache) publish() {
 
 // restore makes the cache serve objects that may be out of date. It is called before
 // run.
-func (c *cache) restore(objects []model.Change) {
-	c.Apply(objects)
+func (c *cache) restore(known snapshot.Content) {
+	c.waited = make(map[model.ServiceKey]bool)
+	for _, key := range known.Waiting {
+		c.waited[key] = true
+	}
+	c.Apply(known.Objects)
 	c.publish()
+	c.waited = nil
 	c.modify()
 	c.reach(restored)
 	c.beginChecks()
@@ -490,6 +500,16 @@ func (c *cache) served() (objects []model.Change) {
 		objects = append(objects, model.NamespaceChange(namespace))
 	}
 	return objects
+}
+
+// withWaitingName returns the Services whose names wait for endpoints.
+func (c *cache) withWaitingName() (all []model.ServiceKey) {
+	for _, set := range c.sets.All {
+		if set.Waits() {
+			all = append(all, set.Service.ServiceKey)
+		}
+	}
+	return all
 }
 
 // nextSerial returns the serial of a change that comes now. Serials never repeat.
@@ -556,6 +576,7 @@ func (c *cache) swap(b *batch) {
 	c.sets.Apply(b.sets)
 	c.owners.Apply(b.addresses)
 	c.swapping.Unlock()
+	c.watchers.wake(b.sets)
 	if b.modifies {
 		c.modified.Store(next)
 	}
@@ -574,6 +595,9 @@ func (c *cache) compile(j job) *records.Set {
 		memory = new(records.Memory)
 		if !c.isSynced() {
 			memory.Began = c.now()
+		}
+		if c.waited != nil && j.options.MinEndpoints > 0 {
+			memory.RestoreGate(j.object, c.waited[j.key])
 		}
 	}
 	flapsTotal.Add(float64(memory.Observe(j.options.Policy.Damping, j.changes, j.slices)))
@@ -639,6 +663,7 @@ func (c *cache) close() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.refusals.Close()
+	c.watchers.end()
 	c.progress.forget()
 	for _, s := range c.services {
 		countService(s.object, -1)

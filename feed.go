@@ -129,15 +129,13 @@ func (sub *subscription) run(others iter.Seq[*feed]) (*feed, error) {
 	if err := f.holdEngine(); err != nil {
 		return nil, err
 	}
-	objects, ok := inherited(f.origin, others)
+	known, ok := inherited(f.origin, others)
 	if !ok {
-		var content snapshot.Content
-		content, ok = sub.load(f.origin)
-		objects = content.Objects
-		f.remember(content.Verdicts)
+		known, ok = sub.load(f.origin)
+		f.remember(known.Verdicts)
 	}
 	if ok {
-		f.handover.restore(objects)
+		f.handover.restore(known)
 	}
 	var ctx context.Context
 	ctx, f.cancel = context.WithCancel(context.Background())
@@ -182,7 +180,7 @@ func anyCurrent(running iter.Seq[*feed]) bool {
 // inherited returns what another feed serves that reads the same objects, only
 // with other options: a reload while the API server is away has that to go on
 // with. It may itself come from a feed before.
-func inherited(origin string, running iter.Seq[*feed]) (objects []model.Change, ok bool) {
+func inherited(origin string, running iter.Seq[*feed]) (known snapshot.Content, ok bool) {
 	var from *feed
 	for f := range running {
 		if origin != "" && f.origin == origin && f.cache.isSynced() && (from == nil || f.cache.isCurrent()) {
@@ -190,9 +188,11 @@ func inherited(origin string, running iter.Seq[*feed]) (objects []model.Change, 
 		}
 	}
 	if from == nil {
-		return nil, false
+		return known, false
 	}
-	return from.cache.served(), true
+	// Verdicts are the engine's.
+	known.Objects, known.Waiting = from.cache.served(), from.cache.withWaitingName()
+	return known, true
 }
 
 // load returns the content of the first snapshot that can be used. Whichever stanza
@@ -228,6 +228,9 @@ func (f *feed) Current() time.Time {
 
 // Failing implements snapshot.Served.
 func (f *feed) Failing() []check.Remembered { return f.cache.Failing() }
+
+// Waiting implements snapshot.Served.
+func (f *feed) Waiting() []model.ServiceKey { return f.cache.withWaitingName() }
 
 // Objects implements snapshot.Served.
 func (f *feed) Objects() iter.Seq[model.Change] { return slices.Values(f.cache.served()) }

@@ -232,6 +232,10 @@ func (h *handler) service(ctx context.Context, q *query, set *records.Set) *dns.
 	if q.end(&a) {
 		return nil
 	}
+	if q.isEarly(set, &a) {
+		q.waitFor(ctx, set)
+		return h.reply(ctx, q)
+	}
 	rcode := dns.RcodeSuccess
 	switch a.Outcome {
 	case records.Alias:

@@ -6,6 +6,7 @@ import (
 	"sync/atomic"
 
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/model"
+	"github.com/k8s-endpoints/k8s_endpoints/plugin/snapshot"
 )
 
 // handover stands between a source and the cache that it fills. While the cache
@@ -30,12 +31,12 @@ func newHandover(c *cache) *handover { return &handover{cache: c} }
 
 // restore makes the cache serve objects that may be out of date. It is called before
 // the source and the cache run.
-func (h *handover) restore(objects []model.Change) {
+func (h *handover) restore(known snapshot.Content) {
 	h.restored, h.told = new(model.State), new(model.State)
-	for _, object := range objects {
+	for _, object := range known.Objects {
 		h.restored.Apply(object)
 	}
-	h.cache.restore(objects)
+	h.cache.restore(known)
 }
 
 // Apply implements source.Receiver.

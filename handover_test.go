@@ -11,6 +11,7 @@ import (
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/corefile"
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/model"
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/place"
+	"github.com/k8s-endpoints/k8s_endpoints/plugin/snapshot"
 
 	"github.com/prometheus/client_golang/prometheus/testutil"
 	"pgregory.net/rapid"
@@ -19,7 +20,7 @@ import (
 func restoredFrom(objects ...model.Change) (*cache, *handover) {
 	c := newTestCache()
 	s := newHandover(c)
-	s.restore(objects)
+	s.restore(snapshot.Content{Objects: objects})
 	return c, s
 }
 

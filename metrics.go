@@ -64,6 +64,13 @@ var (
 		Name:      "fail_open_services",
 		Help:      "Gauge of the Services that publish endpoints which are not ready, because too few are.",
 	})
+	// waitingServices is how many Services have names that wait.
+	waitingServices = promauto.NewGauge(prometheus.GaugeOpts{
+		Namespace: plugin.Namespace,
+		Subsystem: pluginName,
+		Name:      "waiting_services",
+		Help:      "Gauge of the Services whose name waits for as many endpoints as they ask for.",
+	})
 	// nearTotal counts the answers for Services that want clients to get those near them.
 	nearTotal = promauto.NewCounterVec(prometheus.CounterOpts{
 		Namespace: plugin.Namespace,
@@ -221,6 +228,9 @@ func countChange(before, after *records.Set) {
 	}
 	if was.FailOpen != is.FailOpen {
 		failOpenServices.Add(float64(toInt(is.FailOpen) - toInt(was.FailOpen)))
+	}
+	if was.Waits != is.Waits {
+		waitingServices.Add(float64(toInt(is.Waits) - toInt(was.Waits)))
 	}
 	if more := is.WouldFail - was.WouldFail; more > 0 {
 		wouldFailTotal.Add(float64(more))

@@ -3,6 +3,7 @@ package endpoints
 import (
 	"net/netip"
 	"strings"
+	"time"
 
 	"github.com/coredns/coredns/plugin/pkg/edns"
 	"github.com/coredns/coredns/request"
@@ -25,6 +26,8 @@ type terms struct {
 	// ttl and negativeTTL are in seconds, maxAnswers is a count, 0 for all.
 	ttl, negativeTTL uint32
 	maxAnswers       int
+	// patience is how long a denial of an endpoint name waits; 0 is not at all.
+	patience time.Duration
 	// namespaces are the only ones that can be exposed; none means all.
 	namespaces map[string]struct{}
 	// nameServer has the addresses of the zones' name server, if the stanza says any.
@@ -47,6 +50,7 @@ func newTerms(s *corefile.Stanza) terms {
 		ttl:         s.TTL,
 		negativeTTL: s.NegativeTTL,
 		maxAnswers:  s.MaxAnswers,
+		patience:    s.Patience,
 		nameServer:  s.NameServer,
 		zonal:       s.Settings.Zonal,
 		takesBytes:  wire.Takes,
@@ -76,6 +80,8 @@ type query struct {
 	subnet *subnet
 	// stale is true where the answer is from a snapshot.
 	stale bool
+	// waited is true where the denial of an endpoint name has waited, or may not.
+	waited bool
 	// bytes is the answer where it is no message.
 	bytes *wire.Message
 }

@@ -260,6 +260,11 @@ func reasonCases() []reasonCase {
 	asking := headlessService("default", "x")
 	asking.Service.PublishNotReady = true
 	of := func(changes ...model.Change) func() *handler { return served(testStanza(), changes) }
+	waits := func(state model.Change) func() *handler {
+		s := testStanza()
+		s.Settings.Annotations = corefile.AllAnnotations
+		return served(s, []model.Change{declaring("x", map[string]string{"min-endpoints": "3"}), state})
+	}
 	byServing := withPolicy(health.Policy{Publish: health.ByServing})
 	bounded, selective := testStanza(), testStanza()
 	bounded.MaxAnswers = 1
@@ -307,6 +312,8 @@ func reasonCases() []reasonCase {
 		{x, dns.TypeA, "fail open: 0 of 3 serving, by check", judged(health.Policy{})},
 		{"db.default.svc.cluster.local.", dns.TypeA, "1 of 2 addresses", served(bounded)},
 		{"db.default.svc.cluster.local.", dns.TypeSRV, "1 of 2 SRV records", served(bounded)},
+		{x, dns.TypeA, "the name waits: 1 of 3 endpoints have an address", waits(stateOf(ready, "10.0.0.7"))},
+		{x, dns.TypeA, "the name waits: 0 of 3 endpoints have an address, 1 terminating besides", waits(stateOf(model.Serving|model.Terminating, "10.0.0.7"))},
 		{x, dns.TypeA, "nobody serves yet: 2 starting, as publishNotReadyAddresses asks", served(byServing,
 			[]model.Change{asking, stateOf(model.Ready, "10.0.0.8", "10.0.0.9")})},
 		{x, dns.TypeA, "nobody serves: 1 starting, 1 sick, as publishNotReadyAddresses asks", served(byServing,

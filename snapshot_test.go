@@ -51,12 +51,18 @@ func untilServices(t *testing.T, file string, want ...string) {
 // saved writes a snapshot of db, as the stanza would.
 func saved(t *testing.T, s *corefile.Stanza, age time.Duration) {
 	t.Helper()
+	objects := []model.Change{headlessService("default", "db"), readySlice("default", "db", "db-1", "10.0.0.1")}
+	saveAs(t, s, age, snapshot.Content{Objects: objects})
+}
+
+// saveAs writes a snapshot, as the stanza would.
+func saveAs(t *testing.T, s *corefile.Stanza, age time.Duration, c snapshot.Content) {
+	t.Helper()
 	origin, err := s.API.Origin()
 	if err != nil {
 		t.Fatal(err)
 	}
-	objects := []model.Change{headlessService("default", "db"), readySlice("default", "db", "db-1", "10.0.0.1")}
-	if err := snapshot.Save(s.Snapshot.File, snapshot.Header{Origin: origin, Current: time.Now().Add(-age)}, slices.Values(objects), snapshot.Verdicts{}); err != nil {
+	if err := snapshot.Save(s.Snapshot.File, snapshot.Header{Origin: origin, Current: time.Now().Add(-age)}, slices.Values(c.Objects), c.Memory); err != nil {
 		t.Fatal(err)
 	}
 }

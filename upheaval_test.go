@@ -12,6 +12,7 @@ import (
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/corefile"
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/model"
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/roster"
+	"github.com/k8s-endpoints/k8s_endpoints/plugin/snapshot"
 
 	"pgregory.net/rapid"
 )
@@ -187,7 +188,7 @@ func (u *upheaval) begin(naming roster.Naming, n int) *epoch {
 		server: newServer(s, c), handover: newHandover(c), naming: naming, synced: n + reloadUnknown,
 		applied: new(atomic.Int64), published: new(atomic.Int64), over: new(atomic.Bool),
 	}
-	e.handover.restore(u.states[n].changes())
+	e.handover.restore(snapshot.Content{Objects: u.states[n].changes()})
 	e.handover.Apply(u.states[n].changes())
 	e.applied.Store(int64(n))
 	e.published.Store(int64(n))

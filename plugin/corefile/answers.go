@@ -38,6 +38,22 @@ func startupTimeout(p *parser) error {
 	return nil
 }
 
+// maxPatience is shorter than what clients wait for an answer.
+const maxPatience = 2 * time.Second
+
+func patience(p *parser) error {
+	text, err := p.argument()
+	if err != nil {
+		return err
+	}
+	d, err := time.ParseDuration(text)
+	if err != nil || d <= 0 || d > maxPatience {
+		return p.Errf("patience must be a duration such as 500ms, at most %s: %s", maxPatience, text)
+	}
+	p.stanza.Patience = d
+	return nil
+}
+
 func fallThrough(p *parser) error {
 	args := p.RemainingArgs()
 	for _, arg := range args {

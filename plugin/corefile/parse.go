@@ -34,6 +34,7 @@ var options = map[string]func(*parser) error{
 	"namespace_labels":       namespaceLabels,
 	"snapshot":               snapshotFile,
 	"startup_timeout":        startupTimeout,
+	"patience":               patience,
 	"fallthrough":            fallThrough,
 	"nameserver":             nameServer,
 	"endpoint_pod_names":     endpointPodNames,

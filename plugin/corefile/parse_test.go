@@ -122,6 +122,8 @@ func TestParseReadsEveryOption(t *testing.T) {
 		{"nameserver", "nameserver 192.0.2.53 ::ffff:192.0.2.54 2001:db8::53", func(s *Stanza) {
 			s.NameServer = []netip.Addr{netip.MustParseAddr("192.0.2.53"), netip.MustParseAddr("192.0.2.54"), netip.MustParseAddr("2001:db8::53")}
 		}},
+		{"patience", "patience 500ms", func(s *Stanza) { s.Patience = 500 * time.Millisecond }},
+		{"the longest patience", "patience 2s", func(s *Stanza) { s.Patience = 2 * time.Second }},
 		{"startup_timeout", "startup_timeout 1m", func(s *Stanza) { s.StartupTimeout = time.Minute }},
 		{"snapshot", "snapshot DIR/snapshot", func(s *Stanza) { s.Snapshot = snapshot.Option{File: dir + "/snapshot", MaxAge: 24 * time.Hour} }},
 		{"snapshot with an age", "snapshot DIR/ca max_age 36h", func(s *Stanza) { s.Snapshot = snapshot.Option{File: dir + "/ca", MaxAge: 36 * time.Hour} }},
@@ -218,6 +220,10 @@ func TestParseRefusesMistakesAndNamesTheLine(t *testing.T) {
 		{"targets for all", "targets order a.example", "unknown property 'targets'"},
 		{"no external_allow", "external_allow", "Testfile:2 - Error during parsing: external_allow: want one or more domain names such as example.org, or networks"},
 		{"an external_deny that is nothing", "external_allow a\nexternal_deny a..b", `Testfile:3 - Error during parsing: external_deny: "a..b" is neither a domain name such as example.org nor a network`},
+		{"a patience that clients do not have", "patience 2001ms", "patience must be a duration such as 500ms, at most 2s: 2001ms"},
+		{"a patience of nothing", "patience 0s", "patience must be a duration such as 500ms, at most 2s: 0s"},
+		{"a patience without unit", "patience 1", "patience must be a duration such as 500ms, at most 2s: 1"},
+		{"no patience", "patience", "Wrong argument count"},
 		{"a startup_timeout without unit", "startup_timeout 5", "startup_timeout must be a duration such as 5s: 5"},
 		{"a startup_timeout below zero", "startup_timeout -5s", "startup_timeout must be a duration such as 5s: -5s"},
 		{"no startup_timeout", "startup_timeout", "Wrong argument count"},

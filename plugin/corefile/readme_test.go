@@ -58,7 +58,7 @@ func stanzasOf(t *testing.T, corefile string) (stanzas []*Stanza) {
 }
 
 func TestTheDocumentsCorefilesParse(t *testing.T) {
-	for document, want := range map[string]int{"README.md": 3, "docs/health.md": 1, externalPage: 3} {
+	for document, want := range map[string]int{"README.md": 2, "docs/health.md": 1, externalPage: 3} {
 		t.Run(document, func(t *testing.T) {
 			// The kubeconfig file of an example need not be here.
 			text := strings.ReplaceAll(readFile(t, document), "/etc/coredns/kubeconfig", files(t, "kubeconfig")+"/kubeconfig")
@@ -136,6 +136,7 @@ func TestTheReadmeHasBoundsAndDefaults(t *testing.T) {
 		{"max_answers", fmt.Sprintf("from 0 to %d.", maxAnswers)},
 		{"max_answers", "The default, 0, is all."},
 		{"apiserver_qps", fmt.Sprintf("from 0 to %d. The default, 0,", maxRate)},
+		{"patience", "up to " + maxPatience.String()},
 		{"startup_timeout", "The default is " + defaultStartupTimeout.String() + "."},
 		{"snapshot", fmt.Sprintf("The default is %.0fh.", snapshot.DefaultMaxAge.Hours())},
 		{"publish", "*ready*, the default, or *serving*"},

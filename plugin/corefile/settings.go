@@ -91,6 +91,8 @@ func (s Settings) annotate(o *records.Options, name string, service *model.Servi
 		return errors.New("the Corefile does not allow it")
 	case w.ofExternalName && service.Kind != model.ExternalName:
 		return errors.New("only an ExternalName Service leads to anything")
+	case w.ofHeadless && service.Kind == model.ExternalName:
+		return errors.New("only a headless Service has endpoints")
 	case w.atName && service.Target != "":
 		return errors.New("the name of an ExternalName Service is an alias, and has no other records (RFC 1034, section 3.6.2)")
 	}

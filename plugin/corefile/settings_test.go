@@ -44,6 +44,7 @@ func TestAnnotationsOverrideTheStanza(t *testing.T) {
 		{"txt-grpc-config", `[ {"serviceConfig": {"loadBalancingConfig": [{"round_robin": {}}]}} ]`, func(o *records.Options) {
 			o.Declared.ServiceConfig = []string{`grpc_config=[{"serviceConfig":{"loadBalancingConfig":[{"round_robin":{}}]}}]`}
 		}},
+		{"min-endpoints", "3", func(o *records.Options) { o.MinEndpoints = 3 }},
 		{"soa", "true", func(o *records.Options) { o.Declared.SOA = true }},
 		{"soa", "false\n", func(o *records.Options) {}},
 		{"drain", "db-1, DB-2", func(o *records.Options) { o.Drain = []string{"db-1", "db-2"} }},
@@ -78,6 +79,10 @@ func TestABadAnnotationIsLeftOutAndTheOthersStay(t *testing.T) {
 		{"txt", strings.Repeat("x", 4097), "txt: 4097 bytes are more than 4096"},
 		{"txt-grpc-config", `{"serviceConfig": {}}`, "txt-grpc-config: want a list of service configs in JSON: json: cannot unmarshal object"},
 		{"txt-grpc-config", "[" + strings.Repeat("{},", 2000) + "{}]", "txt-grpc-config: 6004 bytes are more than 4096"},
+		{"min-endpoints", "0", `min-endpoints: want a whole number in range [1, 65535], not "0"`},
+		{"min-endpoints", "65536", `min-endpoints: want a whole number in range [1, 65535], not "65536"`},
+		{"min-endpoints", "3 of 5", `min-endpoints: want a whole number in range [1, 65535], not "3 of 5"`},
+		{"min-endpoints", "", `min-endpoints: want a whole number in range [1, 65535], not ""`},
 		{"soa", "yes", `soa: want true or false, not "yes"`},
 		{"tll", "5", "annotation k8s-endpoints.coredns.io/tll: unknown"},
 		{"pod-names", "all", "annotation k8s-endpoints.coredns.io/pod-names: the Corefile does not allow it"},

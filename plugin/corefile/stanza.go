@@ -42,7 +42,9 @@ type Stanza struct {
 	NameServer []netip.Addr
 	// StartupTimeout is how long the start waits for the first list.
 	StartupTimeout time.Duration
-	Settings       Settings
+	// Patience is how long the denial of an endpoint name waits, at most 2 s; 0 is not at all.
+	Patience time.Duration
+	Settings Settings
 	// Clients are where clients are.
 	Clients place.Lines
 

@@ -16,6 +16,8 @@ import (
 const (
 	maxTTL     = 3600
 	maxAnswers = 65535
+	// maxMinEndpoints bounds how many endpoints a name waits for.
+	maxMinEndpoints = 65535
 	// maxDrain bounds how many endpoint names a Service may take out.
 	maxDrain = 1000
 )
@@ -35,8 +37,9 @@ type word struct {
 	declare func(*records.Options, string) error
 	// atName is true where that record is at the Service name.
 	atName bool
-	// ofExternalName is true where only an ExternalName Service may have the annotation.
-	ofExternalName bool
+	// ofExternalName is true where only an ExternalName Service may have the annotation, and
+	// ofHeadless where only a headless one may.
+	ofExternalName, ofHeadless bool
 	// check is true where Settings.wantCheck reads it.
 	check bool
 }
@@ -53,17 +56,18 @@ const (
 // words are all of them by their names in the Corefile. An annotation has hyphens
 // in place of underscores.
 var words = map[string]word{
-	"publish":   policy(both, health.ParsePublish, func(p *health.Policy) *health.Publish { return &p.Publish }),
-	"pod_names": policy(both, health.ParsePodNames, func(p *health.Policy) *health.PodNames { return &p.PodNames }),
-	"fallback":  policy(stanzaOnly, health.ParseFallback, func(p *health.Policy) *health.Fallback { return &p.Fallback }),
-	"fail_open": policy(both, health.ParseFailOpen, func(p *health.Policy) *int { return &p.FailOpen }),
-	"damping":   policy(both, health.ParseDamping, func(p *health.Policy) *health.Damping { return &p.Damping }),
-	"srv_tiers": policy(both, health.ParseSRVTiers, func(p *health.Policy) *health.SRVTiers { return &p.SRVTiers }),
-	"topology":  {speaker: both, read: topologyOf, say: ownTopology},
-	"drain":     {speaker: serviceOnly, read: drain},
-	"check":     {speaker: serviceOnly, check: true},
-	"txt":       {speaker: serviceOnly, declare: text, atName: true},
-	"soa":       {speaker: serviceOnly, declare: soa, atName: true},
+	"publish":       policy(both, health.ParsePublish, func(p *health.Policy) *health.Publish { return &p.Publish }),
+	"pod_names":     policy(both, health.ParsePodNames, func(p *health.Policy) *health.PodNames { return &p.PodNames }),
+	"fallback":      policy(stanzaOnly, health.ParseFallback, func(p *health.Policy) *health.Fallback { return &p.Fallback }),
+	"fail_open":     policy(both, health.ParseFailOpen, func(p *health.Policy) *int { return &p.FailOpen }),
+	"damping":       policy(both, health.ParseDamping, func(p *health.Policy) *health.Damping { return &p.Damping }),
+	"srv_tiers":     policy(both, health.ParseSRVTiers, func(p *health.Policy) *health.SRVTiers { return &p.SRVTiers }),
+	"topology":      {speaker: both, read: topologyOf, say: ownTopology},
+	"drain":         {speaker: serviceOnly, read: drain},
+	"min_endpoints": {speaker: serviceOnly, read: minEndpoints, ofHeadless: true},
+	"check":         {speaker: serviceOnly, check: true},
+	"txt":           {speaker: serviceOnly, declare: text, atName: true},
+	"soa":           {speaker: serviceOnly, declare: soa, atName: true},
 	// gRPC has the name _grpc_config for it.
 	"txt_grpc_config": {speaker: serviceOnly, declare: serviceConfig},
 	"targets":         {speaker: serviceOnly, read: targets, ofExternalName: true},
@@ -101,6 +105,17 @@ func drain(o *records.Options, args []string) error {
 	}
 	slices.Sort(args)
 	o.Drain = args
+	return nil
+}
+
+// minEndpoints reads how many endpoints a name waits for.
+func minEndpoints(o *records.Options, args []string) error {
+	text := strings.Join(args, " ")
+	n, ok := wholeNumber(text, maxMinEndpoints)
+	if !ok || n == 0 {
+		return fmt.Errorf("want a whole number in range [1, %d], not %q", maxMinEndpoints, text)
+	}
+	o.MinEndpoints = n
 	return nil
 }
 

@@ -51,7 +51,7 @@ func (s *Service) read(obj *corev1.Service) (err error) {
 	if err := checkAnnotations(obj.Annotations); err != nil {
 		return err
 	}
-	s.Annotations = annotations(obj.Annotations)
+	s.Annotations, s.Created = annotations(obj.Annotations), MomentOf(obj.CreationTimestamp.Time)
 	if s.Kind == Headless {
 		s.PublishNotReady = obj.Spec.PublishNotReadyAddresses
 		s.Distribution = distribution(obj)

@@ -64,6 +64,9 @@ type Service struct {
 	Ports []Port
 	// Annotations holds those that begin with AnnotationPrefix, without it.
 	Annotations map[string]string
+	// Created is when the API server made it, 0 where nobody says that. Two Services of one
+	// name, one after the other, differ in it.
+	Created Moment
 }
 
 // AnnotationPrefix is in front of the annotations that this plugin reads.

@@ -23,7 +23,9 @@ const refusedValue = AnnotationPrefix + "refused "
 // Object returns an API object of which NewService makes the same Service. It
 // holds what this plugin looks at, and nothing else of the original.
 func (s *Service) Object() *corev1.Service {
-	obj := &corev1.Service{ObjectMeta: metav1.ObjectMeta{Namespace: s.Namespace, Name: s.Name}}
+	obj := &corev1.Service{ObjectMeta: metav1.ObjectMeta{
+		Namespace: s.Namespace, Name: s.Name, CreationTimestamp: metav1.NewTime(s.Created.Time()),
+	}}
 	for name, text := range s.Annotations {
 		metav1.SetMetaDataAnnotation(&obj.ObjectMeta, AnnotationPrefix+name, text)
 	}

@@ -66,12 +66,14 @@ func Compile(service *model.Service, all []*model.Slice, o Options, memory *Memo
 	if (o.Zonal || o.Topology.Mode != topology.Off) && o.ZoneOf != nil {
 		s.takesZones = current.FillZones(o.ZoneOf)
 	}
-	s.compileNear(&c.topology, &o, current, st)
 	if o.CheckMode != check.Off {
 		s.compileChecks(&c.called, &o, current, st)
 	}
-	s.explain(current, st, c.takenOut, &o, memory, now)
 	s.count(st)
+	if s.wait(o.MinEndpoints, current, memory, now); !s.Waits() {
+		s.compileNear(&c.topology, &o, current, st)
+	}
+	s.explain(current, st, c.takenOut, &o, memory, now)
 	inName := roster.Select(st.InName, s.roster.Len())
 	s.name[roster.IPv4], s.name[roster.IPv6] = inName.Split(s.roster.Split())
 	s.compilePorts(&c.ports, st, inName)
@@ -84,6 +86,9 @@ func Compile(service *model.Service, all []*model.Slice, o Options, memory *Memo
 		s.named = roster.Select(st.Named, s.roster.Len())
 	}
 	s.compileOutside(all, &o, st.Counts)
+	if s.Waits() {
+		s.close()
+	}
 	c.keepMissing(s, all, o.Policy.PodNames)
 	s.explainLeftOut()
 	return s
@@ -149,14 +154,14 @@ func (s *Set) count(st *health.Standings) {
 	}
 }
 
-// keepMissing remembers why endpoints have no name of their own, and that slices are left
-// out, for those who ask for it.
+// keepMissing remembers why endpoints have no name of their own, that slices are left out,
+// and that the name waits, for those who ask for it.
 func (c *compiler) keepMissing(s *Set, all []*model.Slice, names health.PodNames) {
-	leftOut := noteLeftOut(all)
-	if s.named.Len() == s.roster.Len() && leftOut == "" {
+	leftOut, waits := noteLeftOut(all), s.waits()
+	if s.named.Len() == s.roster.Len() && leftOut == "" && waits == "" {
 		return
 	}
-	s.missing = &missing{podNames: names, leftOut: leftOut}
+	s.missing = &missing{podNames: names, leftOut: leftOut, waits: waits}
 	for t, bits := range c.standings.Tiers {
 		c.nameless = append(c.nameless[:0], bits...)
 		for w := range c.nameless {

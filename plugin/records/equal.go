@@ -48,7 +48,7 @@ func (s *Set) equalMissing(o *Set) bool {
 			return false
 		}
 	}
-	return s.missing.podNames == o.missing.podNames && s.missing.leftOut == o.missing.leftOut
+	return s.missing.podNames == o.missing.podNames && s.missing.leftOut == o.missing.leftOut && s.missing.waits == o.missing.waits
 }
 
 // equalEndpoints compares endpoints by address and target. Of one Roster, as most

@@ -32,6 +32,8 @@ type explainer struct {
 	standings *health.Standings
 	takenOut  roster.Bits
 	checks    checkExplainer
+	// waits is true where the Service name waits for endpoints.
+	waits bool
 }
 
 // explain writes a line for each endpoint, as far as they fit into an answer:
@@ -42,8 +44,11 @@ func (s *Set) explain(c *roster.Current, st *health.Standings, takenOut roster.B
 		return
 	}
 	m.date(c, st, now)
-	e := explainer{m, c, st, takenOut, s.explainChecks(o.Found)}
+	e := explainer{m, c, st, takenOut, s.explainChecks(o.Found), s.Waits()}
 	s.explained = append(s.explained, "policy: "+o.Policy.String()+s.checkText()+topologyText(o.Topology, s.Service))
+	if e.waits {
+		s.explained = append(s.explained, s.waits())
+	}
 	s.explained = append(s.explained, s.near.explain()...)
 	size, left, order := explanationSize(s.explained[0]), c.Len(), byAddress(c.Roster)
 	for _, published := range []bool{false, true} {
@@ -171,6 +176,8 @@ func (e *explainer) why(at roster.At) string {
 	c, st := e.current, e.standings
 	tier, fails := st.Tier(at), st.Fails(at)
 	switch published := st.InName.Has(at); {
+	case published && e.waits:
+		return "not published yet, because the name waits"
 	case published && fails:
 		return "published, although its check fails (fail open)"
 	case published:

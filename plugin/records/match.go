@@ -45,6 +45,13 @@ func (s *Set) match(m *match, q *Question) {
 	}
 }
 
+// Has reports whether the name that is asked for exists. It is below a headless Service.
+func (s *Set) Has(q *Question) bool {
+	var m match
+	s.match(&m, q)
+	return m.outcome != NoName
+}
+
 // matchService is for the name of the Service. It does not exist where nothing
 // is published (Kubernetes DNS specification 1.1.0, section 2.4.1), unless it has
 // another record, or an endpoint below it has a name: NXDOMAIN would deny those too

@@ -18,6 +18,8 @@ type Memory struct {
 	judged  *check.Findings
 	// found is what checks had found at the last compilation, where damping looks.
 	found *check.Findings
+	// gate is that of a Service whose name waits, or has waited.
+	gate gate
 	// since is when each Pod got its tier, where that is to be explained.
 	since map[podKey]tierSince
 	// Began is when this process began to watch, for a Service that was there before:
@@ -53,7 +55,7 @@ func (s tierSince) String() string {
 
 // Empty reports whether nothing is to be remembered: the zero value does as well.
 func (m *Memory) Empty() bool {
-	return m.health.Empty() && m.current == nil && m.found == nil && len(m.since) == 0 && m.Next.IsZero()
+	return m.health.Empty() && m.current == nil && m.found == nil && m.gate == gate{} && len(m.since) == 0 && m.Next.IsZero()
 }
 
 // Observe takes note of changes, in their order, and returns how many Pods

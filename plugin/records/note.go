@@ -68,6 +68,8 @@ func noteLeftOut(all []*model.Slice) string {
 func (s *Set) noteServed(q *Question, c *Client, outcome Outcome) string {
 	ofService := q.Name.Kind == name.Service
 	switch {
+	case s.Waits() && s.isEmptied(q, outcome):
+		return s.waits()
 	case len(s.outside) > 0 && s.roster.Len() == 0 && outcome == Found:
 		return ""
 	case q.Name.Kind == name.Zonal && s.zoned != nil:

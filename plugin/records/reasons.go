@@ -25,6 +25,10 @@ const (
 	textBoundedNear      = "%d of %d %s"
 	textBoundedSRV       = "%d of %d SRV records"
 
+	// Of a name that waits until there are as many endpoints as min-endpoints asks for.
+	textWaits       = "the name waits: %d of %d endpoints have an address"
+	textWaitsBeside = "the name waits: %d of %d endpoints have an address, %d terminating besides"
+
 	// Of a Service, whose name follows where a text ends in a space.
 	textNoEndpoints  = "%s has no endpoints"
 	textNoFamily     = "%s has no endpoints of this address family"

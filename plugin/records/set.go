@@ -6,7 +6,8 @@
 // remembers for the next time. question.go has what is asked and answered, match.go finds
 // where a question leads; addresses.go, srv.go, external.go and declared.go make the
 // records, with draw.go for their choice and order, near.go for who gets only those near
-// it, and zonal.go for names of zones, with zones.go for who is in which. note.go and
+// it, gate.go for names that wait, and zonal.go for names of zones, with zones.go for who is
+// in which. note.go and
 // explain.go say why there is less than a client could expect, and answer.go puts all
 // together. checks.go says what is to be checked, and takes over what checks found, which is
 // kept as checked.go says; checkexplain.go explains it. equal.go compares two Sets.
@@ -51,7 +52,8 @@ type Set struct {
 	ports, numbers []portSet
 	// protocols are those of the ports, each once.
 	protocols []model.Protocol
-	// missing is nil where every endpoint has a name, and no slice is left out.
+	// missing is nil where every endpoint has a name, no slice is left out, and nobody is
+	// waited for.
 	missing *missing
 	// counts, failOpen and lastRung are the policy's, by family; for the others see
 	// Tally.
@@ -90,6 +92,8 @@ type missing struct {
 	podNames health.PodNames
 	// leftOut says how many slices are left out, and why; empty is none.
 	leftOut string
+	// waits says for whom the name of the Service waits; empty is nobody.
+	waits string
 }
 
 // Options are what a Set is compiled with besides objects.
@@ -102,6 +106,9 @@ type Options struct {
 	ZoneOf   func(node model.Place) model.Place
 	// Demand is where clients are, for a topology with a bound of overload.
 	Demand topology.Demand
+	// MinEndpoints is how many endpoints there are to be, once, before the Service name has
+	// records; 0 is none.
+	MinEndpoints int
 	// Drain holds the endpoint names, in lower case and sorted, that are taken
 	// out.
 	Drain []string

@@ -20,13 +20,15 @@ type Tally struct {
 	// Best is the best tier that the Service name has, where it has Any.
 	Best health.Tier
 	Any  bool
+	// Waits means that the Service name waits for endpoints.
+	Waits bool
 	// Topology is what the Service does about where clients are.
 	Topology topology.Result
 }
 
 // Tally counts.
 func (s *Set) Tally() Tally {
-	t := Tally{Observed: int(s.observed), Best: s.best, Any: s.any, Topology: s.near.state()}
+	t := Tally{Observed: int(s.observed), Best: s.best, Any: s.any, Waits: s.Waits(), Topology: s.near.state()}
 	if s.checked != nil {
 		t.WouldFail = s.checked.observed
 	}

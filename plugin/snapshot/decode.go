@@ -39,8 +39,13 @@ func Decode(from io.ReadSeeker, accept func(Header) error) (c Content, err error
 	if c.Objects, err = readObjects(r); err != nil {
 		return Content{}, err
 	}
-	if version == withVerdicts {
+	if version >= withVerdicts {
 		if c.Verdicts, err = readVerdicts(r); err != nil {
+			return Content{}, err
+		}
+	}
+	if version >= withWaiting {
+		if c.Waiting, err = readWaiting(r); err != nil {
 			return Content{}, err
 		}
 	}
@@ -70,8 +75,8 @@ func checkFrame(from io.ReadSeeker) (size int64, version uint32, err error) {
 		return 0, 0, fmt.Errorf("%w: it does not begin like a snapshot", ErrDamaged)
 	}
 	version = order.Uint32(head[len(mark):])
-	if version != withoutVerdicts && version != withVerdicts {
-		return 0, 0, fmt.Errorf("%w: it has the version %d of the format, not %d or %d", ErrVersion, version, withoutVerdicts, withVerdicts)
+	if version < plain || version > withWaiting {
+		return 0, 0, fmt.Errorf("%w: it has the version %d of the format, not %d to %d", ErrVersion, version, plain, withWaiting)
 	}
 	rest := size - int64(len(head)) - sumSize
 	if rest < 0 {
@@ -153,6 +158,9 @@ func readVerdicts(r io.Reader) (v Verdicts, err error) {
 	n := order.Uint32(head[8:])
 	if n > maxVerdicts {
 		return v, fmt.Errorf("%w: it has %d verdicts, more than %d", ErrDamaged, n, maxVerdicts)
+	}
+	if n == 0 {
+		return Verdicts{}, nil
 	}
 	one := make([]byte, sizeVerdict)
 	for range n {

@@ -11,16 +11,16 @@ import (
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/model"
 )
 
-// Encode writes the objects, one at a time, and the verdicts. The error wraps ErrTooLarge
+// Encode writes the objects, one at a time, and what else is known. The error wraps ErrTooLarge
 // where they, or one of them, are beyond the bounds; then a part was written.
-func Encode(to io.Writer, h Header, objects iter.Seq[model.Change], v Verdicts) error {
+func Encode(to io.Writer, h Header, objects iter.Seq[model.Change], m Memory) error {
 	if len(h.Origin) > MaxOrigin {
 		return fmt.Errorf("%w: the origin has %d bytes, more than %d", ErrTooLarge, len(h.Origin), MaxOrigin)
 	}
 	sum := sha256.New()
 	bounded := &boundedWriter{to: to, left: MaxSize - sumSize}
 	w := bufio.NewWriterSize(io.MultiWriter(bounded, sum), 64<<10)
-	if err := encode(w, h, objects, v); err != nil {
+	if err := encode(w, h, objects, m); err != nil {
 		return err
 	}
 	if err := w.Flush(); err != nil {
@@ -30,8 +30,9 @@ func Encode(to io.Writer, h Header, objects iter.Seq[model.Change], v Verdicts) 
 	return err
 }
 
-func encode(w *bufio.Writer, h Header, objects iter.Seq[model.Change], v Verdicts) error {
-	head := append([]byte(mark), 0, 0, 0, v.version())
+func encode(w *bufio.Writer, h Header, objects iter.Seq[model.Change], m Memory) error {
+	version := m.version()
+	head := append([]byte(mark), 0, 0, 0, version)
 	head = order.AppendUint64(head, uint64(h.Current.UnixNano()))
 	head = order.AppendUint16(head, uint16(len(h.Origin)))
 	head = append(head, h.Origin...)
@@ -47,8 +48,25 @@ func encode(w *bufio.Writer, h Header, objects iter.Seq[model.Change], v Verdict
 	if _, err := w.Write(make([]byte, 4)); err != nil {
 		return err
 	}
-	_, err := w.Write(v.encode())
+	var rest []byte
+	if version >= withVerdicts {
+		rest = m.Verdicts.encode()
+	}
+	if version >= withWaiting {
+		rest = append(rest, encodeWaiting(m.Waiting)...)
+	}
+	_, err := w.Write(rest)
 	return err
+}
+
+func (m *Memory) version() byte {
+	switch {
+	case len(m.Waiting) > 0:
+		return withWaiting
+	case len(m.Verdicts.Failing) > 0:
+		return withVerdicts
+	}
+	return plain
 }
 
 func encodeObject(w *bufio.Writer, buffer *bytes.Buffer, c model.Change) error {

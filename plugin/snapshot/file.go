@@ -57,7 +57,7 @@ func isTemporary(name, path string) bool {
 // Save writes a file that only its owner can read, and puts it at path in one
 // step: there is the old content or the new one, also after a crash. Where it
 // fails, the old file stays.
-func Save(path string, h Header, objects iter.Seq[model.Change], v Verdicts) (err error) {
+func Save(path string, h Header, objects iter.Seq[model.Change], m Memory) (err error) {
 	removeLeft(path)
 	f, err := createTemporary(path)
 	if err != nil {
@@ -69,7 +69,7 @@ func Save(path string, h Header, objects iter.Seq[model.Change], v Verdicts) (er
 			_ = os.Remove(f.Name())
 		}
 	}()
-	if err := Encode(f, h, objects, v); err != nil {
+	if err := Encode(f, h, objects, m); err != nil {
 		return err
 	}
 	if err := f.Sync(); err != nil {

@@ -43,7 +43,7 @@ func TestSaveReplacesTheFileForItsOwnerOnly(t *testing.T) {
 	if err := os.Chtimes(left, time.Time{}, time.Now().Add(-2*leftFor)); err != nil {
 		t.Fatal(err)
 	}
-	if err := Save(path, header, slices.Values(someObjects()), Verdicts{}); err != nil {
+	if err := Save(path, header, slices.Values(someObjects()), Memory{}); err != nil {
 		t.Fatal(err)
 	}
 	info, err := os.Stat(path)
@@ -83,7 +83,7 @@ func TestSaveRemovesWhatWasLeftOfItsOwnFileOnly(t *testing.T) {
 				}
 			}
 			path := filepath.Join(dir, c.file)
-			if err := errors.Join(CheckPath(path), Save(path, header, slices.Values(someObjects()), Verdicts{})); err != nil {
+			if err := errors.Join(CheckPath(path), Save(path, header, slices.Values(someObjects()), Memory{})); err != nil {
 				t.Fatal(err)
 			}
 			want := slices.Sorted(slices.Values(append(c.others, c.file)))
@@ -97,12 +97,12 @@ func TestSaveRemovesWhatWasLeftOfItsOwnFileOnly(t *testing.T) {
 func TestSaveThatFailsLeavesTheOldFile(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, "objects")
-	if err := Save(path, header, slices.Values(someObjects()), Verdicts{}); err != nil {
+	if err := Save(path, header, slices.Values(someObjects()), Memory{}); err != nil {
 		t.Fatal(err)
 	}
 	large := serviceOf("default", "large")
 	large.Service.Annotations = map[string]string{"drain": strings.Repeat("a", MaxObject)}
-	if err := Save(path, header, slices.Values([]model.Change{large}), Verdicts{}); !errors.Is(err, ErrTooLarge) {
+	if err := Save(path, header, slices.Values([]model.Change{large}), Memory{}); !errors.Is(err, ErrTooLarge) {
 		t.Errorf("got the error %v", err)
 	}
 	left, err := Load(path, anyHeader)
@@ -112,7 +112,7 @@ func TestSaveThatFailsLeavesTheOldFile(t *testing.T) {
 	if err := os.RemoveAll(dir); err != nil {
 		t.Fatal(err)
 	}
-	if err := Save(path, header, slices.Values(someObjects()), Verdicts{}); !errors.Is(err, fs.ErrNotExist) {
+	if err := Save(path, header, slices.Values(someObjects()), Memory{}); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("without the directory: got the error %v", err)
 	}
 }

@@ -34,7 +34,7 @@ func TestWhatTheOptionAccepts(t *testing.T) {
 func TestLoadGivesWhatWasSavedOrNothing(t *testing.T) {
 	save := func(h Header) func(t *testing.T, file string) {
 		return func(t *testing.T, file string) {
-			if err := Save(file, h, slices.Values(someObjects()), Verdicts{}); err != nil {
+			if err := Save(file, h, slices.Values(someObjects()), Memory{}); err != nil {
 				t.Fatal(err)
 			}
 		}

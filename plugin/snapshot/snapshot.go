@@ -8,7 +8,8 @@
 // length, 4 bytes, and the object; 4 zero bytes; and the SHA-256 of it all. Version 2 has
 // before that sum: when verdicts were current, 8 bytes like the other time; how many checks
 // fail, 4 bytes; and for each its address, 16 bytes, its port, 2, the digest of how it is
-// checked, 16, and since when it fails, 8.
+// checked, 16, and since when it fails, 8. Version 3 has, after that: how many Services have
+// names that wait, 4 bytes; and for each the length of its key, 2, and that, as N/S.
 package snapshot
 
 import (
@@ -42,11 +43,13 @@ const (
 	sumSize = sha256.Size
 )
 
-// The versions of the format. The second one has verdicts behind the objects; it is written
-// only where there are some, so that a release before it goes on reading what has none.
+// The versions of the format. The second one has verdicts behind the objects, and the third
+// one the Services whose names wait behind these. Each is written only where it is needed, so
+// that a release before it goes on reading what does without.
 const (
-	withoutVerdicts = 1
-	withVerdicts    = 2
+	plain        = 1
+	withVerdicts = 2
+	withWaiting  = 3
 )
 
 // What may be wrong with a file or with what should become one.
@@ -58,6 +61,19 @@ var (
 	errKind      = errors.New("snapshots hold no objects of this kind")
 	errNotServed = errors.New("a Service that is not served")
 )
+
+// Content is what a file has.
+type Content struct {
+	Objects []model.Change
+	Memory
+}
+
+// Memory is what no object says.
+type Memory struct {
+	Verdicts Verdicts
+	// Waiting are the Services whose names wait for endpoints.
+	Waiting []model.ServiceKey
+}
 
 // Header tells where the objects of a file are from.
 type Header struct {

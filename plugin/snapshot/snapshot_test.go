@@ -72,7 +72,7 @@ func TestSomeObjectsAreOfEachKind(t *testing.T) {
 		}
 	}
 	for _, c := range []model.Change{{Namespace: "default"}, model.NodeChange(&model.Node{Name: unique.Make("n1")})} {
-		if err := Encode(&bytes.Buffer{}, header, slices.Values([]model.Change{c}), Verdicts{}); !errors.Is(err, errKind) {
+		if err := Encode(&bytes.Buffer{}, header, slices.Values([]model.Change{c}), Memory{}); !errors.Is(err, errKind) {
 			t.Errorf("writing %v gave the error %v", c, err)
 		}
 	}
@@ -81,7 +81,7 @@ func TestSomeObjectsAreOfEachKind(t *testing.T) {
 func encoded(t testing.TB, all ...model.Change) []byte {
 	t.Helper()
 	var b bytes.Buffer
-	if err := Encode(&b, header, slices.Values(all), Verdicts{}); err != nil {
+	if err := Encode(&b, header, slices.Values(all), Memory{}); err != nil {
 		t.Fatal(err)
 	}
 	return b.Bytes()
@@ -129,8 +129,11 @@ func TestDecodeGivesWhatWasEncodedWhateverItIs(t *testing.T) {
 			want.Verdicts.Judged = time.Unix(1e9, 0)
 			want.Verdicts.Failing = append(want.Verdicts.Failing, failing(i))
 		}
+		for i := range rapid.IntRange(0, 3).Draw(t, "waiting") {
+			want.Waiting = append(want.Waiting, model.ServiceKey{Namespace: "default", Name: fmt.Sprintf("s%d", i)})
+		}
 		var b bytes.Buffer
-		if err := Encode(&b, header, slices.Values(all), want.Verdicts); err != nil {
+		if err := Encode(&b, header, slices.Values(all), want.Memory); err != nil {
 			t.Fatal(err)
 		}
 		got, err := Decode(bytes.NewReader(b.Bytes()), anyHeader)
@@ -184,24 +187,28 @@ func TestDecodeRefusesWhatItCannotTrust(t *testing.T) {
 	}{
 		{"an empty file", nil, ErrDamaged, "it ends too early"},
 		{"something else", bytes.Repeat([]byte("text\n"), 100), ErrDamaged, "it does not begin like a snapshot"},
-		{"a later version", sealed(3, 0, end), ErrVersion, "it has the version 3 of the format, not 1 or 2"},
-		{"an earlier version", sealed(0, 0, end), ErrVersion, "it has the version 0 of the format, not 1 or 2"},
+		{"a later version", sealed(4, 0, end), ErrVersion, "it has the version 4 of the format, not 1 to 3"},
+		{"an earlier version", sealed(0, 0, end), ErrVersion, "it has the version 0 of the format, not 1 to 3"},
 		{"only a beginning", good[:len(mark)+4], ErrDamaged, "it ends too early"},
 		{"half of it", good[:len(good)/2], ErrDamaged, "its checksum is wrong"},
 		{"no sum", good[:len(good)-sumSize], ErrDamaged, "its checksum is wrong"},
 		{"something behind it", append(slices.Clone(good), 0), ErrDamaged, "its checksum is wrong"},
-		{"an origin too long", sealed(withoutVerdicts, MaxOrigin+1, end), ErrDamaged, "the origin has 4097 bytes"},
-		{"no end", sealed(withoutVerdicts, 0, nil), ErrDamaged, "it ends too early"},
-		{"objects behind the end", sealed(withoutVerdicts, 0, make([]byte, 8)), ErrDamaged, "4 bytes follow the end"},
-		{"an object too large", sealed(withoutVerdicts, 0, order.AppendUint32(nil, MaxObject+1)), ErrDamaged, "the object 1 has 4194305 bytes"},
-		{"an object cut short", sealed(withoutVerdicts, 0, order.AppendUint32(nil, 10)), ErrDamaged, "it ends too early"},
-		{"an object in another form", sealed(withoutVerdicts, 0, append(order.AppendUint32(nil, 4), "{}{}"...)), ErrDamaged, "the object 1: "},
-		{"an object of another kind", sealed(withoutVerdicts, 0, framed(t, pod)), ErrDamaged, "the object 1: "},
-		{"a Service that is not served", sealed(withoutVerdicts, 0, framed(t, clusterIP)), ErrDamaged, "the object 1: a Service that is not served"},
+		{"an origin too long", sealed(plain, MaxOrigin+1, end), ErrDamaged, "the origin has 4097 bytes"},
+		{"no end", sealed(plain, 0, nil), ErrDamaged, "it ends too early"},
+		{"objects behind the end", sealed(plain, 0, make([]byte, 8)), ErrDamaged, "4 bytes follow the end"},
+		{"an object too large", sealed(plain, 0, order.AppendUint32(nil, MaxObject+1)), ErrDamaged, "the object 1 has 4194305 bytes"},
+		{"an object cut short", sealed(plain, 0, order.AppendUint32(nil, 10)), ErrDamaged, "it ends too early"},
+		{"an object in another form", sealed(plain, 0, append(order.AppendUint32(nil, 4), "{}{}"...)), ErrDamaged, "the object 1: "},
+		{"an object of another kind", sealed(plain, 0, framed(t, pod)), ErrDamaged, "the object 1: "},
+		{"a Service that is not served", sealed(plain, 0, framed(t, clusterIP)), ErrDamaged, "the object 1: a Service that is not served"},
 		{"verdicts cut short", sealed(withVerdicts, 0, order.AppendUint32(slices.Clone(end), 1)), ErrDamaged, "it ends too early"},
 		{"fewer verdicts than it says", sealed(withVerdicts, 0, append(slices.Clone(end), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1)), ErrDamaged, "it ends too early"},
 		{"too many verdicts", sealed(withVerdicts, 0, append(slices.Clone(end), 0, 0, 0, 0, 0, 0, 0, 0, 0, 2, 0, 1)), ErrDamaged, "it has 131073 verdicts"},
 		{"bytes behind the verdicts", sealed(withVerdicts, 0, append(slices.Clone(end), make([]byte, 13)...)), ErrDamaged, "1 bytes follow the end"},
+		{"no Services that wait, where there is a place for them", sealed(withWaiting, 0, append(slices.Clone(end), make([]byte, 12)...)), ErrDamaged, "it ends too early"},
+		{"fewer Services that wait than it says", sealed(withWaiting, 0, append(slices.Clone(end), append(make([]byte, 12), 0, 0, 0, 1, 0, 9)...)), ErrDamaged, "it ends too early"},
+		{"too many Services that wait", sealed(withWaiting, 0, append(slices.Clone(end), append(make([]byte, 12), 0, 1, 0, 1)...)), ErrDamaged, "it has 65537 Services that wait"},
+		{"a Service that waits without a namespace", sealed(withWaiting, 0, append(slices.Clone(end), append(make([]byte, 12), 0, 0, 0, 1, 0, 1, 'a')...)), ErrDamaged, "damaged: "},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			got, err := Decode(bytes.NewReader(c.data), anyHeader)
@@ -238,7 +245,7 @@ func TestVerdictsAreGoodForFiveMinutes(t *testing.T) {
 func TestDecodeAsksBeforeItReadsObjects(t *testing.T) {
 	refusal := errors.New("not mine")
 	// What follows the header would be an error of its own.
-	_, err := Decode(bytes.NewReader(sealed(withoutVerdicts, 3, nil)), func(h Header) error {
+	_, err := Decode(bytes.NewReader(sealed(plain, 3, nil)), func(h Header) error {
 		if h.Origin != "ooo" {
 			t.Errorf("got the origin %q", h.Origin)
 		}
@@ -264,7 +271,7 @@ func TestEncodeIsBounded(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			var b bytes.Buffer
-			err := Encode(&b, header, slices.Values(c.all), Verdicts{})
+			err := Encode(&b, header, slices.Values(c.all), Memory{})
 			if !errors.Is(err, ErrTooLarge) || !strings.Contains(err.Error(), c.want) || b.Len() > MaxSize {
 				t.Errorf("got %d bytes and the error %v", b.Len(), err)
 			}
@@ -272,7 +279,7 @@ func TestEncodeIsBounded(t *testing.T) {
 	}
 	h := header
 	h.Origin = strings.Repeat("o", MaxOrigin+1)
-	if err := Encode(&bytes.Buffer{}, h, slices.Values(someObjects()), Verdicts{}); !errors.Is(err, ErrTooLarge) {
+	if err := Encode(&bytes.Buffer{}, h, slices.Values(someObjects()), Memory{}); !errors.Is(err, ErrTooLarge) {
 		t.Errorf("an origin: got the error %v", err)
 	}
 }
@@ -281,12 +288,13 @@ func FuzzDecode(f *testing.F) {
 	f.Add([]byte{}, false)
 	f.Add(encoded(f), false)
 	f.Add(encoded(f, someObjects()...), false)
-	some, head := encoded(f, someObjects()...), len(sealed(withoutVerdicts, len(header.Origin), nil))-sumSize
+	some, head := encoded(f, someObjects()...), len(sealed(plain, len(header.Origin), nil))-sumSize
 	f.Add(some[head:len(some)-sumSize], true)
 	f.Add(append(slices.Clone(some[head:len(some)-sumSize]), Verdicts{time.Unix(1e9, 0), []check.Remembered{failing(1)}}.encode()...), true)
+	f.Add(append(append(slices.Clone(some[head:len(some)-sumSize]), Verdicts{}.encode()...), encodeWaiting([]model.ServiceKey{{Namespace: "a", Name: "b"}})...), true)
 	f.Fuzz(func(t *testing.T, data []byte, seal bool) {
-		// Both versions of the format, by what the data is.
-		version := byte(withoutVerdicts + len(data)%2)
+		// All versions of the format, by what the data is.
+		version := byte(plain + len(data)%withWaiting)
 		if seal {
 			data = sealed(version, 0, data)
 		}
@@ -302,7 +310,7 @@ func FuzzDecode(f *testing.F) {
 			got.Verdicts = Verdicts{}
 		}
 		var b bytes.Buffer
-		if err := Encode(&b, header, slices.Values(got.Objects), got.Verdicts); err != nil {
+		if err := Encode(&b, header, slices.Values(got.Objects), got.Memory); err != nil {
 			t.Fatal(err)
 		}
 		again, err := Decode(bytes.NewReader(b.Bytes()), anyHeader)

@@ -5,14 +5,7 @@ import (
 	"time"
 
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/check"
-	"github.com/k8s-endpoints/k8s_endpoints/plugin/model"
 )
-
-// Content is what a file has.
-type Content struct {
-	Objects  []model.Change
-	Verdicts Verdicts
-}
 
 // Verdicts are the checks that failed, and when that was so.
 type Verdicts struct {
@@ -64,18 +57,7 @@ const sizeVerdict = 16 + 2 + len(check.Digest{}) + 8
 // maxVerdicts bounds the checks in a file: there are not so many at once.
 const maxVerdicts = 1 << 17
 
-func (v Verdicts) version() byte {
-	if len(v.Failing) == 0 {
-		return withoutVerdicts
-	}
-	return withVerdicts
-}
-
-// encode returns nothing where nothing fails.
 func (v Verdicts) encode() []byte {
-	if len(v.Failing) == 0 {
-		return nil
-	}
 	failing := v.Failing[:min(len(v.Failing), maxVerdicts)]
 	data := make([]byte, 0, 8+4+sizeVerdict*len(failing))
 	data = order.AppendUint64(data, uint64(v.Judged.UnixNano()))

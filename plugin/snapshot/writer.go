@@ -32,6 +32,9 @@ type Served interface {
 	Objects() iter.Seq[model.Change]
 	// Failing are the checks that fail now.
 	Failing() []check.Remembered
+	// Waiting are the Services whose names wait for endpoints now. They change only with the
+	// objects.
+	Waiting() []model.ServiceKey
 }
 
 // Writer keeps a file up to date with what is served.
@@ -145,7 +148,7 @@ func (w *Writer) write() {
 	if errors.Is(w.failed, ErrTooLarge) && time.Since(w.tried) < refresh {
 		return
 	}
-	wrote, err := w.save(current, verdicts)
+	wrote, err := w.save(current, Memory{verdicts, w.served.Waiting()})
 	w.tried = time.Now()
 	w.note(wrote, err)
 	if wrote {
@@ -160,14 +163,14 @@ func (w *Writer) wroteLast() bool {
 	return files.by[w.file].latest == w
 }
 
-func (w *Writer) save(current time.Time, v Verdicts) (wrote bool, err error) {
+func (w *Writer) save(current time.Time, m Memory) (wrote bool, err error) {
 	files.mu.Lock()
 	defer files.mu.Unlock()
 	f := files.by[w.file]
 	if f.latest != nil && f.latest.serial > w.serial {
 		return false, nil
 	}
-	if err := Save(w.file, Header{Origin: w.origin, Current: current}, w.served.Objects(), v); err != nil {
+	if err := Save(w.file, Header{Origin: w.origin, Current: current}, w.served.Objects(), m); err != nil {
 		return false, err
 	}
 	f.latest = w

@@ -85,6 +85,8 @@ func (s *told) fail(all ...check.Remembered) {
 	s.failing = all
 }
 
+func (s *told) Waiting() []model.ServiceKey { return nil }
+
 func (s *told) Failing() []check.Remembered {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -361,7 +363,7 @@ func TestTheAgeOfAFileIsThatOfItsObjects(t *testing.T) {
 		}
 		return seconds
 	}
-	if err := Save(file, Header{Origin: "here", Current: time.Now().Add(-time.Hour)}, slices.Values(someObjects()), Verdicts{}); err != nil {
+	if err := Save(file, Header{Origin: "here", Current: time.Now().Add(-time.Hour)}, slices.Values(someObjects()), Memory{}); err != nil {
 		t.Fatal(err)
 	}
 	if _, ok := (Option{File: file, MaxAge: 2 * time.Hour}).Load("here"); !ok || age() != -1 {
