@@ -145,6 +145,10 @@ func trial(t *testing.T, kept *stages, s drivers.System, script life.Script, ser
 	if err != nil || !result.Whole {
 		t.Logf("%s on %s: %+v\n%s", script.Name, server, result, logs(stage))
 	}
+	if result.Refused > 0 {
+		all := stage.Refusals()
+		t.Logf("the last refusals: %s", strings.Join(all[max(0, len(all)-shownRefusals):], "\n"))
+	}
 	kept.leave(stage, err == nil && result.Whole)
 	must(t, err)
 	t.Logf("%s on %s: %s", script.Name, server, oneLine(result))
@@ -180,8 +184,14 @@ func judge(t *testing.T, row results.Row, bounds drivers.Bounds) {
 	}
 }
 
+// shownRefusals is how many of the last lines are shown.
+const shownRefusals = 4
+
 // shownLines is how many of the last lines of each Pod a failure shows.
-const shownLines = 25
+const shownLines = 12
+
+// longest is that of a line.
+const longest = 250
 
 func logs(stage *life.Stage) string {
 	var all strings.Builder
@@ -192,7 +202,10 @@ func logs(stage *life.Stage) string {
 		}
 		seen[each.Pod] = true
 		lines := strings.Split(strings.TrimSpace(stage.LogOf(each.Pod)), "\n")
-		fmt.Fprintf(&all, "--- %s\n%s\n", each.Pod, strings.Join(lines[max(0, len(lines)-shownLines):], "\n"))
+		fmt.Fprintf(&all, "--- %s\n", each.Pod)
+		for _, line := range lines[max(0, len(lines)-shownLines):] {
+			fmt.Fprintln(&all, line[:min(longest, len(line))])
+		}
 	}
 	return all.String()
 }

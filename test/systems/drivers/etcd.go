@@ -25,17 +25,24 @@ var etcd = System{
 	},
 	Objects: etcdObjects,
 	Whole:   etcdWhole,
-	Refusal: regexp.MustCompile("rejected connection"),
+	Refusal: regexp.MustCompile("does not match any of DNSNames"),
 	Lives: map[string]Bounds{
-		Cold:      {Formed: 6 * time.Second},
-		Staggered: {Formed: 8 * time.Second},
-		Rolling:   {Formed: 15 * time.Second},
-		Drain:     {Formed: 10 * time.Second},
+		Cold:      {Formed: 8 * time.Second, Restarts: etcdEarly},
+		Staggered: {Formed: 10 * time.Second, Restarts: etcdEarly},
+		Rolling:   {Formed: 15 * time.Second, Dead: 30, Refused: 3, Known: etcdEnds},
+		Drain:     {Formed: 10 * time.Second, Dead: 10, Refused: 1, Known: etcdEnds},
 	},
 	Needed: "SRV of the port at the Service, before anybody is ready, and what it names is final. A and AAAA of each Pod's name, and a PTR for the peer at each handshake, since the certificates have names.",
 	Stanza: "`k8s-endpoints.coredns.io/min-endpoints: \"3\"` at the Service: else a member that comes early takes a part for the whole, and stays out for good.",
 	Beware: "Only the first start needs the annotation: members that have data never ask for SRV again.",
 }
+
+const (
+	// etcdEarly is what members may make that come before all are known: each ends where it
+	// finds nobody, and the first of them may do so again.
+	etcdEarly = 4
+	etcdEnds  = "a member that ends asks for no PTR any more, and refuses who comes then; the others dial it until its name is gone, ten times a second"
+)
 
 // etcdObjects gives all members one certificate, for all their names.
 func etcdObjects(at Place) (string, error) {

@@ -266,22 +266,29 @@ func TestAddressesComeBackInTheOrderInWhichTheyWereGivenUp(t *testing.T) {
 		must(t, err)
 		return got.String()
 	}
-	for _, want := range []string{"10.244.7.1", "10.244.7.2", "10.244.7.3"} {
-		if got := take(); got != want {
-			t.Fatalf("got %s, want %s", got, want)
+	back := func(last int) { a.giveBack(netip.AddrFrom4([4]byte{10, 244, 7, byte(last)})) }
+	want := func(addresses ...string) {
+		t.Helper()
+		for _, each := range addresses {
+			if got := take(); got != each {
+				t.Fatalf("got %s, want %s", got, each)
+			}
 		}
 	}
-	a.giveBack(netip.MustParseAddr("10.244.7.2"))
-	a.giveBack(netip.MustParseAddr("10.244.7.1"))
-	a.giveBack(netip.MustParseAddr("10.244.7.3"))
-	if a.prefer(netip.MustParseAddr("10.244.7.9")) || !a.prefer(netip.MustParseAddr("10.244.7.3")) {
+	want("10.244.7.1", "10.244.7.2", "10.244.7.3")
+	// The first that is given up waits.
+	back(3)
+	want("10.244.7.4")
+	back(2)
+	want("10.244.7.3")
+	back(1)
+	want("10.244.7.2")
+	if a.prefer(netip.MustParseAddr("10.244.7.9")) || !a.prefer(netip.MustParseAddr("10.244.7.1")) {
 		t.Error("it prefers what was not given back")
 	}
-	for _, want := range []string{"10.244.7.3", "10.244.7.1", "10.244.7.2", "10.244.7.4", "10.244.7.5", "10.244.7.6", "10.244.7.7"} {
-		if got := take(); got != want {
-			t.Errorf("got %s, want %s", got, want)
-		}
-	}
+	want("10.244.7.1", "10.244.7.5", "10.244.7.6", "10.244.7.7")
+	back(5)
+	want("10.244.7.5")
 	if got, err := a.take(); err == nil {
 		t.Errorf("beyond the last there is %s", got)
 	}

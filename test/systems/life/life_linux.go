@@ -71,7 +71,7 @@ func (s *Stage) create(ctx context.Context) error {
 // itself went wrong.
 func (s *Stage) Run(ctx context.Context, script Script, repeat int) (results.Trial, error) {
 	s.begun, s.result, s.repeat = time.Now(), results.Trial{}, repeat
-	before := s.refusals()
+	before := len(s.Refusals())
 	var running *load.Run
 	if s.System.Load != nil && !script.Fresh {
 		var err error

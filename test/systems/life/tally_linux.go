@@ -15,18 +15,18 @@ import (
 
 // tally counts what was seen since the life began. Before are the refusals until then.
 func (s *Stage) tally(before int) {
-	s.result.Refused = s.refusals() - before
+	s.result.Refused = len(s.Refusals()) - before
 	s.result.Restarts = s.restarts()
 	s.tallyContacts()
 	s.tallyQueries()
 }
 
-// refusals are the lines in the logs of all Pods that System.Refusal matches.
-func (s *Stage) refusals() int {
+// Refusals are the lines in the logs of all Pods that System.Refusal matches.
+func (s *Stage) Refusals() []string {
 	if s.System.Refusal == nil {
-		return 0
+		return nil
 	}
-	n := 0
+	var found []string
 	seen := make(map[string]bool)
 	for _, each := range s.Lives() {
 		if seen[each.Pod] {
@@ -35,11 +35,11 @@ func (s *Stage) refusals() int {
 		seen[each.Pod] = true
 		for line := range strings.Lines(s.LogOf(each.Pod)) {
 			if s.System.Refusal.MatchString(line) {
-				n++
+				found = append(found, each.Pod+": "+strings.TrimSpace(line))
 			}
 		}
 	}
-	return n
+	return found
 }
 
 // restarts are those since the life began.
