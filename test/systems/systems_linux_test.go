@@ -93,6 +93,9 @@ func live(t *testing.T, s drivers.System) {
 			continue
 		}
 		t.Run(script.Name, func(t *testing.T) {
+			if bounds.Long && !*whole && *repeat == 0 {
+				t.Skip("make systems has the time for it, and -repeat 1")
+			}
 			for _, name := range serverNames() {
 				row := results.Row{System: s.Key, Life: script.Name, Server: name}
 				for i := range repeats(s, script) {

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/netip"
 	"regexp"
@@ -59,6 +60,35 @@ func getJSON(ctx context.Context, p Pods, pod string, port uint16, path string, 
 		return fmt.Errorf("%s: %s: %w", pod, path, err)
 	}
 	return nil
+}
+
+// dial connects to a Pod for as long as the context is good.
+func dial(ctx context.Context, to netip.AddrPort) (net.Conn, error) {
+	if !to.Addr().IsValid() {
+		return nil, fmt.Errorf("port %d of a Pod that has no address", to.Port())
+	}
+	conn, err := new(net.Dialer).DialContext(ctx, "tcp", to.String())
+	if err != nil {
+		return nil, err
+	}
+	if deadline, ok := ctx.Deadline(); ok {
+		err = conn.SetDeadline(deadline)
+	}
+	return conn, err
+}
+
+// talk sends a text to a Pod that answers it and closes the connection.
+func talk(ctx context.Context, to netip.AddrPort, text string) (string, error) {
+	conn, err := dial(ctx, to)
+	if err != nil {
+		return "", err
+	}
+	defer conn.Close()
+	if _, err := io.WriteString(conn, text); err != nil {
+		return "", err
+	}
+	answer, err := io.ReadAll(io.LimitReader(conn, longestAnswer))
+	return string(answer), err
 }
 
 // members are the names of the Pods that begin with a prefix, and an error where they are not

@@ -3,8 +3,6 @@ package drivers
 import (
 	"context"
 	"fmt"
-	"io"
-	"net"
 	"net/netip"
 	"slices"
 	"strings"
@@ -42,6 +40,10 @@ func haproxy(key, name, target string) System {
 		Lives: map[string]Bounds{
 			Cold:    {Formed: 5 * time.Second},
 			Rolling: {Formed: 15 * time.Second},
+			Drain:   {Formed: 10 * time.Second, Long: true},
+			Scale:   {Formed: 20 * time.Second, Long: true},
+			Reload:  {Formed: 20 * time.Second, Long: true},
+			Away:    {Formed: 10 * time.Second, Restarts: 1, Errors: 60, Long: true, Known: "while the API server is away nobody says that a server is down, and HAProxy has no checks here"},
 		},
 		Needed: "SRV of the port, and A of each target that came without an address, or A and AAAA of the Service, each `timeout resolve`. Only those that are ready; one that drains goes at once.",
 		Stanza: "The default, and in HAProxy `accepted_payload_size 8192`, `hold valid 1s`, `hold obsolete 0s`, `init-addr none`. A server serves on for 3 s after SIGTERM.",
@@ -87,27 +89,4 @@ func haproxyServers(ctx context.Context, lb netip.Addr) ([]netip.Addr, error) {
 	}
 	slices.SortFunc(all, netip.Addr.Compare)
 	return all, nil
-}
-
-// talk sends a text to a server that answers it and closes the connection, within the time that
-// the context has.
-func talk(ctx context.Context, to netip.AddrPort, text string) (string, error) {
-	if !to.Addr().IsValid() {
-		return "", fmt.Errorf("port %d of a Pod that has no address", to.Port())
-	}
-	conn, err := new(net.Dialer).DialContext(ctx, "tcp", to.String())
-	if err != nil {
-		return "", err
-	}
-	defer conn.Close()
-	if deadline, ok := ctx.Deadline(); ok {
-		if err := conn.SetDeadline(deadline); err != nil {
-			return "", err
-		}
-	}
-	if _, err := io.WriteString(conn, text); err != nil {
-		return "", err
-	}
-	answer, err := io.ReadAll(io.LimitReader(conn, longestAnswer))
-	return string(answer), err
 }

@@ -98,10 +98,13 @@ func lookups() (all []System) {
 			},
 			Objects: r.objects,
 			Whole:   r.whole,
-			Lives:   map[string]Bounds{Cold: {Formed: 10 * time.Second}},
-			Needed:  r.needed,
-			Stanza:  "The default.",
-			Beware:  r.beware,
+			Lives: map[string]Bounds{
+				Cold:    {Formed: 10 * time.Second},
+				Rolling: {Formed: 10 * time.Second, Long: true},
+			},
+			Needed: r.needed,
+			Stanza: "The default.",
+			Beware: r.beware,
 		})
 	}
 	return all

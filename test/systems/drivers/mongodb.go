@@ -25,8 +25,10 @@ var mongodb = System{
 	Objects: func(at Place) (string, error) { return manifest("mongodb.yaml", at) },
 	Whole:   mongodbWhole,
 	Lives: map[string]Bounds{
-		Cold:  {Formed: 5 * time.Second},
-		Scale: {Formed: mongoPoll + 5*time.Second},
+		Cold:      {Formed: 5 * time.Second},
+		Staggered: {Formed: 8 * time.Second},
+		Rolling:   {Formed: 25 * time.Second, Long: true},
+		Scale:     {Long: true, Formed: 2*mongoPoll + 5*time.Second},
 	},
 	Needed: "SRV of the port with the name `mongodb`, TXT of the Service, which may be NODATA, and A and AAAA of each target. All that are to be used at the first answer.",
 	Stanza: "`k8s-endpoints.coredns.io/min-endpoints: \"3\"` for a cold start, or `publish serving` at a Service for clients only. TXT records by `k8s-endpoints.coredns.io/txt`.",

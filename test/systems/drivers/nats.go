@@ -8,6 +8,8 @@ import (
 	"time"
 )
 
+const natsGossip = "servers tell each other of addresses, and ask there once more"
+
 var nats = System{
 	Key:      "nats",
 	Name:     "NATS, routes by Pod name",
@@ -21,8 +23,13 @@ var nats = System{
 	Objects: func(at Place) (string, error) { return manifest("nats.yaml", at) },
 	Whole:   natsWhole,
 	Lives: map[string]Bounds{
-		Cold:    {Formed: 2 * time.Second},
-		Rolling: {Formed: 5 * time.Second},
+		Cold:      {Formed: 2 * time.Second},
+		Staggered: {Formed: 5 * time.Second, Long: true},
+		Rolling:   {Formed: 5 * time.Second},
+		Drain:     {Formed: 5 * time.Second, Long: true},
+		Reuse:     {Formed: 5 * time.Second, Long: true, Dead: 10, Known: natsGossip},
+		Scale:     {Formed: 10 * time.Second, Long: true, Dead: 10, Known: natsGossip},
+		Away:      {Formed: 5 * time.Second, Restarts: 1, Long: true},
 	},
 	Needed: "A and AAAA of each Pod's name, before it is ready. A route that is denied is tried again each second.",
 	Stanza: "The default.",

@@ -20,8 +20,11 @@ var peerList = System{
 	Objects: func(at Place) (string, error) { return manifest("peerlist.yaml", at) },
 	Whole:   peerListWhole,
 	Lives: map[string]Bounds{
-		Cold:    {Formed: 3 * time.Second},
-		Rolling: {Formed: 5 * time.Second},
+		Cold:      {Formed: 3 * time.Second},
+		Staggered: {Formed: 5 * time.Second, Long: true},
+		Rolling:   {Formed: 5 * time.Second},
+		Scale:     {Formed: 10 * time.Second, Long: true},
+		Absent:    {Formed: 15 * time.Second, Long: true},
 	},
 	Needed: "SRV at the bare name of the Service, by the search path, each second, until the Pod's own name is among the targets: before it is ready.",
 	Stanza: "The default.",

@@ -2,6 +2,7 @@ package drivers
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -83,7 +84,7 @@ func movePrimary(ctx context.Context, s Stage) (func(context.Context, Pods) erro
 	if err := s.Label(ctx, newPrimary, "role", "primary"); err != nil {
 		return nil, err
 	}
-	return followed, s.Label(ctx, oldPrimary, "role", "")
+	return followed(), s.Label(ctx, oldPrimary, "role", "")
 }
 
 func awaitPooled(ctx context.Context, p Pods, want string) error {
@@ -100,12 +101,20 @@ func awaitPooled(ctx context.Context, p Pods, want string) error {
 	}
 }
 
-// followed says whether the new primary answers, and nobody else any more.
-func followed(ctx context.Context, p Pods) error {
-	for i := range inARow {
-		if name, err := pooled(ctx, p); err != nil || name != newPrimary {
-			return fmt.Errorf("PgBouncer answers as %q after %d answers of the new primary: %v", name, i, err)
+// followed returns the question whether the new primary answers, so many times in a row: once it
+// does, an answer of the old one is wrong for good.
+func followed() func(context.Context, Pods) error {
+	var stale error
+	return func(ctx context.Context, p Pods) error {
+		for i := range inARow {
+			name, err := pooled(ctx, p)
+			if i > 0 && name == oldPrimary {
+				stale = fmt.Errorf("the old primary answers after %d answers of the new one", i)
+			}
+			if err != nil || name != newPrimary {
+				return errors.Join(fmt.Errorf("PgBouncer answers as %q: %v", name, err), stale)
+			}
 		}
+		return stale
 	}
-	return nil
 }

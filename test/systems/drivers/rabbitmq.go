@@ -22,8 +22,8 @@ var rabbitmq = System{
 	Objects: func(at Place) (string, error) { return manifest("rabbitmq.yaml", at) },
 	Whole:   rabbitmqWhole,
 	Lives: map[string]Bounds{
-		Cold:    {Formed: 60 * time.Second},
-		Rolling: {Formed: 90 * time.Second},
+		Cold:    {Formed: 60 * time.Second, Long: true},
+		Rolling: {Formed: 60 * time.Second, Long: true},
 	},
 	Needed: "A of its own name and of those of its peers at once, before it is ready: NXDOMAIN stops the boot.",
 	Stanza: "The default.",
@@ -37,7 +37,7 @@ func rabbitmqWhole(ctx context.Context, p Pods, want int) error {
 	if err != nil {
 		return err
 	}
-	const views = `{All, Bad} = rpc:multicall(rabbit_nodes, list_running, []),
+	const views = `{All, Bad} = rpc:multicall(mnesia, system_info, [running_db_nodes]),
 		io:format("~p ~p~n", [Bad, [lists:sort([atom_to_list(N) || N <- V]) || V <- All]]).`
 	out, err := p.Exec(ctx, all[0], "bash", "-c", `cd /mnt && . ./environment && exec `+rabbitmqFolder+`rabbitmqctl -q eval "$0"`, views)
 	if err != nil {

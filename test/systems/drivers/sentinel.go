@@ -1,9 +1,13 @@
 package drivers
 
 import (
+	"bufio"
 	"context"
 	"fmt"
+	"io"
 	"net/netip"
+	"slices"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -15,6 +19,8 @@ const (
 	sentinelPort = 26379
 	sentinels    = 3
 )
+
+const oldMaster = "sentinels ask at the address of the old master until they have a new one"
 
 var sentinel = System{
 	Key:      "sentinel",
@@ -28,50 +34,60 @@ var sentinel = System{
 	},
 	Objects: func(at Place) (string, error) { return manifest("sentinel.yaml", at) },
 	Whole:   sentinelWhole,
-	Lives:   map[string]Bounds{Cold: {Formed: 20 * time.Second}},
+	Lives: map[string]Bounds{
+		Cold:    {Formed: 15 * time.Second},
+		Rolling: {Formed: 40 * time.Second, Long: true, Dead: 20, Known: oldMaster},
+	},
 	Turn: &Turn{
 		Name:   "the Pod of the master is gone, and its name with it",
 		Make:   removeMaster,
-		Bounds: Bounds{Formed: 8 * time.Second},
+		Bounds: Bounds{Formed: 8 * time.Second, Dead: 20, Known: oldMaster},
 	},
 	Needed: "A and AAAA of the names of all servers and sentinels, each second, also of those that are down.",
 	Stanza: "The default.",
 	Beware: "Host names have at most 45 characters. It asks some 30 times a second for 6 Pods, without a cache. A master whose name is denied is failed over all the same, in 4 s here.",
 }
 
-// sentinelWhole asks the sentinels who leads, and that server who follows.
+// sentinelWhole asks the sentinels who leads, whether they know each other and all who follow,
+// which they learn each 10 s, and asks that server who follows.
 func sentinelWhole(ctx context.Context, p Pods, want int) error {
 	if _, err := members(p, "red-", want); err != nil {
 		return err
 	}
-	leader, err := master(ctx, p)
+	leader, err := master(ctx, p, want-1)
 	if err != nil {
 		return err
 	}
 	return leads(ctx, p, leader, want-1)
 }
 
-// master is the Pod that all sentinels take for the master, and that is there.
-func master(ctx context.Context, p Pods) (string, error) {
+// master is the Pod that all sentinels take for the master, with at least so many replicas, and
+// that is there.
+func master(ctx context.Context, p Pods, replicas int) (string, error) {
 	all, err := members(p, "sen-", sentinels)
 	if err != nil {
 		return "", err
 	}
 	var leader string
 	for _, each := range all {
-		// An array of two: the length and the text of the host, and those of the port.
-		lines, err := redis(ctx, p, each, sentinelPort, "SENTINEL get-master-addr-by-name m")
+		said, err := redis(ctx, p, each, sentinelPort, "SENTINEL MASTER m")
 		if err != nil {
 			return "", err
 		}
-		if len(lines) < 3 {
-			return "", fmt.Errorf("%s says %q", each, lines)
+		known := make(map[string]string)
+		for pair := range slices.Chunk(said, 2) {
+			known[pair[0]] = pair[len(pair)-1]
 		}
-		name, _, _ := strings.Cut(lines[2], ".")
+		name, _, _ := strings.Cut(known["ip"], ".")
 		if leader != "" && name != leader {
 			return "", fmt.Errorf("%s takes %s for the master, others %s", each, name, leader)
 		}
 		leader = name
+		slaves, _ := strconv.Atoi(known["num-slaves"])
+		if known["flags"] != "master" || known["num-other-sentinels"] != strconv.Itoa(sentinels-1) || slaves < replicas {
+			return "", fmt.Errorf("%s: %s is %s, with %d replicas of %d, and %s other sentinels", each, name, known["flags"], slaves, replicas,
+				known["num-other-sentinels"])
+		}
 	}
 	if !p.Address(leader).IsValid() {
 		return "", fmt.Errorf("the sentinels take %s for the master, which is away", leader)
@@ -81,13 +97,13 @@ func master(ctx context.Context, p Pods) (string, error) {
 
 // leads says whether a server is a master with so many replicas that are in step.
 func leads(ctx context.Context, p Pods, pod string, replicas int) error {
-	lines, err := redis(ctx, p, pod, redisPort, "INFO replication")
+	said, err := redis(ctx, p, pod, redisPort, "INFO replication")
 	if err != nil {
 		return err
 	}
 	isMaster, online := false, 0
-	for _, line := range lines {
-		switch {
+	for line := range strings.Lines(strings.Join(said, "")) {
+		switch line = strings.TrimSpace(line); {
 		case line == "role:master":
 			isMaster = true
 		case strings.HasPrefix(line, "slave") && strings.Contains(line, "state=online"):
@@ -100,18 +116,44 @@ func leads(ctx context.Context, p Pods, pod string, replicas int) error {
 	return nil
 }
 
-// redis returns the lines that a server answers a command with.
+// redis returns the texts that a server answers a command with: one, or those of an array.
 func redis(ctx context.Context, p Pods, pod string, port uint16, command string) ([]string, error) {
-	text, err := talk(ctx, netip.AddrPortFrom(p.Address(pod), port), command+"\r\nQUIT\r\n")
+	conn, err := dial(ctx, netip.AddrPortFrom(p.Address(pod), port))
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", pod, err)
 	}
-	return strings.Split(text, "\r\n"), nil
+	defer conn.Close()
+	if _, err := io.WriteString(conn, command+"\r\n"); err != nil {
+		return nil, err
+	}
+	answer := bufio.NewReader(conn)
+	var all []string
+	for left := 1; left > 0; left-- {
+		line, err := answer.ReadString('\n')
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", pod, err)
+		}
+		line = strings.TrimSpace(line)
+		size, err := strconv.Atoi(line[min(1, len(line)):])
+		switch {
+		case err == nil && size >= 0 && line[0] == '*':
+			left += size
+		case err == nil && size >= 0 && size <= longestAnswer && line[0] == '$':
+			text := make([]byte, size+len("\r\n"))
+			if _, err := io.ReadFull(answer, text); err != nil {
+				return nil, fmt.Errorf("%s: %w", pod, err)
+			}
+			all = append(all, string(text[:size]))
+		default:
+			return nil, fmt.Errorf("%s answers %q with %q", pod, command, line)
+		}
+	}
+	return all, nil
 }
 
 // removeMaster lets the master go, and keeps its name away until the others have followed.
 func removeMaster(ctx context.Context, s Stage) (func(context.Context, Pods) error, error) {
-	old, err := master(ctx, s)
+	old, err := master(ctx, s, 0)
 	if err != nil {
 		return nil, err
 	}
@@ -119,7 +161,7 @@ func removeMaster(ctx context.Context, s Stage) (func(context.Context, Pods) err
 		return nil, err
 	}
 	return func(ctx context.Context, p Pods) error {
-		leader, err := master(ctx, p)
+		leader, err := master(ctx, p, 0)
 		if err != nil {
 			return err
 		}

@@ -174,6 +174,8 @@ type Bounds struct {
 	Errors int
 	// Unformed are the trials that may end without a system that is whole.
 	Unformed int
+	// Long keeps the life out of make test.
+	Long bool
 	// Known says why a bound is not what one would wish, as in "the JVM keeps answers 30 s".
 	Known string
 }

@@ -28,7 +28,9 @@ var unbound = System{
 	Lives: map[string]Bounds{
 		Cold:    {Formed: 10 * time.Second},
 		Rolling: {Formed: 20 * time.Second},
-		Scale:   {Formed: 10 * time.Second},
+		Scale:   {Formed: 15 * time.Second, Long: true},
+		Drain:   {Formed: 10 * time.Second, Long: true},
+		Reuse:   {Formed: 10 * time.Second, Long: true},
 	},
 	Needed: "A at each label on the way to a name, forward and reverse, each answered with NODATA (RFC 8020): `_tcp.S` and `244.10.in-addr.arpa` as well.",
 	Stanza: "The default, with the reverse zones in the stanza.",

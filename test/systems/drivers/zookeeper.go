@@ -9,19 +9,26 @@ import (
 	"time"
 )
 
-const zookeeperJar = "/usr/share/java/zookeeper.jar"
+const (
+	zookeeperJar = "/usr/share/java/zookeeper.jar"
+	jvmKeeps     = "the JVM keeps an address for a second, and no less"
+)
 
 var zookeeperFresh = zookeeper("zookeeper", "ZooKeeper, quorum TLS, JVM that keeps no answer",
 	"-Dsun.net.inetaddr.ttl=1 -Dsun.net.inetaddr.negative.ttl=0",
 	map[string]Bounds{
-		Cold:    {Formed: 10 * time.Second},
-		Rolling: {Formed: 25 * time.Second},
+		Cold:      {Formed: 10 * time.Second},
+		Staggered: {Formed: 12 * time.Second, Long: true},
+		Drain:     {Formed: 15 * time.Second, Long: true, Dead: 15, Known: jvmKeeps},
+		Absent:    {Formed: 30 * time.Second, Long: true, Dead: 15, Known: jvmKeeps},
+		Rolling:   {Formed: 25 * time.Second, Dead: 15, Known: jvmKeeps},
 	})
 
 var zookeeperDefault = zookeeper("zookeeper-jvm", "ZooKeeper, quorum TLS, JVM as it comes", "",
 	map[string]Bounds{
-		Cold:    {Formed: 10 * time.Second},
-		Rolling: {Known: "the JVM keeps an address for 30 s"},
+		Cold:      {Formed: 10 * time.Second, Long: true},
+		Staggered: {Formed: 12 * time.Second, Long: true},
+		Rolling:   {Formed: 100 * time.Second, Dead: 30, Long: true, Known: "the JVM keeps an address for 30 s"},
 	})
 
 func zookeeper(key, name, jvm string, lives map[string]Bounds) System {

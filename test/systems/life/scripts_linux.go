@@ -205,6 +205,8 @@ func own(ctx context.Context, s *Stage) error {
 	if err != nil {
 		return err
 	}
+	// What leads up to it does not count.
+	s.begun = time.Now()
 	s.awaitWhole(ctx, func(ctx context.Context) error {
 		ctx, cancel := context.WithTimeout(ctx, askLimit)
 		defer cancel()

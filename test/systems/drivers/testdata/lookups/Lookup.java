@@ -27,7 +27,7 @@ class Lookup {
                         from.put("java.naming.factory.initial", "com.sun.jndi.dns.DnsContextFactory");
                         from.put("java.naming.provider.url", "dns:");
                         Attribute found = new InitialDirContext(from).getAttributes(asked[1], new String[] {"SRV"}).get("SRV");
-                        for (int i = 0; i < found.size(); i++) answer.add(found.get(i).toString().split(" ")[3]);
+                        for (int i = 0; i < found.size(); i++) answer.add(found.get(i).toString().split(" ")[3].replaceFirst("[.]$", ""));
                         break;
                 }
             } catch (Exception e) {

@@ -1,5 +1,7 @@
 #!/usr/bin/env escript
 %% Prints what inet and inet_res give for each argument TYPE:NAME, a line for each.
+-mode(compile).
+
 main(Arguments) -> lists:foreach(fun answer/1, Arguments).
 
 answer(Argument) ->
