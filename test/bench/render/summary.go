@@ -2,6 +2,7 @@ package render
 
 import (
 	"fmt"
+	"maps"
 	"math"
 
 	"github.com/k8s-endpoints/k8s_endpoints/test/bench/figures"
@@ -28,7 +29,11 @@ func Summary(r *figures.Report) string {
 			rows = append(rows, []string{m.name, ours, stock})
 		}
 	}
-	text := table(preamble(r), 1, []string{"measure", "k8s_endpoints", "kubernetes"}, rows)
+	// It has no figures of checks.
+	shown := *r
+	shown.Runs = maps.Clone(r.Runs)
+	delete(shown.Runs, "checks")
+	text := table(preamble(&shown), 1, []string{"measure", "k8s_endpoints", "kubernetes"}, rows)
 	if builds := buildsInShort(r.Builds); text != "" && builds != "" {
 		text += "\n" + builds
 	}
