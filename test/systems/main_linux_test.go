@@ -95,7 +95,7 @@ func furnish() error {
 	if err != nil {
 		return err
 	}
-	world, err = node.Start(ctx, p, serverNames()...)
+	world, err = node.Start(ctx, p, append(serverNames(), node.Patient)...)
 	return err
 }
 

@@ -99,7 +99,7 @@ func live(t *testing.T, s drivers.System) {
 			for _, name := range serverNames() {
 				row := results.Row{System: s.Key, Life: script.Name, Server: name}
 				for i := range repeats(s, script) {
-					row.Trials = append(row.Trials, trial(t, &kept, s, script, name, i))
+					row.Trials = append(row.Trials, trial(t, &kept, s, script, bounds, name, i))
 				}
 				judge(t, row, bounds)
 			}
@@ -125,7 +125,7 @@ func repeats(s drivers.System, script life.Script) int {
 // trialLimit is far above what each part of a trial may take.
 const trialLimit = 6 * time.Minute
 
-func trial(t *testing.T, kept *stages, s drivers.System, script life.Script, server string, i int) results.Trial {
+func trial(t *testing.T, kept *stages, s drivers.System, script life.Script, bounds drivers.Bounds, server string, i int) results.Trial {
 	t.Helper()
 	if script.Alone {
 		alone.Lock()
@@ -138,7 +138,7 @@ func trial(t *testing.T, kept *stages, s drivers.System, script life.Script, ser
 	defer cancel()
 	stage, err := kept.take(ctx, s, script, server)
 	must(t, err)
-	result, err := stage.Run(ctx, script, i)
+	result, err := stage.Run(ctx, script, bounds, i)
 	if err == nil && server == node.Ours {
 		found.asked(s.Key, stage)
 	}

@@ -81,6 +81,8 @@ type System struct {
 	Proof Proof
 	// Members is how many there are when nothing says otherwise, at least 1.
 	Members int
+	// Patient says that ours has `patience 2s`, as its Stanza advises.
+	Patient bool
 	// Starts is how many cold starts of each kind make systems makes; 0 is 8.
 	Starts int
 	// Version asks the program itself, in a Pod that runs.

@@ -60,6 +60,8 @@ func zookeeper(key, name, jvm string, lives map[string]Bounds) System {
 		},
 		Whole:   zookeeperWhole,
 		Refusal: regexp.MustCompile(`Failed to verify host`),
+		// A JVM as it comes keeps a denial for 10 s.
+		Patient: jvm == "",
 		Lives:   lives,
 		Needed:  "A of each member's name, before it is ready. PTR of the peer at each handshake of the quorum and of the election, with the name that its certificate has: that of the Service with the hostnames.",
 		Stanza:  "The default: reverse names are those of the governing Service first. `patience 2s` where the JVM keeps denials.",

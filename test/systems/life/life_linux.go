@@ -33,14 +33,18 @@ type Stage struct {
 	Node   *node.Node
 	System drivers.System
 
-	// begun is when the life began.
+	// begun is when the life began, and bounds what must hold for it.
 	begun  time.Time
+	bounds drivers.Bounds
 	result results.Trial
 	repeat int
 }
 
 // Open makes a stage with nothing on it.
 func Open(ctx context.Context, n *node.Node, system drivers.System, server string, parallel bool) (*Stage, error) {
+	if system.Patient && server == node.Ours {
+		server = node.Patient
+	}
 	place, err := n.Open(ctx, system.Key, server, system.Members, parallel)
 	if err != nil {
 		return nil, err
@@ -67,10 +71,10 @@ func (s *Stage) create(ctx context.Context) error {
 	return s.Create(ctx, objects)
 }
 
-// Run takes the system through a life, for the repeat-th time. An error says that the life
-// itself went wrong.
-func (s *Stage) Run(ctx context.Context, script Script, repeat int) (results.Trial, error) {
-	s.begun, s.result, s.repeat = time.Now(), results.Trial{}, repeat
+// Run takes the system through a life, for the repeat-th time. It waits longer than its bounds
+// say. An error says that the life itself went wrong.
+func (s *Stage) Run(ctx context.Context, script Script, bounds drivers.Bounds, repeat int) (results.Trial, error) {
+	s.begun, s.bounds, s.result, s.repeat = time.Now(), bounds, results.Trial{}, repeat
 	before := len(s.Refusals())
 	var running *load.Run
 	if s.System.Load != nil && !script.Fresh {
@@ -122,25 +126,13 @@ const atLeast = 45 * time.Second
 // awaitWhole notes how long it takes from the beginning of the life until a condition holds.
 // That it does not in time is a result, and no error.
 func (s *Stage) awaitWhole(ctx context.Context, condition func(context.Context) error) {
-	limit := max(atLeast, 3*s.bounds().Formed)
-	ctx, cancel := context.WithDeadline(ctx, s.begun.Add(limit))
+	ctx, cancel := context.WithDeadline(ctx, s.begun.Add(max(atLeast, 3*s.bounds.Formed)))
 	defer cancel()
 	if err := poll.Until(ctx, condition); err != nil {
 		s.result.Why = brief(err)
 		return
 	}
 	s.result.Whole, s.result.Seconds = true, time.Since(s.begun).Seconds()
-}
-
-// bounds are the widest of all lives of the system.
-func (s *Stage) bounds() drivers.Bounds {
-	var widest drivers.Bounds
-	for _, each := range s.System.Lives {
-		if each.Formed > widest.Formed {
-			widest = each
-		}
-	}
-	return widest
 }
 
 // askLimit bounds one question to all members.

@@ -11,13 +11,15 @@ import (
 const (
 	// Ours has the stanza that README.md shows, without the plugin cache.
 	Ours = "ours"
+	// Patient is Ours for systems with `patience`.
+	Patient = "patient"
 	// Serving has the one that docs/health.md has for StatefulSets.
 	Serving = "serving"
 	// Stock has no k8s_endpoints, but cache as kubeadm has it.
 	Stock = "stock"
 )
 
-// Names are all of them.
+// Names are those that are compared: Patient goes for Ours.
 var Names = []string{Ours, Serving, Stock}
 
 // Zone is the cluster's.
@@ -27,13 +29,21 @@ const Zone = "cluster.local"
 const upstream = "upstream"
 
 // addresses are of the range of Services.
-var addresses = map[string]string{Ours: "10.96.0.10", Serving: "10.96.0.11", Stock: "10.96.0.12", upstream: "10.96.0.16"}
+var addresses = map[string]string{Ours: "10.96.0.10", Patient: "10.96.0.13", Serving: "10.96.0.11", Stock: "10.96.0.12", upstream: "10.96.0.16"}
 
 // stanzas are the ways to answer; FILE is a kubeconfig, and OPTIONS what a reload puts in.
 var stanzas = map[string]string{
 	Ours: `
     k8s_endpoints cluster.local in-addr.arpa ip6.arpa {
         kubeconfig FILE
+        fallthrough
+        OPTIONS
+    }
+` + noEndpoints,
+	Patient: `
+    k8s_endpoints cluster.local in-addr.arpa ip6.arpa {
+        kubeconfig FILE
+        patience 2s
         fallthrough
         OPTIONS
     }
