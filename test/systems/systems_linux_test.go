@@ -85,10 +85,7 @@ func live(t *testing.T, s drivers.System) {
 	var kept stages
 	t.Cleanup(func() { must(t, kept.close()) })
 	for _, script := range life.All {
-		bounds, has := s.Lives[script.Name]
-		if s.Turn != nil && script.Name == drivers.Own {
-			bounds, has = s.Turn.Bounds, true
-		}
+		bounds, has := s.Life(script.Name)
 		if !has {
 			continue
 		}

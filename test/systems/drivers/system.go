@@ -129,6 +129,15 @@ type System struct {
 	Needed, Stanza, Beware string
 }
 
+// Life returns what must hold for a life by its name, and whether the system has that life.
+func (s *System) Life(name string) (Bounds, bool) {
+	if name == Own && s.Turn != nil {
+		return s.Turn.Bounds, true
+	}
+	bounds, has := s.Lives[name]
+	return bounds, has
+}
+
 // Pods are those of a place.
 type Pods interface {
 	// Exec runs a command in the namespaces of a Pod that runs, and returns what it writes,

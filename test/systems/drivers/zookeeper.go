@@ -12,6 +12,7 @@ import (
 const (
 	zookeeperJar = "/usr/share/java/zookeeper.jar"
 	jvmKeeps     = "the JVM keeps an address for a second, and no less"
+	zkEarly      = jvmKeeps + "; a member that starts may dial others before its address is in a slice, which then have no name for it"
 )
 
 var zookeeperFresh = zookeeper("zookeeper", "ZooKeeper, quorum TLS, JVM that keeps no answer",
@@ -21,7 +22,7 @@ var zookeeperFresh = zookeeper("zookeeper", "ZooKeeper, quorum TLS, JVM that kee
 		Staggered: {Formed: 12 * time.Second, Long: true},
 		Drain:     {Formed: 15 * time.Second, Long: true, Dead: 15, Known: jvmKeeps},
 		Absent:    {Formed: 30 * time.Second, Long: true, Dead: 15, Known: jvmKeeps},
-		Rolling:   {Formed: 25 * time.Second, Dead: 15, Known: jvmKeeps},
+		Rolling:   {Formed: 25 * time.Second, Dead: 15, Refused: 4, Known: zkEarly},
 	})
 
 var zookeeperDefault = zookeeper("zookeeper-jvm", "ZooKeeper, quorum TLS, JVM as it comes", "",

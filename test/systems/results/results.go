@@ -125,7 +125,8 @@ func (r *Row) Seconds() (shortest, longest float64) {
 }
 
 // Missed says which bounds a row does not keep. Times may be so many times as long as they
-// say, at least 1: beside other systems, each waits for a processor.
+// say, at least 1: beside other systems, each waits for a processor. What members do again and
+// again meanwhile they do as many times as often.
 func (r *Row) Missed(b drivers.Bounds, slower float64) []string {
 	var missed []string
 	if lost := len(r.Trials) - r.Formed(); lost > b.Unformed {
@@ -134,16 +135,17 @@ func (r *Row) Missed(b drivers.Bounds, slower float64) []string {
 	if _, longest := r.Seconds(); b.Formed > 0 && longest > slower*b.Formed.Seconds() {
 		missed = append(missed, fmt.Sprintf("it took %.1f s, and may take %s", longest, time.Duration(slower*float64(b.Formed))))
 	}
+	again := int(slower)
 	for _, each := range []struct {
 		what  string
 		of    func(Trial) int
 		bound int
 	}{
 		{"restarts", func(t Trial) int { return t.Restarts }, b.Restarts},
-		{"contacts with addresses of nobody", func(t Trial) int { return t.Dead }, b.Dead},
+		{"contacts with addresses of nobody", func(t Trial) int { return t.Dead }, again * b.Dead},
 		{"contacts with Pods of others", func(t Trial) int { return t.Wrong }, b.Wrong},
 		{"failed look-ups", func(t Trial) int { return t.Failed }, b.Failed},
-		{"refused certificates", func(t Trial) int { return t.Refused }, b.Refused},
+		{"refused certificates", func(t Trial) int { return t.Refused }, again * b.Refused},
 		{"errors of the load", func(t Trial) int { return t.Errors }, b.Errors},
 	} {
 		if worst := r.Worst(each.of); worst > each.bound {

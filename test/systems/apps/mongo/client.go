@@ -52,16 +52,14 @@ func watch(uri string) {
 // connect returns when the driver takes what DNS says: it looks the SRV and TXT records up
 // before it returns, and an error of that is final for it.
 func connect(uri string, v *view) *mongo.Client {
-	wanted := options.Client().ApplyURI(uri).SetServerSelectionTimeout(selection).
-		SetServerMonitor(&event.ServerMonitor{TopologyDescriptionChanged: v.changed})
 	for ; ; time.Sleep(connectAgain) {
-		client, err := mongo.Connect(wanted)
+		// Options keep an error for good.
+		client, err := mongo.Connect(options.Client().ApplyURI(uri).SetServerSelectionTimeout(selection).
+			SetServerMonitor(&event.ServerMonitor{TopologyDescriptionChanged: v.changed}))
 		if err == nil {
 			return client
 		}
 		log.Print(err)
-		// The URI is looked up where it is applied.
-		wanted.ApplyURI(uri)
 	}
 }
 

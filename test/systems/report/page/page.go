@@ -149,7 +149,7 @@ func notes(file *results.File) []string {
 	var all []string
 	for _, s := range drivers.All {
 		for _, life := range livesOf(file, s) {
-			bounds, has := Bounds(s, life)
+			bounds, has := s.Life(life)
 			row := file.Find(s.Key, life, "ours")
 			if !has || row == nil {
 				continue
@@ -163,13 +163,4 @@ func notes(file *results.File) []string {
 		}
 	}
 	return all
-}
-
-// Bounds are those of a life of a system, if it has that life.
-func Bounds(s drivers.System, life string) (drivers.Bounds, bool) {
-	if life == drivers.Own && s.Turn != nil {
-		return s.Turn.Bounds, true
-	}
-	bounds, has := s.Lives[life]
-	return bounds, has
 }

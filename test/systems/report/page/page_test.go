@@ -55,7 +55,7 @@ func TestEachDriverHasItsRowsAndEachRowADriver(t *testing.T) {
 			t.Errorf("there is a row of %s, and no driver", row.System)
 			continue
 		}
-		if _, has := Bounds(s, row.Life); !has {
+		if _, has := s.Life(row.Life); !has {
 			t.Errorf("there is a row of %s in %s, which it does not go through", row.System, row.Life)
 		}
 	}
