@@ -141,9 +141,14 @@ test-race:
 test-messages: dig controlplane
 	ANSWERS=messages go test -race -count=1 -p 1 -timeout 20m ./test/e2e ./test/differential ./test/wire
 
+# Packages with tests that the race detector leaves out: what one goroutine works out alone has
+# no races, and takes ten times as long with it.
+ALONE := ./plugin/check/engine ./plugin/records ./plugin/source/manifests ./test/topology
+
 # Budgets of allocations hold without the race detector, which allocates.
 test-allocs:
 	go test -run Alloc . ./plugin/...
+	go test -count=1 $(ALONE)
 
 # Each target runs that many inputs, which takes some ten seconds, and not for a time: at
 # the end of a time Go's coordinator now and then takes its own deadline for a failure.

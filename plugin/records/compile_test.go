@@ -2,15 +2,12 @@ package records
 
 import (
 	"fmt"
-	"math/rand/v2"
 	"net/netip"
 	"slices"
 	"testing"
 	"time"
 
-	"github.com/k8s-endpoints/k8s_endpoints/plugin/health"
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/model"
-	"github.com/k8s-endpoints/k8s_endpoints/plugin/roster"
 )
 
 // largeDualStack returns slices of a Service of Pods with two addresses each. Some
@@ -42,43 +39,6 @@ func largeDualStack(pods int) []*model.Slice {
 		v6.Endpoints = append(v6.Endpoints, e)
 	}
 	return all
-}
-
-// A change of conditions must compile to what all slices compile to from the
-// beginning.
-func TestAChangeOfConditionsCompilesAsFromTheBeginning(t *testing.T) {
-	random := rand.New(rand.NewPCG(3, 4))
-	states := []model.Conditions{model.Ready | model.Serving, 0, model.Serving | model.Terminating, model.Terminating, model.Serving}
-	for _, o := range []Options{{}, {Naming: roster.ByPodName, Policy: health.Policy{PodNames: health.NamesAll, SRVTiers: health.SRVAll}}} {
-		all := largeDualStack(500)
-		var memory Memory
-		compile := func() *Set { return Compile(headless, all, o, &memory, epoch) }
-		compile()
-		kept := memory.current
-		for round := range 60 {
-			at := random.IntN(len(all))
-			next := *all[at]
-			next.Version += 1000
-			next.Endpoints = slices.Clone(next.Endpoints)
-			for i := range next.Endpoints {
-				if random.IntN(3) == 0 {
-					next.Endpoints[i].Conditions = states[random.IntN(len(states))]
-				}
-			}
-			all[at] = &next
-			got := compile()
-			if memory.current != kept || kept == nil {
-				t.Fatal("a change of conditions made all anew")
-			}
-			fresh := memory
-			fresh.current = nil
-			want := Compile(headless, all, o, &fresh, epoch)
-			if !got.Equal(want) || !want.Equal(got) || got.Tally() != want.Tally() {
-				t.Fatalf("round %d: the sets differ", round)
-			}
-			compareNames(t, got, want)
-		}
-	}
 }
 
 // compareNames looks names and addresses up in both.

@@ -27,52 +27,6 @@ func manyPorts(endpoints, ports int) *Set {
 	return Compile(service, all, Options{}, new(Memory), time.Time{})
 }
 
-func TestOfManyPortsEachRecordIsDrawnOnce(t *testing.T) {
-	for _, c := range []struct {
-		name             string
-		endpoints, ports int
-	}{
-		{"few targets", 10, 3},
-		{"many targets", 100, 1000},
-		{"five million targets", 500, 10000},
-	} {
-		t.Run(c.name, func(t *testing.T) {
-			set := manyPorts(c.endpoints, c.ports)
-			targets, numbers := make(map[string]int), make(map[uint16]int)
-			for _, client := range clientsOf(20) {
-				q := question("db.default.svc.cluster.local.", dns.TypeSRV)
-				q.Share = ShareOf(client)
-				a := set.Answer(q)
-				seen := make(map[string]bool)
-				for _, rr := range a.Records {
-					srv := rr.(*dns.SRV)
-					targets[srv.Target]++
-					numbers[srv.Port]++
-					if line := srv.String(); seen[line] {
-						t.Fatalf("twice: %s", line)
-					} else {
-						seen[line] = true
-					}
-				}
-				if want := c.endpoints * c.ports; len(a.Records) != want && (!a.Truncated || len(a.Records) < 1000) {
-					t.Fatalf("%d records of %d, truncated %v", len(a.Records), want, a.Truncated)
-				}
-			}
-			// A client gets the ports of few endpoints. Clients by chance would leave out
-			// one of 500 endpoints once in 10^6 times.
-			for _, client := range clientsOf(10_000) {
-				for _, rr := range set.Answer(cutQuestion(dns.TypeSRV, client)).Records {
-					targets[rr.(*dns.SRV).Target]++
-					numbers[rr.(*dns.SRV).Port]++
-				}
-			}
-			if len(targets) != c.endpoints || len(numbers) != c.ports {
-				t.Errorf("%d endpoints and %d ports were drawn", len(targets), len(numbers))
-			}
-		})
-	}
-}
-
 func TestTargetsBeyond32BitsAreDrawn(t *testing.T) {
 	// 40,000 ports of 100,000 targets are 4 billion.
 	service, all := statefulSet(100_000)

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"flag"
 	"fmt"
 	"io"
 	stdlog "log"
@@ -626,6 +627,11 @@ func (l *logged) forget() {
 func (l *logged) count(text string) int { return strings.Count(l.text(), text) }
 
 func TestMain(m *testing.M) {
+	flag.Parse()
+	// Those that may run at once wait most of the time.
+	if err := flag.Set("test.parallel", "8"); err != nil {
+		panic(err)
+	}
 	stdlog.SetOutput(io.Discard)
 	os.Exit(m.Run())
 }
