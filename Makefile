@@ -128,13 +128,17 @@ test: dig buildah prometheus resolvers targets software controlplane test-race t
 controlplane:
 	go run ./test/cluster/build
 
+# Packages that wait most of the time, for what the plugin does after seconds and minutes.
+WAITING := ./test/external ./test/faults/apiserver ./test/outside
+
 # Of the programs that tests build and start, go test does not know the sources:
 # without -count it would take an old result for theirs. Those under a load run
-# one after the other, since each would measure the other one.
+# one after the other, since each would measure the other one, and those that wait side by side.
 test-race:
 	go build -race ./...
 	go test -race -count=1 -timeout 20m . ./plugin/... ./man/...
-	go test -race -count=1 -p 1 -timeout 40m ./cmd/... ./test/...
+	go test -race -count=1 -p 1 -timeout 40m $$(go list ./cmd/... ./test/... | grep -vxF "$$(go list $(WAITING))")
+	go test -race -count=1 -p $(words $(WAITING)) -timeout 40m $(WAITING)
 
 # What goes as bytes may differ from a message in the writing only: the suites that look at
 # whole answers run once more, with a server that packs all of them.
