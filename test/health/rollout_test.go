@@ -1,5 +1,6 @@
 // Package health tests, end to end, which endpoints are published: with real
-// controllers, whose Pods are driven through the API, and with dig.
+// controllers, whose Pods are driven through the API, and with dig. Each test has a control
+// plane. Those that wait most of the time do so side by side, after the one under a load.
 package health
 
 import (

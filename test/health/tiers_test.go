@@ -70,6 +70,7 @@ func note(text string) []string {
 }
 
 func TestTiersAsPodsComeAndGo(t *testing.T) {
+	t.Parallel()
 	ctx, cancel := context.WithTimeout(t.Context(), 4*time.Minute)
 	defer cancel()
 	c := cluster.New(t)
@@ -113,6 +114,7 @@ func TestTiersAsPodsComeAndGo(t *testing.T) {
 }
 
 func TestAPodThatFlapsIsLeftOutForAWhile(t *testing.T) {
+	t.Parallel()
 	ctx, cancel := context.WithTimeout(t.Context(), 4*time.Minute)
 	defer cancel()
 	c := cluster.New(t)
@@ -171,6 +173,7 @@ func (s *stage) awaitTier(t *testing.T, endpoint, tier string) {
 }
 
 func TestAServiceSaysHowItIsPublished(t *testing.T) {
+	t.Parallel()
 	ctx, cancel := context.WithTimeout(t.Context(), 4*time.Minute)
 	defer cancel()
 	c := cluster.New(t)
