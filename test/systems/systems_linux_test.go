@@ -147,7 +147,7 @@ func trial(t *testing.T, kept *stages, s drivers.System, script life.Script, bou
 	}
 	if result.Refused > 0 {
 		all := stage.Refusals()
-		t.Logf("the last refusals: %s", strings.Join(all[max(0, len(all)-shownRefusals):], "\n"))
+		t.Logf("the last refusals: %s\n%s", strings.Join(all[max(0, len(all)-shownRefusals):], "\n"), asked(stage))
 	}
 	kept.leave(stage, err == nil && result.Whole)
 	must(t, err)
@@ -206,6 +206,20 @@ func logs(stage *life.Stage) string {
 		for _, line := range lines[max(0, len(lines)-shownLines):] {
 			fmt.Fprintln(&all, line[:min(longest, len(line))])
 		}
+	}
+	return all.String()
+}
+
+// asked is what the Pods of a stage were denied, each with its time.
+func asked(stage *life.Stage) string {
+	var all strings.Builder
+	for _, q := range stage.Queries() {
+		if q.Rcode != "NOERROR" {
+			fmt.Fprintf(&all, "%s %s %s %s %s\n", q.At.Format("15:04:05.000"), q.From, q.Type, q.Name, q.Rcode)
+		}
+	}
+	for _, each := range stage.Lives() {
+		fmt.Fprintf(&all, "%s %s %s, ready %v\n", each.Begun.Format("15:04:05.000"), each.Address, each.Pod, each.Ready)
 	}
 	return all.String()
 }

@@ -50,6 +50,9 @@ func config() *memberlist.Config {
 	c.Name = pod.Name()
 	c.BindAddr = os.Getenv("POD_IP")
 	c.AdvertiseAddr = c.BindAddr
+	// A name that comes back with another address is else refused for good by those that took
+	// it for dead. Consul and Serf have such a time, too.
+	c.DeadNodeReclaimTime = time.Second
 	c.Logger = log.New(os.Stderr, "", log.Lmicroseconds)
 	return c
 }
