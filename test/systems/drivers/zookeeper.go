@@ -16,7 +16,7 @@ const (
 )
 
 var zookeeperFresh = zookeeper("zookeeper", "ZooKeeper, quorum TLS, JVM that keeps no answer",
-	"-Dsun.net.inetaddr.ttl=1 -Dsun.net.inetaddr.negative.ttl=0",
+	"-Djava.security.properties=$WORK/java.security",
 	map[string]Bounds{
 		Cold:      {Formed: 10 * time.Second},
 		Staggered: {Formed: 12 * time.Second, Long: true},
@@ -31,6 +31,9 @@ var zookeeperDefault = zookeeper("zookeeper-jvm", "ZooKeeper, quorum TLS, JVM as
 		Staggered: {Formed: 12 * time.Second, Long: true},
 		Rolling:   {Formed: 100 * time.Second, Dead: 30, Long: true, Known: "the JVM keeps an address for 30 s"},
 	})
+
+// jvmSecurity are security properties: one of the system for denials loses against them.
+const jvmSecurity = "networkaddress.cache.ttl=1\nnetworkaddress.cache.negative.ttl=0\n"
 
 func zookeeper(key, name, jvm string, lives map[string]Bounds) System {
 	return System{
@@ -54,6 +57,9 @@ func zookeeper(key, name, jvm string, lives map[string]Bounds) System {
 					return "", err
 				}
 			}
+			if err := ca.write("java.security", []byte(jvmSecurity)); err != nil {
+				return "", err
+			}
 			return manifest("zookeeper.yaml", struct {
 				Place
 				JVM string
@@ -66,7 +72,7 @@ func zookeeper(key, name, jvm string, lives map[string]Bounds) System {
 		Lives:   lives,
 		Needed:  "A of each member's name, before it is ready. PTR of the peer at each handshake of the quorum and of the election, with the name that its certificate has: that of the Service with the hostnames.",
 		Stanza:  "The default: reverse names are those of the governing Service first. `patience 2s` where the JVM keeps denials.",
-		Beware:  "A JVM keeps an address for 30 s and a denial for 10 s, whatever the TTL says: `-Dsun.net.inetaddr.ttl=1 -Dsun.net.inetaddr.negative.ttl=0`. Without that a rolling restart takes minutes behind any server.",
+		Beware:  "A JVM keeps an address for 30 s and a denial for 10 s, whatever the TTL says: `networkaddress.cache.ttl=1` and `networkaddress.cache.negative.ttl=0` in a file for `-Djava.security.properties`; the old `-Dsun.net.inetaddr.negative.ttl` loses against what a JDK has there. After a denial a peer is refused for as long, since its name is looked up for its certificate. Without that a rolling restart takes minutes behind any server.",
 	}
 }
 
