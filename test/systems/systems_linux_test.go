@@ -83,7 +83,12 @@ func anyThere(patterns []string) bool {
 // live takes a system through its lives.
 func live(t *testing.T, s drivers.System) {
 	var kept stages
-	t.Cleanup(func() { must(t, kept.close()) })
+	t.Cleanup(func() {
+		// The API server must be there to delete what is left.
+		alone.RLock()
+		defer alone.RUnlock()
+		must(t, kept.close())
+	})
 	for _, script := range life.All {
 		bounds, has := s.Life(script.Name)
 		if !has {

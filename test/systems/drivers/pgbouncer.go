@@ -68,7 +68,7 @@ func psql(ctx context.Context, p Pods, pod, host, port string) (string, error) {
 
 const (
 	// inARow is how many answers have to come from the new primary, one after the other.
-	inARow = 20
+	inARow = 10
 	// settled bounds the wait for the old primary.
 	settled = 20 * time.Second
 )

@@ -36,12 +36,12 @@ var sentinel = System{
 	Whole:   sentinelWhole,
 	Lives: map[string]Bounds{
 		Cold:    {Formed: 15 * time.Second},
-		Rolling: {Formed: 40 * time.Second, Long: true, Dead: 20, Known: oldMaster},
+		Rolling: {Formed: 40 * time.Second, Long: true, Dead: 30, Known: oldMaster},
 	},
 	Turn: &Turn{
 		Name:   "the Pod of the master is gone, and its name with it",
 		Make:   removeMaster,
-		Bounds: Bounds{Formed: 8 * time.Second, Dead: 20, Known: oldMaster},
+		Bounds: Bounds{Formed: 8 * time.Second, Dead: 30, Known: oldMaster},
 	},
 	Needed: "A and AAAA of the names of all servers and sentinels, each second, also of those that are down.",
 	Stanza: "The default.",
