@@ -111,7 +111,7 @@ func (k Kind) Units() int {
 	case HTTP:
 		return 2
 	case GRPC:
-		return 9
+		return 4
 	case TLS, HTTPS:
 		return 12
 	}

@@ -87,6 +87,27 @@ func TestThePageOfExternalEndpointsHasEveryKind(t *testing.T) {
 	}
 }
 
+// What a rate is enough for follows from the units.
+func TestThePageSaysForHowManyEndpointsTheRateIsEnough(t *testing.T) {
+	_, enough, _ := strings.Cut(readFile(t, externalPage), "is enough for any of these:\n")
+	enough, _, _ = strings.Cut(enough, "\nWhere it is not enough")
+	rate := check.DefaultTerms().Rate
+	for k := check.TCP; k < check.Kinds; k++ {
+		at := strings.Index(enough, "`"+k.String()+"`")
+		if at < 0 {
+			t.Errorf("%s is not there", k)
+			continue
+		}
+		line, _, _ := strings.Cut(enough[at:], "\n")
+		cells := strings.Split(strings.ReplaceAll(line, ",", ""), "|")
+		for i, seconds := range []int{10, 60} {
+			if got, want := strings.TrimSpace(cells[i+1]), fmt.Sprint(rate*seconds/k.Units()); got != want {
+				t.Errorf("%s each %d s: got %s endpoints, want %s", k, seconds, got, want)
+			}
+		}
+	}
+}
+
 // example is what the page shows of one kind of object.
 func example[T any](t *testing.T, kind string) (all []T) {
 	t.Helper()
