@@ -2,6 +2,7 @@ package systems
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -138,8 +139,24 @@ func trial(t *testing.T, kept *stages, s drivers.System, script life.Script, bou
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), trialLimit)
 	defer cancel()
+	result, err := attempt(ctx, t, kept, s, script, bounds, server, i)
+	if err != nil && server == node.Ours {
+		t.Fatal(err)
+	}
+	if err != nil {
+		// That others do not get as far as to a life is a result.
+		result = results.Trial{Why: life.Brief(err)}
+	}
+	t.Logf("%s on %s: %s", script.Name, server, oneLine(result))
+	return result
+}
+
+func attempt(ctx context.Context, t *testing.T, kept *stages, s drivers.System, script life.Script, bounds drivers.Bounds, server string, i int) (results.Trial, error) {
+	t.Helper()
 	stage, err := kept.take(ctx, s, script, server)
-	must(t, err)
+	if err != nil {
+		return results.Trial{}, err
+	}
 	result, err := stage.Run(ctx, script, bounds, i)
 	if err == nil && server == node.Ours {
 		found.asked(s.Key, stage)
@@ -155,9 +172,7 @@ func trial(t *testing.T, kept *stages, s drivers.System, script life.Script, bou
 		t.Logf("the last refusals: %s\n%s", strings.Join(all[max(0, len(all)-shownRefusals):], "\n"), asked(stage))
 	}
 	kept.leave(stage, err == nil && result.Whole)
-	must(t, err)
-	t.Logf("%s on %s: %s", script.Name, server, oneLine(result))
-	return result
+	return result, err
 }
 
 // oneLine is a result for people.
@@ -247,7 +262,8 @@ func (k *stages) take(ctx context.Context, s drivers.System, script life.Script,
 		return stage, err
 	}
 	if err := stage.Form(ctx); err != nil {
-		return nil, fmt.Errorf("%s did not form before %s: %w\n%s", s.Key, script.Name, err, logs(stage))
+		err = fmt.Errorf("%s did not form before %s: %w\n%s", s.Key, script.Name, err, logs(stage))
+		return nil, errors.Join(err, stage.Close())
 	}
 	return stage, nil
 }

@@ -37,7 +37,7 @@ var pgbouncer = System{
 	},
 	Needed: "A and AAAA of the Service that selects the primary, and SOA of all that follows its first dot, which is the namespace, each `dns_zone_check_period`: an answer, with a serial that grows when the primary changes.",
 	Stanza: "`k8s-endpoints.coredns.io/soa: \"true\"` at that Service, and `dns_zone_check_period = 1` in PgBouncer.",
-	Beware: "Without the SOA record it keeps connections to the old primary for `server_lifetime`, an hour, and the address for `dns_max_ttl`, 15 s. A primary that was only demoted does not close them.",
+	Beware: "Without the SOA record it keeps connections to the old primary for `server_lifetime`, an hour, and the address for `dns_max_ttl`, 15 s. A primary that was only demoted does not close them. It compares with the serial of its first check: what changes before that it does not see.",
 }
 
 // postgresWhole is about the servers; who is the primary, and what PgBouncer makes of it, is for
@@ -69,8 +69,10 @@ func psql(ctx context.Context, p Pods, pod, host, port string) (string, error) {
 const (
 	// inARow is how many answers have to come from the new primary, one after the other.
 	inARow = 10
-	// settled bounds the wait for the old primary.
-	settled = 20 * time.Second
+	// settled bounds the wait for the old primary: PgBouncer keeps a denial for 15 s.
+	settled = 60 * time.Second
+	// looked is how long PgBouncer gets to learn the serial that it compares with.
+	looked = 3 * time.Second
 )
 
 // movePrimary lets PgBouncer have sessions with one server, and then labels the other one.
@@ -80,6 +82,11 @@ func movePrimary(ctx context.Context, s Stage) (func(context.Context, Pods) erro
 	}
 	if err := awaitPooled(ctx, s, oldPrimary); err != nil {
 		return nil, err
+	}
+	select {
+	case <-ctx.Done():
+		return nil, context.Cause(ctx)
+	case <-time.After(looked):
 	}
 	if err := s.Label(ctx, newPrimary, "role", "primary"); err != nil {
 		return nil, err

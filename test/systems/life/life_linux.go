@@ -129,7 +129,7 @@ func (s *Stage) awaitWhole(ctx context.Context, condition func(context.Context) 
 	ctx, cancel := context.WithDeadline(ctx, s.begun.Add(max(atLeast, 3*s.bounds.Formed)))
 	defer cancel()
 	if err := poll.Until(ctx, condition); err != nil {
-		s.result.Why = brief(err)
+		s.result.Why = Brief(err)
 		return
 	}
 	s.result.Whole, s.result.Seconds = true, time.Since(s.begun).Seconds()
@@ -156,7 +156,8 @@ func (s *Stage) settledAndWhole(ctx context.Context, members int) error {
 // longest is that of a reason.
 const longest = 300
 
-func brief(err error) string {
+// Brief is a reason in one line, of at most some 300 bytes.
+func Brief(err error) string {
 	text := strings.Join(strings.Fields(err.Error()), " ")
 	if len(text) > longest {
 		text = text[:longest] + "…"

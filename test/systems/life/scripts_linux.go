@@ -195,7 +195,7 @@ func away(ctx context.Context, s *Stage) (err error) {
 	limited, cancel := context.WithTimeout(ctx, atLeast)
 	defer cancel()
 	if err := poll.Until(limited, s.asBegun); err != nil && s.result.Whole {
-		s.result.Whole, s.result.Why = false, "after the return of the API server: "+brief(err)
+		s.result.Whole, s.result.Why = false, "after the return of the API server: "+Brief(err)
 	}
 	return nil
 }
