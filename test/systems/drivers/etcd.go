@@ -38,9 +38,9 @@ var etcd = System{
 }
 
 const (
-	// etcdEarly is what members may make that come before all are known: each ends where it
-	// finds nobody, and the first of them may do so again.
-	etcdEarly = 4
+	// etcdEarly is how often members may start that come before all are known: each ends where
+	// it finds nobody, and is started again after 1, 2 and 4 s.
+	etcdEarly = 9
 	etcdEnds  = "a member that ends asks for no PTR any more, and refuses who comes then; the others dial it until its name is gone, ten times a second"
 )
 

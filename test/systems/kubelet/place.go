@@ -27,15 +27,17 @@ type Place struct {
 	addresses addresses
 	pods      []*running
 	held      map[string]bool
-	changed   chan struct{}
-	closed    chan struct{}
-	failed    []error
+	// used are the names of Pods that were here.
+	used    map[string]bool
+	changed chan struct{}
+	closed  chan struct{}
+	failed  []error
 }
 
 // Open begins to run the Pods of a place, with addresses of a network that is its own.
 func (k *Kubelet) Open(p *Place, network netip.Prefix) {
 	p.addresses = newAddresses(network)
-	p.held = make(map[string]bool)
+	p.held, p.used = make(map[string]bool), make(map[string]bool)
 	p.changed = make(chan struct{})
 	p.closed = make(chan struct{})
 	k.mu.Lock()
@@ -92,6 +94,32 @@ func (p *Place) awaitRelease(ctx context.Context, r *running) bool {
 			return false
 		}
 	}
+}
+
+// handOverTime is how long it takes at least until the volume of a Pod is with the next one
+// of its name. A real one takes longer: software may rely on it.
+const handOverTime = 700 * time.Millisecond
+
+// handOver waits until a Pod may have its volume, and reports false where its end, or that of
+// ctx, comes before.
+func (p *Place) handOver(ctx context.Context, r *running) bool {
+	p.mu.Lock()
+	again := p.used[r.pod.Name]
+	p.used[r.pod.Name] = true
+	p.mu.Unlock()
+	if !again {
+		return true
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	go func() {
+		select {
+		case <-r.ending:
+			cancel()
+		case <-ctx.Done():
+		}
+	}()
+	return pause(ctx, handOverTime)
 }
 
 func (p *Place) takeAddress() (netip.Addr, error) {

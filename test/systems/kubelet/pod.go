@@ -68,7 +68,7 @@ func (r *running) live(ctx context.Context) {
 		case <-ctx.Done():
 		}
 	}()
-	if r.place.awaitRelease(ctx, r) {
+	if r.place.awaitRelease(ctx, r) && r.place.handOver(ctx, r) {
 		if err := r.run(ctx); err != nil {
 			r.place.fail(fmt.Errorf("%s/%s: %w", r.pod.Namespace, r.pod.Name, err))
 			// It stays as it is until somebody looks.
