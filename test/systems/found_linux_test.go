@@ -133,7 +133,10 @@ func describe(file *results.File) error {
 		return err
 	}
 	file.Kernel = unix.ByteSliceToString(name.Release[:])
-	file.CPUs = runtime.NumCPU()
+	file.CPUs, file.AtOnce = runtime.NumCPU(), 1
+	if !*whole {
+		file.AtOnce = atOnce
+	}
 	version, err := world.API().Clients().Discovery().ServerVersion()
 	if err != nil {
 		return err

@@ -171,7 +171,7 @@ func attempt(ctx context.Context, t *testing.T, kept *stages, s drivers.System, 
 		all := stage.Refusals()
 		t.Logf("the last refusals: %s\n%s", strings.Join(all[max(0, len(all)-shownRefusals):], "\n"), asked(stage))
 	}
-	kept.leave(stage, err == nil && result.Whole)
+	kept.leave(stage, server, err == nil && result.Whole)
 	return result, err
 }
 
@@ -246,10 +246,13 @@ func asked(stage *life.Stage) string {
 
 // stages keeps a stage for the next life where that begins with a system that is whole, and
 // time is short. In whole each life has its own.
-type stages struct{ standing *life.Stage }
+type stages struct {
+	standing *life.Stage
+	server   string
+}
 
 func (k *stages) take(ctx context.Context, s drivers.System, script life.Script, server string) (*life.Stage, error) {
-	if k.standing != nil && !script.Fresh {
+	if k.standing != nil && k.server == server && !script.Fresh {
 		stage := k.standing
 		k.standing = nil
 		return stage, nil
@@ -269,11 +272,11 @@ func (k *stages) take(ctx context.Context, s drivers.System, script life.Script,
 }
 
 // leave ends with a stage.
-func (k *stages) leave(stage *life.Stage, good bool) {
+func (k *stages) leave(stage *life.Stage, server string, good bool) {
 	if err := k.close(); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 	}
-	k.standing = stage
+	k.standing, k.server = stage, server
 	if *whole || !good {
 		if err := k.close(); err != nil {
 			fmt.Fprintln(os.Stderr, err)

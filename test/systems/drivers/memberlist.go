@@ -24,10 +24,10 @@ var memberlist = System{
 	Lives: map[string]Bounds{
 		Cold:      {Formed: 4 * time.Second},
 		Staggered: {Formed: 8 * time.Second},
-		Rolling:   {Formed: 45 * time.Second, Known: memberlistFast},
-		Drain:     {Formed: 8 * time.Second},
-		Reuse:     {Formed: 8 * time.Second},
-		Reload:    {Formed: 45 * time.Second, Known: memberlistFast},
+		Rolling:   {Formed: 45 * time.Second, Dead: 5, Known: memberlistFast},
+		Drain:     {Formed: 8 * time.Second, Dead: 5, Known: memberlistGossip},
+		Reuse:     {Formed: 8 * time.Second, Dead: 5, Known: memberlistGossip},
+		Reload:    {Formed: 45 * time.Second, Dead: 5, Known: memberlistFast},
 		Away:      {Formed: 8 * time.Second, Restarts: 1},
 	},
 	Needed: "ANY over TCP, then A and AAAA of the Service, before anybody is ready. It asks once, at its start, until it has met somebody.",
@@ -35,9 +35,11 @@ var memberlist = System{
 	Beware: "Names that stay, as those of a StatefulSet do, need a `DeadNodeReclaimTime`. With `publish serving` and no fallback nobody would ever meet anybody: members are ready only once they have.",
 }
 
-// memberlistFast was seen in some rolling restarts whatever the server: new members are there
-// after less than a second, as they never are where an image has to be pulled.
-const memberlistFast = "a member that is back with another address before all have heard that it left is taken for dead first, which takes half a minute"
+// What no answer can help: members tell each other of addresses.
+const (
+	memberlistGossip = "members dial addresses that other members told them"
+	memberlistFast   = memberlistGossip + ", and one that is back with another address before all have heard that it left is taken for dead first, which takes half a minute"
+)
 
 // memberlistWhole asks each member for those that it knows.
 func memberlistWhole(ctx context.Context, p Pods, want int) error {

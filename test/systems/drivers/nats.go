@@ -25,7 +25,7 @@ var nats = System{
 	Lives: map[string]Bounds{
 		Cold:      {Formed: 2 * time.Second},
 		Staggered: {Formed: 5 * time.Second, Long: true},
-		Rolling:   {Formed: 5 * time.Second},
+		Rolling:   {Formed: 8 * time.Second, Dead: 3, Known: "between the end of a server and the new slice some dial it"},
 		Drain:     {Formed: 5 * time.Second, Long: true},
 		Reuse:     {Formed: 5 * time.Second, Long: true, Dead: 40, Known: natsGossip},
 		Scale:     {Formed: 10 * time.Second, Long: true, Dead: 40, Known: natsGossip},

@@ -53,6 +53,8 @@ type File struct {
 	Kernel     string `json:"kernel"`
 	Kubernetes string `json:"kubernetes"`
 	CPUs       int    `json:"cpus"`
+	// AtOnce is how many systems lived at a time.
+	AtOnce int `json:"at_once"`
 	// Versions are those of the systems, by their key, and Queries what they asked ours.
 	Versions map[string]string   `json:"versions"`
 	Queries  map[string][]string `json:"queries"`

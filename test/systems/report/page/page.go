@@ -36,7 +36,8 @@ func Render(file *results.File) (string, error) {
 		Lines, Told []line
 		Lives       []lived
 		Notes       []string
-	}{file, tried(file), told(), lives(file), notes(file)})
+		Options     []drivers.Option
+	}{file, tried(file), told(), lives(file), notes(file), drivers.Options})
 	return out.String(), err
 }
 
