@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"slices"
 	"time"
 
 	"github.com/k8s-endpoints/k8s_endpoints/test/plot/picture"
@@ -37,6 +38,18 @@ type panel struct {
 	}
 }
 
+// isEmpty reports whether there is nothing but zeros.
+func (p panel) isEmpty() bool {
+	for _, line := range p.Lines {
+		for _, point := range line.Points {
+			if point[1] != 0 {
+				return false
+			}
+		}
+	}
+	return true
+}
+
 func main() {
 	picture.Main(func(text []byte) (io.WriterTo, error) {
 		var r recording
@@ -53,9 +66,11 @@ const (
 	height  = 6 * vg.Centimeter
 )
 
-// draw lays the panels out as the dashboard does.
+// draw lays the panels out as the dashboard does, but for those in which nothing happens: the
+// server that is recorded has neither topology nor checks.
 func (r *recording) draw() (io.WriterTo, error) {
-	rows := (len(r.Panels) + columns - 1) / columns
+	panels := slices.DeleteFunc(slices.Clone(r.Panels), panel.isEmpty)
+	rows := (len(panels) + columns - 1) / columns
 	image := vgsvg.New(columns*width, vg.Length(rows)*height)
 	page := draw.New(image)
 	page.SetColor(picture.Background)
@@ -66,7 +81,7 @@ func (r *recording) draw() (io.WriterTo, error) {
 		// The first label of an axis stands out to the left.
 		PadLeft: vg.Points(20),
 	}
-	for i, each := range r.Panels {
+	for i, each := range panels {
 		p, err := r.drawing(&each)
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", each.Title, err)
