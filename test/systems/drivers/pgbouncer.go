@@ -77,7 +77,8 @@ const (
 
 // movePrimary lets PgBouncer have sessions with one server, and then labels the other one.
 func movePrimary(ctx context.Context, s Stage) (func(context.Context, Pods) error, error) {
-	if err := s.Label(ctx, oldPrimary, "role", "primary"); err != nil {
+	// It may have moved before.
+	if err := errors.Join(s.Label(ctx, oldPrimary, "role", "primary"), s.Label(ctx, newPrimary, "role", "")); err != nil {
 		return nil, err
 	}
 	if err := awaitPooled(ctx, s, oldPrimary); err != nil {
