@@ -62,20 +62,19 @@ func haproxyWhole(ctx context.Context, p Pods, want int) error {
 		wanted = append(wanted, p.Address(each))
 	}
 	slices.SortFunc(wanted, netip.Addr.Compare)
-	used, err := haproxyServers(ctx, p.Address("lb"))
-	if err == nil && !slices.Equal(used, wanted) {
-		err = fmt.Errorf("HAProxy uses %v, want %v", used, wanted)
+	text, err := talk(ctx, netip.AddrPortFrom(p.Address("lb"), 9000), "show servers state web\n")
+	if err != nil {
+		return err
 	}
-	return err
+	if used := serversIn(text); !slices.Equal(used, wanted) {
+		return fmt.Errorf("HAProxy uses %v, want %v", used, wanted)
+	}
+	return nil
 }
 
-// haproxyServers are the addresses of the servers that HAProxy uses, in order.
-func haproxyServers(ctx context.Context, lb netip.Addr) ([]netip.Addr, error) {
-	text, err := talk(ctx, netip.AddrPortFrom(lb, 9000), "show servers state web\n")
-	if err != nil {
-		return nil, err
-	}
-	var all []netip.Addr
+// serversIn are the addresses of the servers that HAProxy uses, in order, by what it says of the
+// state of all.
+func serversIn(text string) (all []netip.Addr) {
 	for line := range strings.Lines(text) {
 		// Backend id and name, server id and name, address, and a state that is 0 for one
 		// that is stopped: without an address it is.
@@ -88,5 +87,5 @@ func haproxyServers(ctx context.Context, lb netip.Addr) ([]netip.Addr, error) {
 		}
 	}
 	slices.SortFunc(all, netip.Addr.Compare)
-	return all, nil
+	return all
 }

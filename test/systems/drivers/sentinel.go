@@ -126,12 +126,19 @@ func redis(ctx context.Context, p Pods, pod string, port uint16, command string)
 	if _, err := io.WriteString(conn, command+"\r\n"); err != nil {
 		return nil, err
 	}
-	answer := bufio.NewReader(conn)
-	var all []string
+	all, err := readReply(bufio.NewReader(conn))
+	if err != nil {
+		return nil, fmt.Errorf("%s answers %q: %w", pod, command, err)
+	}
+	return all, nil
+}
+
+// readReply reads bulk strings of the Redis protocol: one, or those of an array.
+func readReply(from *bufio.Reader) (all []string, err error) {
 	for left := 1; left > 0; left-- {
-		line, err := answer.ReadString('\n')
+		line, err := from.ReadString('\n')
 		if err != nil {
-			return nil, fmt.Errorf("%s: %w", pod, err)
+			return nil, err
 		}
 		line = strings.TrimSpace(line)
 		size, err := strconv.Atoi(line[min(1, len(line)):])
@@ -140,12 +147,12 @@ func redis(ctx context.Context, p Pods, pod string, port uint16, command string)
 			left += size
 		case err == nil && size >= 0 && size <= longestAnswer && line[0] == '$':
 			text := make([]byte, size+len("\r\n"))
-			if _, err := io.ReadFull(answer, text); err != nil {
-				return nil, fmt.Errorf("%s: %w", pod, err)
+			if _, err := io.ReadFull(from, text); err != nil {
+				return nil, err
 			}
 			all = append(all, string(text[:size]))
 		default:
-			return nil, fmt.Errorf("%s answers %q with %q", pod, command, line)
+			return nil, fmt.Errorf("%q is no text", line)
 		}
 	}
 	return all, nil
