@@ -80,12 +80,11 @@ func (h *history) ready(l *Life, is bool) {
 	})
 }
 
-// Lives are those of all Pods until now, the first to begin first.
-func (k *Kubelet) Lives() []Life {
-	k.history.mu.Lock()
-	defer k.history.mu.Unlock()
-	all := make([]Life, len(k.history.lives))
-	for i, each := range k.history.lives {
+func (h *history) all() []Life {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	all := make([]Life, len(h.lives))
+	for i, each := range h.lives {
 		all[i] = *each
 		all[i].Restarts, all[i].Ready = slices.Clone(each.Restarts), slices.Clone(each.Ready)
 	}

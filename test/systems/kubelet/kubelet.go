@@ -12,7 +12,6 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
-	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -38,9 +37,6 @@ type Kubelet struct {
 func New(api kubernetes.Interface, runtime Runtime, folder string) *Kubelet {
 	return &Kubelet{api: api, runtime: runtime, folder: folder, places: make(map[string]*Place), pods: make(map[types.UID]*running)}
 }
-
-// again is how long it waits after the API server has not answered.
-const again = 200 * time.Millisecond
 
 // Run watches Pods until ctx is done, and returns when all have ended.
 func (k *Kubelet) Run(ctx context.Context) {
@@ -132,14 +128,5 @@ func (k *Kubelet) openLog(p *corev1.Pod) (*os.File, error) {
 	return log, nil
 }
 
-// pause waits, and reports false where ctx is done before.
-func pause(ctx context.Context, d time.Duration) bool {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return false
-	case <-timer.C:
-		return true
-	}
-}
+// Lives are those of all Pods until now, the first to begin first.
+func (k *Kubelet) Lives() []Life { return k.history.all() }
