@@ -18,6 +18,7 @@ import (
 	"github.com/k8s-endpoints/k8s_endpoints/test/network/networktest"
 	"github.com/k8s-endpoints/k8s_endpoints/test/server"
 	"github.com/k8s-endpoints/k8s_endpoints/test/systems/node"
+	"github.com/k8s-endpoints/k8s_endpoints/test/systems/pod"
 
 	"golang.org/x/sys/unix"
 )
@@ -39,8 +40,11 @@ var inNetwork = networktest.Network{
 	Furnish: furnish,
 }
 
-// world is the node of all tests.
-var world *node.Node
+// world is the node of all tests; unfit says why there is none.
+var (
+	world *node.Node
+	unfit error
+)
 
 const (
 	// atOnce is how many systems live at the same time: most of it they wait.
@@ -80,6 +84,21 @@ func finish(took time.Duration) int {
 	return 0
 }
 
+// inside skips a test that has no node. In whole nothing may be left out.
+func inside(t *testing.T) {
+	t.Helper()
+	if *whole && os.Getuid() != 0 {
+		t.Fatal("systems are run as root only")
+	}
+	inNetwork.Inside(t)
+	if unfit != nil && *whole {
+		t.Fatal(unfit)
+	}
+	if unfit != nil {
+		t.Skip(unfit)
+	}
+}
+
 // furnish starts the node.
 func furnish() error {
 	for _, each := range []string{"ip", "nsenter"} {
@@ -92,6 +111,12 @@ func furnish() error {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
 	defer cancel()
+	if err := unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""); err != nil {
+		return os.NewSyscallError("mount private", err)
+	}
+	if unfit = pod.TryOverlay(); unfit != nil {
+		return nil
+	}
 	p, err := programs(ctx)
 	if err != nil {
 		return err

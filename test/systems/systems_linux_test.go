@@ -27,7 +27,7 @@ const slower = 4
 var alone sync.RWMutex
 
 func TestSystems(t *testing.T) {
-	inNetwork.Inside(t)
+	inside(t)
 	for _, s := range drivers.All {
 		t.Run(s.Key, func(t *testing.T) {
 			if lacking := lacks(s); len(lacking) > 0 {

@@ -14,8 +14,6 @@ import (
 	"github.com/k8s-endpoints/k8s_endpoints/test/systems/contacts"
 	"github.com/k8s-endpoints/k8s_endpoints/test/systems/kubelet"
 	"github.com/k8s-endpoints/k8s_endpoints/test/systems/pod"
-
-	"golang.org/x/sys/unix"
 )
 
 // Programs are where those are that a node needs.
@@ -46,7 +44,7 @@ type Node struct {
 	opened   int
 }
 
-// Start makes a node of the namespaces that this process is in, with servers of these names.
+// Start makes a node of the network that this process is in, with servers of these names.
 // The caller calls Stop.
 func Start(ctx context.Context, programs Programs, servers ...string) (_ *Node, err error) {
 	if err := furnish(); err != nil {
@@ -91,9 +89,6 @@ func Start(ctx context.Context, programs Programs, servers ...string) (_ *Node, 
 
 // furnish makes the network of a node.
 func furnish() error {
-	if err := unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""); err != nil {
-		return os.NewSyscallError("mount private", err)
-	}
 	failed := network.IP("link", "set", "lo", "up")
 	for _, each := range addresses {
 		failed = errors.Join(failed, network.IP("address", "add", each+"/32", "dev", "lo"))
