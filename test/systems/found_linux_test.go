@@ -24,7 +24,9 @@ import (
 var found = findings{versions: make(map[string]string), queries: make(map[string][]queries.Query), skipped: make(map[string]string)}
 
 type findings struct {
-	mu       sync.Mutex
+	mu sync.Mutex
+	// about is a file without rows, which says what was measured, and where.
+	about    results.File
 	rows     []results.Row
 	versions map[string]string
 	// queries are those that ours was asked, with the namespace replaced.
@@ -87,8 +89,11 @@ func (f *findings) summary() string {
 // shapes is how many of the most frequent queries of a system are written down.
 const shapes = 8
 
-// write writes what was found to a file, and keeps the rows there of what was not lived now.
+// write writes what was found until now to a file, and keeps the rows there of what was not
+// lived now.
 func (f *findings) write(path string) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
 	file, err := results.Read(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		file, err = new(results.File), nil
@@ -96,11 +101,9 @@ func (f *findings) write(path string) error {
 	if err != nil {
 		return err
 	}
-	if err := describe(file); err != nil {
-		return err
-	}
-	f.mu.Lock()
-	defer f.mu.Unlock()
+	about := f.about
+	about.Versions, about.Queries, about.Rows = file.Versions, file.Queries, file.Rows
+	file = &about
 	if file.Versions == nil {
 		file.Versions, file.Queries = make(map[string]string), make(map[string][]string)
 	}
@@ -122,25 +125,27 @@ func (f *findings) write(path string) error {
 	return file.Write(path)
 }
 
-// describe says what was measured, and where.
-func describe(file *results.File) error {
+// describe notes what is measured, and where.
+func (f *findings) describe() error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
 	commit, err := exec.Command("git", "describe", "--always", "--abbrev=40", "--exclude", "*", "--dirty").Output()
 	if err == nil {
-		file.Commit = strings.TrimSpace(string(commit))
+		f.about.Commit = strings.TrimSpace(string(commit))
 	}
 	var name unix.Utsname
 	if err := unix.Uname(&name); err != nil {
 		return err
 	}
-	file.Kernel = unix.ByteSliceToString(name.Release[:])
-	file.CPUs, file.AtOnce = runtime.NumCPU(), 1
+	f.about.Kernel = unix.ByteSliceToString(name.Release[:])
+	f.about.CPUs, f.about.AtOnce = runtime.NumCPU(), 1
 	if !*whole {
-		file.AtOnce = atOnce
+		f.about.AtOnce = atOnce
 	}
 	version, err := world.API().Clients().Discovery().ServerVersion()
 	if err != nil {
 		return err
 	}
-	file.Kubernetes = version.GitVersion
+	f.about.Kubernetes = version.GitVersion
 	return nil
 }

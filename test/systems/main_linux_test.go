@@ -68,11 +68,7 @@ func TestMain(m *testing.M) {
 
 // finish says what was left out, and returns the exit status of what failed at the end.
 func finish(took time.Duration) int {
-	var err error
-	if *write != "" {
-		err = found.write(*write)
-	}
-	err = errors.Join(err, world.Stop())
+	err := world.Stop()
 	if !*whole && *repeat == 0 && took > limit {
 		err = errors.Join(err, fmt.Errorf("these tests took %s, and may take %s", took.Round(time.Second), limit))
 	}
@@ -121,8 +117,10 @@ func furnish() error {
 	if err != nil {
 		return err
 	}
-	world, err = node.Start(ctx, p, append(serverNames(), node.Patient)...)
-	return err
+	if world, err = node.Start(ctx, p, append(serverNames(), node.Patient)...); err != nil {
+		return err
+	}
+	return found.describe()
 }
 
 func serverNames() []string {
