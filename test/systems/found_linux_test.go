@@ -1,17 +1,20 @@
 package systems
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io/fs"
 	"maps"
+	"os"
 	"os/exec"
 	"runtime"
 	"slices"
 	"strings"
 	"sync"
 
+	"github.com/k8s-endpoints/k8s_endpoints/test/cluster"
 	"github.com/k8s-endpoints/k8s_endpoints/test/systems/drivers"
 	"github.com/k8s-endpoints/k8s_endpoints/test/systems/life"
 	"github.com/k8s-endpoints/k8s_endpoints/test/systems/queries"
@@ -53,7 +56,13 @@ func (f *findings) asked(system string, stage *life.Stage) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	for _, q := range stage.Queries() {
-		q.Name = strings.ReplaceAll(q.Name, "."+stage.Namespace+".", "."+namespace+".")
+		labels := strings.Split(q.Name, ".")
+		for i, each := range labels {
+			if each == stage.Namespace {
+				labels[i] = namespace
+			}
+		}
+		q.Name = strings.Join(labels, ".")
 		f.queries[system] = append(f.queries[system], q)
 	}
 }
@@ -142,10 +151,7 @@ func (f *findings) describe() error {
 	if !*whole {
 		f.about.AtOnce = atOnce
 	}
-	version, err := world.API().Clients().Discovery().ServerVersion()
-	if err != nil {
-		return err
-	}
-	f.about.Kubernetes = version.GitVersion
+	// The control plane was built of a module, and does not know its version.
+	f.about.Kubernetes = cmp.Or(os.Getenv(cluster.VersionVariable), cluster.DefaultVersion)
 	return nil
 }

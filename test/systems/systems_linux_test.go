@@ -89,6 +89,9 @@ func live(t *testing.T, s drivers.System) {
 		alone.RLock()
 		defer alone.RUnlock()
 		must(t, kept.close())
+		if *write != "" {
+			must(t, found.write(*write))
+		}
 	})
 	for _, script := range life.All {
 		bounds, has := s.Life(script.Name)

@@ -29,7 +29,7 @@ var zookeeperDefault = zookeeper("zookeeper-jvm", "ZooKeeper, quorum TLS, JVM as
 	map[string]Bounds{
 		Cold:      {Formed: 10 * time.Second, Long: true},
 		Staggered: {Formed: 12 * time.Second, Long: true},
-		Rolling:   {Formed: 100 * time.Second, Dead: 30, Refused: 20, Long: true, Known: "the JVM keeps an address for 30 s"},
+		Rolling:   {Formed: 180 * time.Second, Dead: 30, Refused: 100, Long: true, Known: "the JVM keeps an address for 30 s, and refuses a peer by the one that it keeps: what comes of it is written down rather than judged"},
 	})
 
 // jvmSecurity are security properties: one of the system for denials loses against them.
