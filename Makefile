@@ -9,7 +9,7 @@
 # make bench BENCH=-short    the same in three minutes, and only prints
 # make bench-checks    the same for checks of endpoints, in half an hour, as root
 # make systems    etcd, ZooKeeper and others that live on headless Services, on this
-#             plugin and on the stock one, as root; writes docs/systems.md
+#             plugin and on the stock one, in an hour, as root; writes docs/systems.md
 # make soak SOAK=1h    faults at random, each suite for that long
 # make test-matrix    the tests with a control plane, on each version of
 #             Kubernetes that is supported; builds those versions first

@@ -147,10 +147,7 @@ func (f *findings) describe() error {
 		return err
 	}
 	f.about.Kernel = unix.ByteSliceToString(name.Release[:])
-	f.about.CPUs, f.about.AtOnce = runtime.NumCPU(), 1
-	if !*whole {
-		f.about.AtOnce = atOnce
-	}
+	f.about.CPUs, f.about.AtOnce = runtime.NumCPU(), together()
 	// The control plane was built of a module, and does not know its version.
 	f.about.Kubernetes = cmp.Or(os.Getenv(cluster.VersionVariable), cluster.DefaultVersion)
 	return nil

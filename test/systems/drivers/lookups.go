@@ -91,6 +91,7 @@ func lookups() (all []System) {
 			Name:     r.name,
 			Proof:    Real,
 			Members:  3,
+			Starts:   1,
 			Needs:    append([]string{"echo"}, r.needs...),
 			Workload: "StatefulSet/web",
 			Version: func(ctx context.Context, _ Place, p Pods) (string, error) {

@@ -83,7 +83,7 @@ type System struct {
 	Members int
 	// Patient says that ours has `patience 2s`, as its Stanza advises.
 	Patient bool
-	// Starts is how many cold starts of each kind make systems makes; 0 is 8.
+	// Starts is how many cold starts of each kind make systems makes on ours; 0 is 8.
 	Starts int
 	// Version asks the program itself, in a Pod that runs.
 	Version func(context.Context, Place, Pods) (string, error)

@@ -18,6 +18,7 @@ var unbound = System{
 	Name:     "Unbound in between, strict QNAME minimisation",
 	Proof:    Real,
 	Members:  3,
+	Starts:   1,
 	Needs:    []string{unboundProgram, "echo"},
 	Workload: "StatefulSet/web",
 	Version: func(ctx context.Context, _ Place, p Pods) (string, error) {
