@@ -58,7 +58,7 @@ func stanzasOf(t *testing.T, corefile string) (stanzas []*Stanza) {
 }
 
 func TestTheDocumentsCorefilesParse(t *testing.T) {
-	for document, want := range map[string]int{"README.md": 2, "docs/health.md": 1, externalPage: 3} {
+	for document, want := range map[string]int{"README.md": 2, "docs/health.md": 1, "docs/operations.md": 1, externalPage: 3} {
 		t.Run(document, func(t *testing.T) {
 			// The kubeconfig file of an example need not be here.
 			text := strings.ReplaceAll(readFile(t, document), "/etc/coredns/kubeconfig", files(t, "kubeconfig")+"/kubeconfig")

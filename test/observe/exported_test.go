@@ -26,6 +26,7 @@ const corefile = `cluster.local:{{.DNS}} {
     k8s_endpoints {
         kubeconfig KUBECONFIG
         damping observe
+        patience 100ms
         snapshot SNAPSHOT
         topology on
         clients zone zone-a 127.0.1.0/24
@@ -204,12 +205,13 @@ func (s *stage) askUntil(t *testing.T, from, result string) {
 	})
 }
 
-// seeQuestions asks for names that exist, that fail, and whose answers do not
-// fit.
+// seeQuestions asks for names that exist, that fail, whose denial waits, and whose answers do
+// not fit.
 func (s *stage) seeQuestions(t *testing.T) {
 	t.Helper()
 	at := "." + s.namespace + ".svc.cluster.local."
 	s.server.MustDig(t, "many"+at, "A", "+ignore", "+bufsize=512")
+	s.server.MustDig(t, "nobody.many"+at, "A")
 	until(t, func(ctx context.Context) error {
 		a, err := s.server.Dig(ctx, "outside"+at, "A")
 		if err == nil && a.Status != "SERVFAIL" {
