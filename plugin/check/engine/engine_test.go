@@ -88,6 +88,22 @@ func TestTheFirstQuestionMovesTheChecksToTheFront(t *testing.T) {
 	}
 }
 
+// Each of them sees that the other one is asked for, and nobody has hurried yet.
+func TestTheFirstQuestionsAboutTwoServicesOfOneTargetMoveItToTheFront(t *testing.T) {
+	for i := range 20 {
+		w := newWorld(t, 200, 256)
+		one, other := w.service(fmt.Sprintf("one-%d", i), tcp(), target(i)), w.service(fmt.Sprintf("other-%d", i), tcp(), target(i))
+		w.pass(2 * time.Second)
+		before := len(w.dials)
+		one.Asked()
+		other.Asked()
+		w.pass(12 * time.Second)
+		if len(w.dials) == before {
+			t.Errorf("the target %d was not dialled within 12 s", i)
+		}
+	}
+}
+
 func TestProcessesDoNotMarchTogether(t *testing.T) {
 	// Both begin at the same time. How the phases of many targets differ is as random as the
 	// phases themselves: a quarter of them come within an eighth of the interval.

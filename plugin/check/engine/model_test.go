@@ -294,7 +294,8 @@ func (n *naive) retry(now time.Duration) {
 func (n *naive) hurry(g *naiveGroup, now time.Duration) {
 	for _, at := range g.targets {
 		c := n.find(at, g.spec)
-		if c == nil || !n.wants(g, c) || c.place == inFlight || slices.ContainsFunc(n.owners(c), func(o *naiveGroup) bool {
+		soon := c != nil && c.due-now <= c.spec.Interval+c.spec.Interval/10
+		if c == nil || !n.wants(g, c) || c.place == inFlight || soon && slices.ContainsFunc(n.owners(c), func(o *naiveGroup) bool {
 			return o != g && int64(now/time.Second)-o.asked < awake
 		}) {
 			continue

@@ -141,3 +141,10 @@ func (l *list) remove(t *task) {
 	}
 	t.before, t.after = nil, nil
 }
+
+// isSoon reports whether the task waits no longer than it would at full speed. Several
+// Services may have been asked for since it was put on the wheel, so that each seems to have
+// another one that keeps it going.
+func (t *task) isSoon(now time.Duration) bool {
+	return t.due-now <= t.spec.Interval+t.spec.Interval/10
+}

@@ -228,7 +228,7 @@ func (c *core) hurry(g *Group, now time.Duration) {
 	second := int64(now / time.Second)
 	for i := range g.members {
 		t := g.members[i].task
-		if t == nil || slices.ContainsFunc(t.owners, func(o owner) bool {
+		if t == nil || t.isSoon(now) && slices.ContainsFunc(t.owners, func(o owner) bool {
 			return o.group != g && o.group.isAwake(second)
 		}) {
 			continue
