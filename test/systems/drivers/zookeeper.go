@@ -44,7 +44,7 @@ func zookeeper(key, name, jvm string, lives map[string]Bounds) System {
 		Needs:    []string{zookeeperJar},
 		Workload: "StatefulSet/zk",
 		Version: func(ctx context.Context, _ Place, p Pods) (string, error) {
-			return versionOf(ctx, p, "zk-0", "readlink", "-f", zookeeperJar)
+			return versionOf(ctx, p, "zk-0", "java", "-cp", zookeeperJar, "org.apache.zookeeper.version.VersionInfoMain")
 		},
 		Objects: func(at Place) (string, error) {
 			ca, err := newAuthority(at.Work)
