@@ -33,17 +33,22 @@ const (
 // name now would take it from those who use it.
 const settled = 10 * time.Minute
 
-// admits decides whether the name is to have records, with so many endpoints there.
+// admits decides whether a gate that is not open yet opens, with so many endpoints there.
 func (g *gate) admits(service *model.Service, arrived, wanted int, now time.Time) bool {
-	if g.created != service.Created {
-		*g = gate{created: service.Created}
-	}
 	isSettled := service.Created != 0 && now.Sub(service.Created.Time()) > settled
 	switch {
 	case g.state == undecided && isSettled, arrived >= wanted:
 		g.state = open
 	case g.state == undecided:
 		g.state = closed
+	}
+	return g.state == open
+}
+
+// isOpen reports whether the gate is open for a Service, and forgets another one of its name.
+func (g *gate) isOpen(service *model.Service) bool {
+	if g.created != service.Created {
+		*g = gate{created: service.Created}
 	}
 	return g.state == open
 }
@@ -59,8 +64,11 @@ func (m *Memory) RestoreGate(service *model.Service, waits bool) {
 
 // wait decides whether the name of the Service waits until there are so many endpoints.
 func (s *Set) wait(wanted int, c *roster.Current, m *Memory, now time.Time) {
-	if wanted == 0 {
+	switch {
+	case wanted == 0:
 		m.gate = gate{}
+		return
+	case m.gate.isOpen(s.Service):
 		return
 	}
 	arrived, leaving := arrivals(c)
