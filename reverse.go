@@ -24,17 +24,17 @@ type pointer struct {
 // publishes it, or returns nil where none does. Whoever takes the first one gets
 // the best name of the Pod, always the same.
 func (q *query) reverse() *dns.Msg {
-	if m := q.pointTo(); m != nil {
+	keys := q.cache.holders(q.asked.Name.Address)
+	if m := q.pointTo(keys); m != nil || len(keys) == 0 {
 		return m
 	}
 	// What looks like nobody's may be on its way from one Service to another.
 	q.cache.swapping.RLock()
 	defer q.cache.swapping.RUnlock()
-	return q.pointTo()
+	return q.pointTo(q.cache.holders(q.asked.Name.Address))
 }
 
-func (q *query) pointTo() *dns.Msg {
-	keys := q.cache.holders(q.asked.Name.Address)
+func (q *query) pointTo(keys []string) *dns.Msg {
 	if q.asked.Type != dns.TypePTR {
 		return q.reverseOther(keys)
 	}
