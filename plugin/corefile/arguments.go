@@ -52,7 +52,7 @@ func (p *parser) number(most int) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	n, ok := wholeNumber(text, most)
+	n, ok := wholeNumber(text, 0, most)
 	if !ok {
 		return 0, p.Errf("%s must be a whole number in range [0, %d]: %s", option, most, text)
 	}
@@ -65,7 +65,7 @@ func (p *parser) word(w word) error {
 	if w.set != nil {
 		n, err := p.number(w.most)
 		if err == nil {
-			w.set(&p.options.Declared, n)
+			w.set(&p.options, n)
 		}
 		return err
 	}

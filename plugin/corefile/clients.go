@@ -86,7 +86,7 @@ func clientService(l *place.Lines, args []string) error {
 		if i == 1 {
 			bits, least, most = &s.Bits6, leastBits6, mostBits6
 		}
-		n, ok := wholeNumber(strings.TrimPrefix(arg, "/"), most)
+		n, ok := wholeNumber(strings.TrimPrefix(arg, "/"), 0, most)
 		if !ok || n < least {
 			return fmt.Errorf("the length of a prefix must be a whole number in range [%d, %d]: %s", least, most, arg)
 		}

@@ -30,9 +30,9 @@ type word struct {
 	// say reads those of an annotation, where it has other ones. What the stanza says
 	// has been read.
 	say func(*records.Options, []string) error
-	// set takes a number from 0 to most.
-	set  func(*records.Declared, int)
-	most int
+	// set takes a number from least to most.
+	set         func(*records.Options, int)
+	least, most int
 	// declare reads an annotation as it stands: what it says is a record.
 	declare func(*records.Options, string) error
 	// atName is true where that record is at the Service name.
@@ -64,7 +64,7 @@ var words = map[string]word{
 	"srv_tiers":     policy(both, health.ParseSRVTiers, func(p *health.Policy) *health.SRVTiers { return &p.SRVTiers }),
 	"topology":      {speaker: both, read: topologyOf, say: ownTopology},
 	"drain":         {speaker: serviceOnly, read: drain},
-	"min_endpoints": {speaker: serviceOnly, read: minEndpoints, ofHeadless: true},
+	"min_endpoints": {speaker: serviceOnly, least: 1, most: maxMinEndpoints, set: func(o *records.Options, n int) { o.MinEndpoints = n }, ofHeadless: true},
 	"check":         {speaker: serviceOnly, check: true},
 	"txt":           {speaker: serviceOnly, declare: text, atName: true},
 	"soa":           {speaker: serviceOnly, declare: soa, atName: true},
@@ -73,9 +73,9 @@ var words = map[string]word{
 	"targets":         {speaker: serviceOnly, read: targets, ofExternalName: true},
 	"last_good":       {speaker: both, read: lastGood, say: ownLastGood, ofExternalName: true},
 	"flatten":         {speaker: both, read: flatten, say: ownFlatten, ofExternalName: true},
-	"ttl":             {speaker: both, most: maxTTL, set: func(l *records.Declared, n int) { l.TTL = new(uint32(n)) }},
-	"negative_ttl":    {speaker: both, most: maxTTL, set: func(l *records.Declared, n int) { l.NegativeTTL = new(uint32(n)) }},
-	"max_answers":     {speaker: both, most: maxAnswers, set: func(l *records.Declared, n int) { l.MaxAnswers = new(n) }},
+	"ttl":             {speaker: both, most: maxTTL, set: func(o *records.Options, n int) { o.Declared.TTL = new(uint32(n)) }},
+	"negative_ttl":    {speaker: both, most: maxTTL, set: func(o *records.Options, n int) { o.Declared.NegativeTTL = new(uint32(n)) }},
+	"max_answers":     {speaker: both, most: maxAnswers, set: func(o *records.Options, n int) { o.Declared.MaxAnswers = new(n) }},
 }
 
 // policy is a word for a field of the policy.
@@ -108,17 +108,6 @@ func drain(o *records.Options, args []string) error {
 	return nil
 }
 
-// minEndpoints reads how many endpoints a name waits for.
-func minEndpoints(o *records.Options, args []string) error {
-	text := strings.Join(args, " ")
-	n, ok := wholeNumber(text, maxMinEndpoints)
-	if !ok || n == 0 {
-		return fmt.Errorf("want a whole number in range [1, %d], not %q", maxMinEndpoints, text)
-	}
-	o.MinEndpoints = n
-	return nil
-}
-
 // annotate reads an annotation.
 func (w word) annotate(o *records.Options, value string) error {
 	if w.declare != nil {
@@ -132,16 +121,16 @@ func (w word) annotate(o *records.Options, value string) error {
 		return w.read(o, args)
 	}
 	text := strings.Join(args, " ")
-	n, ok := wholeNumber(text, w.most)
+	n, ok := wholeNumber(text, w.least, w.most)
 	if !ok {
-		return fmt.Errorf("want a whole number in range [0, %d], not %q", w.most, text)
+		return fmt.Errorf("want a whole number in range [%d, %d], not %q", w.least, w.most, text)
 	}
-	w.set(&o.Declared, n)
+	w.set(o, n)
 	return nil
 }
 
-// wholeNumber reads a number from 0 to most.
-func wholeNumber(text string, most int) (n int, ok bool) {
+// wholeNumber reads a number from least to most.
+func wholeNumber(text string, least, most int) (n int, ok bool) {
 	n, err := strconv.Atoi(text)
-	return n, err == nil && n >= 0 && n <= most
+	return n, err == nil && n >= least && n <= most
 }
