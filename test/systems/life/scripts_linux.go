@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/netip"
 	"strings"
 	"time"
 
@@ -67,13 +68,18 @@ func rolling(ctx context.Context, s *Stage) error {
 	return nil
 }
 
-func drain(ctx context.Context, s *Stage) error {
+// deleteVictim deletes a member, and returns the address that it had.
+func deleteVictim(ctx context.Context, s *Stage) (at netip.Addr, err error) {
 	victim, err := s.victim()
 	if err != nil {
-		return err
+		return at, err
 	}
-	at := s.Address(victim)
-	if err := s.Delete(ctx, victim); err != nil {
+	return s.Address(victim), s.Delete(ctx, victim)
+}
+
+func drain(ctx context.Context, s *Stage) error {
+	at, err := deleteVictim(ctx, s)
+	if err != nil {
 		return err
 	}
 	s.awaitWhole(ctx, func(ctx context.Context) error { return errors.Join(s.Gone(at), s.asBegun(ctx)) })
@@ -103,12 +109,8 @@ func absent(ctx context.Context, s *Stage) error {
 const settleLimit = 30 * time.Second
 
 func reuse(ctx context.Context, s *Stage) error {
-	victim, err := s.victim()
+	at, err := deleteVictim(ctx, s)
 	if err != nil {
-		return err
-	}
-	at := s.Address(victim)
-	if err := s.Delete(ctx, victim); err != nil {
 		return err
 	}
 	// Who takes the member's place has got the spare address by then.
