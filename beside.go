@@ -15,10 +15,15 @@ type beside struct {
 	cacheInFront bool
 }
 
+// withAnyName are the plugins that may answer for names that no Service can own.
+var withAnyName = []string{
+	"autopath", "template", "hosts", "dynupdate", "route53", "azure", "clouddns", "file", "auto", "secondary", "etcd",
+}
+
 func besideOf(b corefile.Block) beside {
 	return beside{
 		transfers:    b.Has("transfer", "secondary"),
-		answersAny:   b.Has("autopath", "template", "hosts", "file", "auto", "etcd") || b.HasOption("kubernetes", "multicluster"),
+		answersAny:   b.Has(withAnyName...) || b.HasOption("kubernetes", "multicluster"),
 		noEndpoints:  b.WithoutEndpoints(),
 		cacheInFront: b.InFront("cache", pluginName),
 	}

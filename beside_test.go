@@ -4,6 +4,7 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/coredns/coredns/core/dnsserver"
 	"github.com/coredns/coredns/plugin"
 	stockcache "github.com/coredns/coredns/plugin/cache"
 	"github.com/coredns/coredns/plugin/pkg/fall"
@@ -52,6 +53,22 @@ func TestNamesOfSearchPathsPassOnWhereSomebodyMayHaveThem(t *testing.T) {
 		}
 		if !slices.Equal(denied, c.denied) {
 			t.Errorf("%s: denied %q, want %q", c.name, denied, c.denied)
+		}
+	}
+}
+
+// One that CoreDNS adds has to be thought of.
+func TestOfEachPluginBehindItIsKnownWhetherItHasAnyName(t *testing.T) {
+	const none, elsewhere, others = "has no names", "has a zone of its own", "asks who knows nothing of the cluster"
+	without := map[string]string{
+		"cache": none, "header": none, "dnssec": none, "tls": none, "minimal": none, "transfer": none, "loop": none, "on": none, "sign": none, "view": none,
+		"k8s_external": elsewhere, "nomad": elsewhere, "forward": others, "grpc": others,
+		"kubernetes": "has names of Services and Pods", "erratic": "is for tests", "whoami": "is for tests", pluginName: "is this one",
+	}
+	behind := dnsserver.Directives[slices.Index(dnsserver.Directives, "cache"):]
+	for _, each := range behind {
+		if _, ok := without[each]; ok == slices.Contains(withAnyName, each) {
+			t.Errorf("%s has any name, or has not: say which", each)
 		}
 	}
 }
