@@ -9,6 +9,7 @@ import (
 	stockcache "github.com/coredns/coredns/plugin/cache"
 	"github.com/coredns/coredns/plugin/pkg/fall"
 
+	"github.com/k8s-endpoints/k8s_endpoints/plugin/name"
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/snapshot"
 
 	"github.com/miekg/dns"
@@ -19,6 +20,8 @@ import (
 // not know yet.
 func TestNamesOfSearchPathsPassOnWhereSomebodyMayHaveThem(t *testing.T) {
 	const below, searched, endpoint = "a.b.no.default.svc.cluster.local.", "db.default.svc.cluster.local.cluster.local.", "db.default.default.svc.cluster.local."
+	const other, outside, deep = "db.cluster.local.", "www.example.org.cluster.local.", "x.fallen.cluster.local."
+	zones := name.Zones{"cluster.local."}
 	s := testStanza()
 	s.Fall = fall.Root
 	for _, c := range []struct {
@@ -32,6 +35,13 @@ func TestNamesOfSearchPathsPassOnWhereSomebodyMayHaveThem(t *testing.T) {
 		{"kubernetes with endpoints, at a start", beside{}, true, []string{below, searched}},
 		{"kubernetes without endpoints", beside{noEndpoints: true}, false, []string{below, searched}},
 		{"kubernetes without endpoints, at a start", beside{noEndpoints: true}, true, []string{below, searched, endpoint}},
+		{"kubernetes, and nobody behind it", beside{ended: zones}, false, []string{below, searched}},
+		{"kubernetes, and nobody behind it, at a start", beside{ended: zones}, true, []string{below, searched, other, outside, deep}},
+		{"the same, and somebody behind it for some names", beside{ended: zones, passed: name.Zones{"fallen.cluster.local."}}, true, []string{below, searched, other, outside}},
+		{"the same, and somebody behind it for all", beside{ended: zones, passed: name.Zones{"."}}, true, []string{below, searched}},
+		{"the same, and a plugin that has any name", beside{ended: zones, answersAny: true}, true, nil},
+		{"kubernetes of a zone above", beside{ended: name.Zones{"local."}}, true, []string{below, searched}},
+		{"kubernetes of a zone below, too", beside{ended: name.Zones{"fallen.cluster.local.", "cluster.local."}}, true, []string{below, searched, other, outside}},
 	} {
 		h := testHandler(s, testChanges())
 		if c.stale {
@@ -41,7 +51,8 @@ func TestNamesOfSearchPathsPassOnWhereSomebodyMayHaveThem(t *testing.T) {
 		}
 		h.beside = c.beside
 		var denied []string
-		for _, name := range []string{below, searched, endpoint, "no.default.svc.cluster.local.", "http.tcp.no.default.svc.cluster.local.", "10-0-0-1.default.pod.cluster.local."} {
+		for _, name := range []string{below, searched, endpoint, other, outside, deep, "no.default.svc.cluster.local.", "http.tcp.no.default.svc.cluster.local.", "no.svc.cluster.local.",
+			"10-0-0-1.default.pod.cluster.local.", "pod.cluster.local.", "ns.dns.cluster.local."} {
 			m := serve(t, h, new(dns.Msg).SetQuestion(name, dns.TypeA))
 			if m == nil {
 				continue

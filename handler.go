@@ -184,6 +184,8 @@ func (q *query) isNobodys() bool {
 		return !q.beside.answersAny
 	case name.Endpoint:
 		return q.stale && q.beside.noEndpoints && !q.beside.answersAny
+	case name.Other:
+		return q.stale && !q.beside.answersAny && q.beside.ends(q.lower, strings.ToLower(q.zone))
 	}
 	return false
 }

@@ -151,6 +151,29 @@ func (b Block) warnNeverAsked(own string, s *Stanza) string {
 // endpoints.
 func (b Block) WithoutEndpoints() bool { return b.HasOption("kubernetes", "noendpoints") }
 
+// nameless are the plugins that CoreDNS may ask between this one and kubernetes and that
+// have no names.
+var nameless = []string{"cache", "header", "dnssec", "tls", "minimal", "transfer"}
+
+// EndsAtKubernetes returns the zones of kubernetes, where that is the next one behind own that
+// has names: a name in them that it denies nobody has, unless it lies in one of passed.
+func (b Block) EndsAtKubernetes(own string) (zones, passed name.Zones) {
+	from, to := slices.Index(dnsserver.Directives, own), slices.Index(dnsserver.Directives, "kubernetes")
+	if !b.Has("kubernetes") || from < 0 || to < from {
+		return nil, nil
+	}
+	for _, each := range dnsserver.Directives[from+1 : to] {
+		if b.Has(each) && !slices.Contains(nameless, each) {
+			return nil, nil
+		}
+	}
+	if option, ok := b.option("kubernetes", "fallthrough"); ok {
+		// Without zones it is for all.
+		passed = name.NewZones(origins(option.words[1:], []string{"."}))
+	}
+	return b.zonesOf("kubernetes"), passed
+}
+
 func (b Block) warnEmptyService(string, *Stanza) string {
 	option, ok := b.option("kubernetes", "ignore", "empty_service")
 	if !ok || !b.WithoutEndpoints() {

@@ -8,6 +8,8 @@ import (
 	"github.com/coredns/caddy"
 	"github.com/coredns/caddy/caddyfile"
 	"github.com/coredns/coredns/core/dnsserver"
+
+	"github.com/k8s-endpoints/k8s_endpoints/plugin/name"
 )
 
 // ours is the name that is in the place of the plugin's: right before cache, as the
@@ -96,6 +98,37 @@ func TestABlockKnowsWhatStandsInIt(t *testing.T) {
 	} {
 		if !got {
 			t.Error(what)
+		}
+	}
+}
+
+func TestZonesEndAtKubernetesWhereNobodyElseHasNames(t *testing.T) {
+	all := name.Zones{"cluster.local.", "in-addr.arpa."}
+	for _, c := range []struct {
+		name, beside  string
+		own           string
+		zones, passed name.Zones
+	}{
+		{name: "what README recommends", beside: "kubernetes cluster.local in-addr.arpa {\nfallthrough in-addr.arpa\n}\nforward . 192.0.2.1", zones: all, passed: name.Zones{"in-addr.arpa."}},
+		{name: "no fallthrough", beside: "kubernetes cluster.local in-addr.arpa", zones: all},
+		{name: "fallthrough for all", beside: "kubernetes cluster.local in-addr.arpa {\nfallthrough\n}", zones: all, passed: name.Zones{"."}},
+		{name: "zones of the server block", beside: "kubernetes", zones: name.Zones{"."}},
+		{name: "plugins without names between", beside: "header\nminimal\nkubernetes cluster.local in-addr.arpa", zones: all},
+		{name: "a plugin with names in front", beside: "autopath @kubernetes\nkubernetes cluster.local in-addr.arpa", zones: all},
+		{name: "a plugin with names between", beside: "hosts\nkubernetes cluster.local"},
+		{name: "one with names of a zone below, perhaps", beside: "k8s_external ext.cluster.local\nkubernetes cluster.local"},
+		{name: "one behind is asked for nothing", beside: "kubernetes cluster.local in-addr.arpa\nfile zone cluster.local", zones: all},
+		{name: "kubernetes is asked before", own: "forward", beside: "kubernetes cluster.local"},
+		{name: "a build that has it nowhere", own: "no such plugin", beside: "kubernetes cluster.local"},
+		{name: "no kubernetes", beside: "forward . 192.0.2.1"},
+	} {
+		own := ours
+		if c.own != "" {
+			own = c.own
+		}
+		zones, passed := blockIn(t, ". {\n"+c.beside+"\n}\n").EndsAtKubernetes(own)
+		if !slices.Equal(zones, c.zones) || !slices.Equal(passed, c.passed) {
+			t.Errorf("%s: got %q but for %q, want %q but for %q", c.name, zones, passed, c.zones, c.passed)
 		}
 	}
 }

@@ -60,7 +60,21 @@ func TestAStartWithoutTheAPIServer(t *testing.T) {
 			}
 		}
 	}
-	if got := s.MustDig(t, "db."+namespace+"."+namespace+".svc.cluster.local.", "A"); got.Status != "NXDOMAIN" {
-		t.Errorf("got %s, want NXDOMAIN", got)
+	for _, name := range []string{
+		"db." + namespace + "." + namespace + ".svc.cluster.local.",
+		"db.cluster.local.",
+		"www.example.org." + namespace + ".svc.cluster.local.",
+		"www.example.org.svc.cluster.local.",
+		"www.example.org.cluster.local.",
+	} {
+		if got := s.MustDig(t, name, "A"); got.Status != "NXDOMAIN" {
+			t.Errorf("%s: got %s, want NXDOMAIN", name, got)
+		}
+	}
+	// A Service that nobody knows of yet may have the first, and a Pod the other.
+	for _, name := range []string{"example.org.svc.cluster.local.", "10-244-1-1." + namespace + ".pod.cluster.local."} {
+		if got := s.MustDig(t, name, "A"); got.Status == "NXDOMAIN" {
+			t.Errorf("%s: got %s, which nobody can know", name, got)
+		}
 	}
 }
