@@ -2,6 +2,7 @@ package topology
 
 import (
 	"math/bits"
+	"slices"
 
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/health"
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/model"
@@ -13,11 +14,22 @@ import (
 type Decider struct {
 	placed []roster.Placed
 	// touched are the numbers of places that have members who are not good, or have lost
-	// some, and lost has how many; gone is how many are not good.
+	// some, and lost has how many; gone is how many are not good, and the first of them are
+	// absent.
 	touched roster.Bits
 	lost    []int32
 	gone    int
+	absent  []absent
 }
+
+// absent is a member of a part who is not good.
+type absent struct {
+	number int
+	at     roster.At
+}
+
+// fewAbsent are cut out of their parts one by one. Of more, each member is looked at.
+const fewAbsent = 16
 
 // Wanted is what a Service wants, and what is known of its clients.
 type Wanted struct {
@@ -219,7 +231,9 @@ func (d *Decider) own(s *scene, parts *roster.Parts) level {
 			l.nowhere--
 			continue
 		}
-		d.gone++
+		if d.gone++; d.gone <= fewAbsent {
+			d.absent = append(d.absent, absent{number, at})
+		}
 		d.touch(s, at, number)
 	}
 	d.settle(s, &l)
@@ -275,7 +289,7 @@ func (d *Decider) listedZones(s *scene, r *rule) (l level, home []int32) {
 
 // begin begins with what the parts of a level have lost.
 func (d *Decider) begin(parts *roster.Parts) {
-	d.touched, d.gone = d.touched.Reset(parts.Numbers()), 0
+	d.touched, d.gone, d.absent = d.touched.Reset(parts.Numbers()), 0, d.absent[:0]
 	if len(d.lost) < parts.Numbers() {
 		d.lost = make([]int32, parts.Numbers())
 	}
@@ -301,7 +315,11 @@ func (d *Decider) settle(s *scene, l *level) {
 		p := part{number: int32(number), lost: d.lost[number], first: int32(len(l.kept)), n: l.good}
 		d.lost[number] = 0
 		if members := l.parts.Of(int(number)); members != nil {
-			l.kept = appendIn(l.kept, members, s.st.InName)
+			if d.gone <= fewAbsent {
+				l.kept = d.appendPresent(l.kept, members, int(number))
+			} else {
+				l.kept = appendIn(l.kept, members, s.st.InName)
+			}
 			p.n = int32(len(l.kept)) - p.first
 		}
 		l.less = append(l.less, p)
@@ -315,6 +333,20 @@ func (d *Decider) room(parts *roster.Parts) int {
 		room += len(parts.Of(int(number)))
 	}
 	return max(room, 0)
+}
+
+// appendPresent appends the members of a part who are not absent: what is between two of
+// these, at once.
+func (d *Decider) appendPresent(dst, members []roster.At, number int) []roster.At {
+	for _, a := range d.absent {
+		if a.number != number {
+			continue
+		}
+		if at, found := slices.BinarySearch(members, a.at); found {
+			dst, members = append(dst, members[:at]...), members[at+1:]
+		}
+	}
+	return append(dst, members...)
 }
 
 // appendIn appends those of the members that are in a set, and writes one more place of
