@@ -3,6 +3,7 @@ package endpoints
 import (
 	"context"
 	"maps"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -357,7 +358,9 @@ func (c *counter) inc(of func() prometheus.Counter) { c.add(1, of) }
 
 func (c *counter) add(n float64, of func() prometheus.Counter) {
 	if made := c.made.Load(); made != nil {
-		(*made).Add(n)
+		if n != 0 {
+			(*made).Add(n)
+		}
 		return
 	}
 	first := of()
@@ -405,11 +408,18 @@ const otherZones = "other"
 // zoneLabels gives zones their labels in metrics, for good: what is added with one is taken
 // away with it.
 type zoneLabels struct {
-	known sync.Map // of model.Place to *zoneMetrics
+	// known are those with a label of their own, at most maxZones. A writer puts a longer list
+	// in the place of one: looking at each of a few takes less than hashing.
+	known atomic.Pointer[[]labelledZone]
 	// others are those of all other zones, once there are any.
 	others atomic.Pointer[zoneMetrics]
 	mu     sync.Mutex
-	n      int
+}
+
+// labelledZone is a zone with a label of its own.
+type labelledZone struct {
+	zone model.Place
+	*zoneMetrics
 }
 
 // zoneMetrics are those of a zone.
@@ -425,8 +435,8 @@ func newZoneMetrics(label string) *zoneMetrics {
 var zones zoneLabels
 
 func (z *zoneLabels) of(zone model.Place) *zoneMetrics {
-	if known, ok := z.known.Load(zone); ok {
-		return known.(*zoneMetrics)
+	if m := z.find(zone); m != nil {
+		return m
 	}
 	if others := z.others.Load(); others != nil {
 		return others
@@ -434,20 +444,37 @@ func (z *zoneLabels) of(zone model.Place) *zoneMetrics {
 	return z.add(zone)
 }
 
+func (z *zoneLabels) find(zone model.Place) *zoneMetrics {
+	for _, each := range z.all() {
+		if each.zone == zone {
+			return each.zoneMetrics
+		}
+	}
+	return nil
+}
+
+func (z *zoneLabels) all() []labelledZone {
+	if known := z.known.Load(); known != nil {
+		return *known
+	}
+	return nil
+}
+
 // add gives a zone a label, of its own as far as there are any.
 func (z *zoneLabels) add(zone model.Place) *zoneMetrics {
 	z.mu.Lock()
 	defer z.mu.Unlock()
-	if known, ok := z.known.Load(zone); ok {
-		return known.(*zoneMetrics)
+	if m := z.find(zone); m != nil {
+		return m
 	}
-	if z.n == maxZones {
+	before := z.all()
+	if len(before) == maxZones {
 		z.others.CompareAndSwap(nil, newZoneMetrics(otherZones))
 		return z.others.Load()
 	}
-	z.n++
 	made := newZoneMetrics(strings.ToValidUTF8(zone.Value(), "?"))
-	z.known.Store(zone, made)
+	next := append(slices.Clip(before), labelledZone{zone, made})
+	z.known.Store(&next)
 	return made
 }
 

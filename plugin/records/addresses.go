@@ -47,9 +47,7 @@ func (s *Set) addresses(a *Answer, q *Question, m *match, room int) {
 
 func (s *Set) writeAddresses(q *Question, from *pool, order []int32) {
 	if s.roster.Is4(from.at(0)) {
-		for i := range order {
-			order[i] = int32(from.at(order[i]))
-		}
+		from.place(order)
 		q.Wire.Addresses4(q.TTL, s.roster.Packed(roster.IPv4), order)
 		return
 	}

@@ -179,6 +179,21 @@ func (p *pool) at(i int32) roster.At {
 	return p.in.At(i)
 }
 
+// place turns indexes into the places that they stand for. An answer of many records from a
+// list asks once which of the two it is, not for each of them.
+func (p *pool) place(indexes []int32) {
+	if p.list == nil {
+		for i, index := range indexes {
+			indexes[i] = int32(p.in.At(index))
+		}
+		return
+	}
+	list := p.list
+	for i, index := range indexes {
+		indexes[i] = int32(list[index])
+	}
+}
+
 // hasRecords reports whether a name that exists has records of any type.
 func (s *Set) hasRecords(q *Question) bool {
 	switch q.Name.Kind {
