@@ -91,11 +91,12 @@ func (c *Current) take(all []*model.Slice, holders []holder) {
 func (b *Builder) name(r *Roster, holders []holder, naming Naming) {
 	r.labels.grow(countLabels(holders))
 	r.specifyAll(holders, naming)
+	r.aliases = int32(len(r.labels.all))
 	b.nameLookalikes(r)
 	b.addAliases(r, holders)
 	r.labels.sortSeveral()
 	for _, t := range r.targets {
-		r.longest = max(r.longest, r.LabelLen(t))
+		r.longest = max(r.longest, int32(r.LabelLen(t)))
 	}
 }
 
@@ -106,7 +107,7 @@ func (r *Roster) specifyAll(holders []holder, naming Naming) {
 		r.targets[i] = dashed(At(i))
 		r.specify(At(i), holders[i].endpoint.Hostname)
 	}
-	r.hostnames = len(r.labels.all)
+	r.hostnames = int32(len(r.labels.all))
 	if naming != ByPodName {
 		return
 	}

@@ -47,10 +47,10 @@ type Roster struct {
 	labels labels
 	// targets holds the target of each endpoint.
 	targets []Target
-	// longest is the length of the longest label of a target, in bytes, and hostnames
-	// is how many labels, the first ones, are hostnames.
-	longest   int
-	hostnames int
+	// longest is the length of the longest label of a target, in bytes. Of the labels,
+	// hostnames is how many, the first ones, are hostnames, and aliases is the first that is
+	// nobody's specified name.
+	longest, hostnames, aliases int32
 	// groups has each list of ports, and who offers it.
 	groups []Group
 }
@@ -181,7 +181,7 @@ func (r *Roster) Rank(t Target) int {
 	switch {
 	case t < 0:
 		return 2
-	case int(t) < r.hostnames:
+	case int32(t) < r.hostnames:
 		return 0
 	}
 	return 1
@@ -213,7 +213,7 @@ func (r *Roster) LabelLen(t Target) int {
 }
 
 // LongestLabel returns the length of the longest label that a target has, in bytes.
-func (r *Roster) LongestLabel() int { return r.longest }
+func (r *Roster) LongestLabel() int { return int(r.longest) }
 
 // MaxLabel is the length of the longest label, in bytes (RFC 1035, section
 // 2.3.4).
