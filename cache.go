@@ -436,7 +436,7 @@ func (c *cache) publish() {
 	for _, j := range jobs {
 		key := j.key.Name + "." + j.key.Namespace
 		before := c.set(key)
-		after := c.compile(j)
+		after := c.compile(j, before)
 		c.placeClients(&j, after)
 		c.watchChecks(&j, after)
 		countChange(before, after)
@@ -583,8 +583,9 @@ func (c *cache) swap(b *batch) {
 	*b = batch{}
 }
 
-// compile returns the record set of a job, or nil where it is not served.
-func (c *cache) compile(j job) *records.Set {
+// compile returns the record set of a job, or nil where it is not served. Before is what is
+// served so far.
+func (c *cache) compile(j job, before *records.Set) *records.Set {
 	delete(c.due, j.key)
 	memory := c.memories[j.key]
 	delete(c.memories, j.key)
@@ -603,6 +604,7 @@ func (c *cache) compile(j job) *records.Set {
 	flapsTotal.Add(float64(memory.Observe(j.options.Policy.Damping, j.changes, j.slices)))
 	options := *j.options
 	options.ZoneOf, options.Demand, options.Rules = c.zoneOf(), c.demand(&options), c.rules
+	options.Before = before
 	c.findingsOf(&j, &options)
 	set := records.Compile(j.object, j.slices, options, memory, c.now())
 	flapsTotal.Add(float64(memory.Flaps))

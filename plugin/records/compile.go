@@ -41,6 +41,7 @@ func Compile(service *model.Service, all []*model.Slice, o Options, memory *Memo
 	if service.Kind != model.Headless {
 		// What it remembers of slices would outlive them.
 		*memory = Memory{}
+		s.standAlone(&o)
 		if o.CheckMode != check.Off && o.Check != (check.Wanted{}) {
 			s.checked = &checked{wanted: o.Check, mode: o.CheckMode}
 		}
@@ -73,7 +74,8 @@ func Compile(service *model.Service, all []*model.Slice, o Options, memory *Memo
 	if s.wait(o.MinEndpoints, current, memory, now); !s.Waits() {
 		s.compileNear(&c.topology, &o, current, st)
 	}
-	s.explain(current, st, c.takenOut, &o, memory, now)
+	s.stand(st, &o, memory, now)
+	s.explain(current, st, c.takenOut, &o, memory)
 	inName := roster.Select(st.InName, s.roster.Len())
 	s.name[roster.IPv4], s.name[roster.IPv6] = inName.Split(s.roster.Split())
 	s.compilePorts(&c.ports, st, inName)

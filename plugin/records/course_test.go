@@ -57,7 +57,7 @@ func (c *course) turn(states ...*model.Slice) *Set {
 	all := c.all()
 	c.flaps += c.memory.Observe(c.options.Policy.Damping, changes, all)
 	set := Compile(c.service, all, c.options, &c.memory, c.now)
-	c.tally = set.Tally()
+	c.tally, c.options.Before = set.Tally(), set
 	return set
 }
 

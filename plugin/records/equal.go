@@ -14,7 +14,7 @@ import (
 func (s *Set) Equal(o *Set) bool {
 	return reflect.DeepEqual(s.Service, o.Service) &&
 		s.noteFamily(roster.IPv4) == o.noteFamily(roster.IPv4) && s.noteFamily(roster.IPv6) == o.noteFamily(roster.IPv6) &&
-		slices.Equal(s.explained, o.explained) && s.EqualRecords(o)
+		slices.Equal(s.explained(), o.explained()) && s.EqualRecords(o)
 }
 
 // EqualRecords reports whether two Sets of a Service that has no alias give the same
@@ -34,9 +34,9 @@ func (s *Set) equalPorts(o *Set, ours, theirs []portSet) bool {
 }
 
 // EqualReasons reports whether two Sets say the same of endpoints that have no names, of
-// slices that are left out, and of what is to be checked.
+// slices that are left out, of what is to be checked, and of how endpoints stand.
 func (s *Set) EqualReasons(o *Set) bool {
-	return s.equalMissing(o) && s.EqualChecks(o)
+	return s.equalMissing(o) && s.EqualChecks(o) && s.equalStood(o)
 }
 
 func (s *Set) equalMissing(o *Set) bool {

@@ -13,6 +13,7 @@ import (
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/name"
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/roster"
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/topology"
+	"github.com/k8s-endpoints/k8s_endpoints/plugin/why"
 
 	"github.com/miekg/dns"
 )
@@ -31,6 +32,7 @@ type explainer struct {
 	current   *roster.Current
 	standings *health.Standings
 	takenOut  roster.Bits
+	since     []dated
 	checks    checkExplainer
 	// waits is true where the Service name waits for endpoints.
 	waits bool
@@ -38,19 +40,17 @@ type explainer struct {
 
 // explain writes a line for each endpoint, as far as they fit into an answer:
 // first for those that are not published.
-func (s *Set) explain(c *roster.Current, st *health.Standings, takenOut roster.Bits, o *Options, m *Memory, now time.Time) {
+func (s *Set) explain(c *roster.Current, st *health.Standings, takenOut roster.Bits, o *Options, m *Memory) {
 	if !o.Explain {
-		m.since = nil
 		return
 	}
-	m.date(c, st, now)
-	e := explainer{m, c, st, takenOut, s.explainChecks(o.Found), s.Waits()}
-	s.explained = append(s.explained, "policy: "+o.Policy.String()+s.checkText()+topologyText(o.Topology, s.Service))
+	e := explainer{m, c, st, takenOut, s.stood.since, s.explainChecks(o.Found), s.Waits()}
+	s.stood.explained = append(s.stood.explained, "policy: "+o.Policy.String()+s.checkText()+topologyText(o.Topology, s.Service))
 	if e.waits {
-		s.explained = append(s.explained, s.waits())
+		s.stood.explained = append(s.stood.explained, s.waits())
 	}
-	s.explained = append(s.explained, s.near.explain()...)
-	size, left, order := explanationSize(s.explained[0]), c.Len(), byAddress(c.Roster)
+	s.stood.explained = append(s.stood.explained, s.near.explain()...)
+	size, left, order := explanationSize(s.stood.explained[0]), c.Len(), byAddress(c.Roster)
 	for _, published := range []bool{false, true} {
 		for _, at := range order {
 			if st.InName.Has(at) != published {
@@ -58,10 +58,10 @@ func (s *Set) explain(c *roster.Current, st *health.Standings, takenOut roster.B
 			}
 			line := e.explain(at)
 			if size += explanationSize(line); size > maxExplanation {
-				s.explained = append(s.explained, fmt.Sprintf("and %d more endpoints", left))
+				s.stood.explained = append(s.stood.explained, fmt.Sprintf("and %d more endpoints", left))
 				return
 			}
-			s.explained = append(s.explained, line)
+			s.stood.explained = append(s.stood.explained, line)
 			left--
 		}
 	}
@@ -69,8 +69,8 @@ func (s *Set) explain(c *roster.Current, st *health.Standings, takenOut roster.B
 
 // explainLeftOut puts a line about slices that are left out behind that of the policy.
 func (s *Set) explainLeftOut() {
-	if text := s.leftOut(); text != "" && len(s.explained) > 0 {
-		s.explained = slices.Insert(s.explained, 1, text)
+	if text := s.leftOut(); text != "" && len(s.explained()) > 0 {
+		s.stood.explained = slices.Insert(s.stood.explained, 1, text)
 	}
 }
 
@@ -84,34 +84,11 @@ func byAddress(r *roster.Roster) []roster.At {
 	return order
 }
 
-// date notes when each Pod got the tier that it has, and forgets those that are
-// gone.
-func (m *Memory) date(c *roster.Current, st *health.Standings, now time.Time) {
-	before := m.since
-	m.since = make(map[podKey]tierSince, c.Len())
-	for at := range roster.At(c.Len()) {
-		key, tier := podOf(c, at), st.Tier(at)
-		since, known := before[key]
-		switch {
-		case known && since.tier == tier:
-		case before == nil && !m.Began.IsZero():
-			since = tierSince{tier, m.Began, true}
-		default:
-			since = tierSince{tier: tier, at: now}
-		}
-		m.since[key] = since
-	}
-}
-
-func podOf(c *roster.Current, at roster.At) podKey {
-	return podKey{c.Endpoint(at).ID, c.Family(at)}
-}
-
 func (e *explainer) explain(at roster.At) string {
 	c, st := e.current, e.standings
-	since := e.since[podOf(c, at)]
+	since := e.since[at]
 	if failed, ok := e.checks.since(c.Address(at)); ok && st.Tier(at) == health.Sick && st.Fails(at) {
-		since = tierSince{at: failed}
+		since = datedAt(failed)
 	}
 	return fmt.Sprintf("%s %s %s since %s: %s%s%s%s",
 		c.Label(c.Target(at)), c.Address(at), st.Tier(at), since,
@@ -183,16 +160,9 @@ func (e *explainer) why(at roster.At) string {
 	case published:
 		return "published"
 	}
-	reason := [...]string{
-		health.Good:     "it is up",
-		health.Damped:   "it flapped, and is damped",
-		health.Draining: "it terminates",
-		health.Sick:     "it is not ready any more",
-		health.Starting: "it has never been ready",
-		health.Dying:    "it terminates, and does not serve any more",
-	}[tier]
-	if since := e.since[podOf(c, at)]; tier == health.Starting && since.before {
-		reason = fmt.Sprintf("it has not been ready since before %s, when this server began to watch", since.at.UTC().Format(time.TimeOnly))
+	reason := why.Unpublished(tier)
+	if since := e.since[at]; tier == health.Starting && since.isBefore() {
+		reason = why.NotReadySince(since.time())
 	}
 	if tier == health.Damped {
 		past, _ := e.health.Past(c.Endpoint(at).ID)
@@ -200,11 +170,11 @@ func (e *explainer) why(at roster.At) string {
 	}
 	switch {
 	case e.takenOut.Has(at):
-		reason = "it is taken out by annotation"
+		reason = why.TakenOut
 	case fails && tier == health.Dying:
-		reason = "it terminates, and its check fails"
+		reason = why.DyingByCheck
 	case fails:
-		reason = "its check fails"
+		reason = why.CheckFails
 	}
 	text := "not published, because " + reason
 	if st.Named.Has(at) {
@@ -215,7 +185,7 @@ func (e *explainer) why(at roster.At) string {
 
 // explains reports whether the question is for the name that tells why.
 func (s *Set) explains(q *Question) bool {
-	return q.Name.Kind == name.Protocol && q.Name.Protocol == Explanation && len(s.explained) > 0
+	return q.Name.Kind == name.Protocol && q.Name.Protocol == Explanation && len(s.explained()) > 0
 }
 
 // explanation answers for _explain: a TXT record for each line, of which no
@@ -226,7 +196,7 @@ func (s *Set) explanation(a *Answer, q *Question, c *Client, room int) {
 		return
 	}
 	a.Outcome = Found
-	lines := s.explained
+	lines := s.explained()
 	if s.near != nil && c != nil {
 		lines = append([]string{s.you(c)}, lines...)
 	}

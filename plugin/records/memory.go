@@ -20,8 +20,6 @@ type Memory struct {
 	found *check.Findings
 	// gate is that of a Service whose name waits, or has waited.
 	gate gate
-	// since is when each Pod got its tier, where that is to be explained.
-	since map[podKey]tierSince
 	// Began is when this process began to watch, for a Service that was there before:
 	// who is not ready then may have been for long. It is zero for others.
 	Began time.Time
@@ -31,31 +29,9 @@ type Memory struct {
 	Next time.Time
 }
 
-// podKey is a Pod in one address family: it may be in another tier in each.
-type podKey struct {
-	id     model.PodID
-	family int
-}
-
-// tierSince is a tier, and since when a Pod has it, or before which time.
-type tierSince struct {
-	tier   health.Tier
-	at     time.Time
-	before bool
-}
-
-// String returns the time as explanations have it.
-func (s tierSince) String() string {
-	text := s.at.UTC().Format(time.RFC3339)
-	if s.before {
-		return "before " + text
-	}
-	return text
-}
-
 // Empty reports whether nothing is to be remembered: the zero value does as well.
 func (m *Memory) Empty() bool {
-	return m.health.Empty() && m.current == nil && m.found == nil && m.gate == gate{} && len(m.since) == 0 && m.Next.IsZero()
+	return m.health.Empty() && m.current == nil && m.found == nil && m.gate == gate{} && m.Next.IsZero()
 }
 
 // Observe takes note of changes, in their order, and returns how many Pods

@@ -301,7 +301,7 @@ func TestPlacesOfALargeServiceAreRefreshed(t *testing.T) {
 }
 
 func TestTopologyIsExplained(t *testing.T) {
-	set := Compile(zonal(), []*model.Slice{threeInTwoZones()}, Options{Topology: topologyOf(topology.On), Explain: true}, new(Memory), time.Time{})
+	set := Compile(zonal(), []*model.Slice{threeInTwoZones()}, Options{Topology: topologyOf(topology.On), Explain: true}, new(Memory), epoch)
 	q := question("_explain."+dbName, dns.TypeTXT)
 	c := inZone("b")
 	c.Where = "in b (zone 10.9.0.0/16)"
@@ -313,9 +313,9 @@ func TestTopologyIsExplained(t *testing.T) {
 		"you: 10.9.9.9 is in b (zone 10.9.0.0/16); A: 1 of 3, zone",
 		"policy: publish ready, pod_names ready, fallback draining, fail_open off, damping off, srv_tiers published, topology on 1 50% (PreferSameZone)",
 		"topology: A a 2, b 1 of 3",
-		"db-0 10.0.0.1 good since 0001-01-01T00:00:00Z: published; on node-0 in a",
-		"db-1 10.0.0.2 good since 0001-01-01T00:00:00Z: published; on node-1 in a",
-		"db-2 10.0.0.3 good since 0001-01-01T00:00:00Z: published; on node-2 in b",
+		"db-0 10.0.0.1 good since 2026-03-01T12:00:00Z: published; on node-0 in a",
+		"db-1 10.0.0.2 good since 2026-03-01T12:00:00Z: published; on node-1 in a",
+		"db-2 10.0.0.3 good since 2026-03-01T12:00:00Z: published; on node-2 in b",
 	}
 	if got := strings.Join(lines, "\n"); got != strings.Join(want, "\n") {
 		t.Errorf("got\n%s\nwant\n%s", got, strings.Join(want, "\n"))

@@ -52,14 +52,14 @@ func TestPodsThatAreGoneAreForgotten(t *testing.T) {
 	c.report(pod(2, down), pod(3, ready))
 	c.pass(time.Second)
 	c.turn()
-	if remembered(c) != 1 || len(c.memory.since) != 2 {
-		t.Errorf("it remembers %d Pods and %v", remembered(c), c.memory.since)
+	if remembered(c) != 1 {
+		t.Errorf("it remembers %d Pods", remembered(c))
 	}
 	c.turn(c.state("only", nil))
 	c.pass(time.Second)
 	c.turn()
-	if remembered(c) != 0 || len(c.memory.since) != 0 {
-		t.Errorf("it remembers %d Pods and %v", remembered(c), c.memory.since)
+	if remembered(c) != 0 || !c.memory.Empty() {
+		t.Errorf("it remembers %d Pods in %+v", remembered(c), c.memory)
 	}
 	c.report(pod(1, down))
 	c.expect(t, "when it is back", "1 starting")

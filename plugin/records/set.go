@@ -10,7 +10,8 @@
 // in which. note.go and
 // explain.go say why there is less than a client could expect, and answer.go puts all
 // together. checks.go says what is to be checked, and takes over what checks found, which is
-// kept as checked.go says; checkexplain.go explains it. equal.go compares two Sets.
+// kept as checked.go says; checkexplain.go explains it. stand.go keeps how endpoints
+// stand, as stood.go says, for those who ask later what was. equal.go compares two Sets.
 package records
 
 import (
@@ -75,8 +76,8 @@ type Set struct {
 	// Serial is for the SOA record of a Service that declares one. It is not of the
 	// Service, but of when it changed: who publishes a Set sets it before.
 	Serial uint32
-	// explained has a line for each endpoint and one for the policy, or nothing.
-	explained []string
+	// stood is nil where nobody asks what was, nor for an explanation.
+	stood *stood
 }
 
 // outsider is a published endpoint that is a name (EndpointSlices of the address type FQDN).
@@ -114,8 +115,11 @@ type Options struct {
 	Drain []string
 	// Zonal makes the Set answer for names of zones.
 	Zonal bool
-	// Explain makes the Set answer for _explain.
-	Explain bool
+	// Explain makes the Set answer for _explain, and History has a State, with About.
+	Explain, History bool
+	About            string
+	// Before is what is served so far, nil where that is nothing.
+	Before *Set
 	// Declared is kept in the Set.
 	Declared Declared
 	// Check is what a Service asks for, CheckMode whether that counts, and Found what checks
