@@ -9,6 +9,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/k8s-endpoints/k8s_endpoints/plugin/source"
+
 	"k8s.io/apimachinery/pkg/util/wait"
 )
 
@@ -38,10 +40,36 @@ type outage struct {
 	// next is when the next request may be made, over is closed at the end.
 	next time.Time
 	over chan struct{}
+	// witness is nil where nobody wants to know of it.
+	witness source.Witness
 }
 
 func newOutage(host string) *outage {
 	return &outage{host: host, retry: retryBackoff, turn: make(chan struct{}, 1)}
+}
+
+// tellTo has a Receiver know of outages, and of the other trouble of streams, if it wants to.
+func (o *outage) tellTo(r source.Receiver) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.witness, _ = r.(source.Witness)
+}
+
+// tell tells of trouble of a stream.
+func (o *outage) tell(what source.Trouble, of, how string) {
+	if o == nil {
+		return
+	}
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.told(what, of, how)
+}
+
+// told is for who has locked.
+func (o *outage) told(what source.Trouble, of, how string) {
+	if o.witness != nil {
+		o.witness.Witness(what, of, how)
+	}
 }
 
 // guard makes a transport wait while the API server is away.
@@ -182,6 +210,7 @@ func (o *outage) goOn(fault error, least time.Duration, tried bool) {
 	if begins {
 		o.began, o.pace, o.over = time.Now(), o.retry, make(chan struct{})
 		log.Warningf("The API server %s is lost, what is known is served on: %v", o.host, fault)
+		o.told(source.Lost, o.host, fault.Error())
 	} else {
 		log.Debugf("The API server %s is still lost: %v", o.host, fault)
 	}
@@ -201,7 +230,9 @@ func (o *outage) end() {
 	if o.began.IsZero() {
 		return
 	}
-	log.Infof("The API server %s is back after %.1f s", o.host, time.Since(o.began).Seconds())
+	lasted := fmt.Sprintf("%.1f s", time.Since(o.began).Seconds())
+	log.Infof("The API server %s is back after %s", o.host, lasted)
+	o.told(source.Back, o.host, lasted)
 	o.began = time.Time{}
 	close(o.over)
 }

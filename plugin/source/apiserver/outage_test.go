@@ -3,6 +3,7 @@ package apiserver
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"os"
@@ -13,6 +14,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/k8s-endpoints/k8s_endpoints/plugin/source"
 
 	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/client-go/rest"
@@ -307,4 +310,38 @@ func TestATokenThatIsRefusedIsReadAgain(t *testing.T) {
 	if want := []int{http.StatusOK, http.StatusUnauthorized, http.StatusOK}; !slices.Equal(got, want) {
 		t.Errorf("the answers are %v, want %v", got, want)
 	}
+}
+
+// witness is a Receiver that keeps what it is told of trouble.
+type witness struct {
+	*receiver
+	told []string
+}
+
+func (w *witness) Witness(what source.Trouble, of, how string) {
+	if what == source.Back {
+		// How long it was is of the machine.
+		_, how, _ = strings.Cut(how, " ")
+	}
+	w.told = append(w.told, fmt.Sprintf("%d %s %s", what, of, how))
+}
+
+func TestAnOutageIsToldToWhoWantsToKnow(t *testing.T) {
+	w, o := &witness{receiver: newReceiver()}, newOutage("test")
+	o.retry = wait.Backoff{Duration: time.Millisecond}
+	o.tellTo(w)
+	var err error
+	through := o.guard(roundTripper(func(*http.Request) (*http.Response, error) { return answer(http.StatusOK), err }))
+	for _, err = range []error{nil, errors.New("connection refused"), errors.New("still refused"), nil, nil} {
+		_ = ask(t.Context(), through)
+	}
+	o.tell(source.Silent, "services", "nothing came")
+	want := []string{"0 test connection refused", "1 test s", "2 services nothing came"}
+	if !slices.Equal(w.told, want) {
+		t.Errorf("got %q, want %q", w.told, want)
+	}
+	// Others need not know.
+	o.tellTo(newReceiver())
+	o.tell(source.Silent, "services", "nothing came")
+	(*outage)(nil).tell(source.Silent, "services", "nothing came")
 }

@@ -139,6 +139,7 @@ func (s *Source) Run(ctx context.Context, r source.Receiver) {
 	if s.backoff != nil {
 		s.outage.retry = *s.backoff
 	}
+	s.outage.tellTo(r)
 	j := newJoin(s.clock, r)
 	j.refusals.Origin = s.outage.host
 	defer j.refusals.Close()

@@ -1,8 +1,11 @@
 package apiserver
 
 import (
+	"fmt"
 	"sync/atomic"
 	"time"
+
+	"github.com/k8s-endpoints/k8s_endpoints/plugin/source"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/tools/cache"
@@ -92,13 +95,18 @@ func (s *stream) Replace(list []any, resourceVersion string) error {
 		}
 		list[i] = nil // a large API object may be freed while the next is read
 	}
-	if s.listed.Load() {
+	again := s.listed.Load()
+	if again {
 		relists.WithLabelValues(s.query.name).Inc()
 	}
 	d := s.join.replace(s.input, objects, parseVersion(resourceVersion))
 	s.listed.Store(true)
-	log.Infof("Listed %s in %.3f s at resource version %s: %d added, %d changed, %d removed",
-		s.connection.of, time.Since(*s.listing.Load()).Seconds(), resourceVersion, d.added, d.changed, d.removed)
+	differs := fmt.Sprintf("%d added, %d changed, %d removed", d.added, d.changed, d.removed)
+	log.Infof("Listed %s in %.3f s at resource version %s: %s",
+		s.connection.of, time.Since(*s.listing.Load()).Seconds(), resourceVersion, differs)
+	if again {
+		s.connection.outage.tell(source.Listed, s.connection.of, differs)
+	}
 	if s.streaming.Load() {
 		s.restored()
 	}
@@ -182,5 +190,6 @@ func (s *stream) silent(err error) {
 	watchErrors.WithLabelValues(s.query.name).Inc()
 	if !s.isSilent.Swap(true) {
 		log.Warningf("Watching %s anew: %v", s.connection.of, err)
+		s.connection.outage.tell(source.Silent, s.connection.of, err.Error())
 	}
 }
