@@ -7,6 +7,7 @@ import (
 
 	"github.com/coredns/coredns/plugin/test"
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/check"
+	"github.com/k8s-endpoints/k8s_endpoints/plugin/history"
 	"github.com/k8s-endpoints/k8s_endpoints/test/bench/inprocess"
 
 	"github.com/miekg/dns"
@@ -58,7 +59,7 @@ func TestAllocationsOfServicesThatAreChecked(t *testing.T) {
 		object.HasSelector = false
 		options.Check, options.CheckMode = check.Wanted{Spec: check.Spec{Kind: check.TCP}}, check.On
 		options.Found, options.Asked = new(check.Findings), func() {}
-		s.object, s.options, c.dirty[key] = &object, &options, struct{}{}
+		s.object, s.options, c.dirty[key] = &object, &options, history.ByService
 	}
 	c.publish()
 	t.Run("messages", func(t *testing.T) { wantAllocs(t, h, budgets) })

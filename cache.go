@@ -13,6 +13,7 @@ import (
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/corefile"
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/external"
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/health"
+	"github.com/k8s-endpoints/k8s_endpoints/plugin/history"
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/index"
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/model"
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/place"
@@ -52,7 +53,7 @@ type cache struct {
 	mu       sync.Mutex
 	services map[model.ServiceKey]*service
 	exposed  map[string]bool
-	dirty    map[model.ServiceKey]struct{}
+	dirty    dirt
 	complete bool
 	wake     chan struct{}
 	refusals source.Refusals
@@ -67,6 +68,8 @@ type cache struct {
 	waited map[model.ServiceKey]bool
 	due    map[model.ServiceKey]time.Time
 	now    func() time.Time
+
+	recording recording
 }
 
 // service is what the source has told of one Service.
@@ -97,7 +100,7 @@ func newCache(s corefile.Settings, byNamespace bool) *cache {
 		progress:    newProgress(),
 		services:    make(map[model.ServiceKey]*service),
 		exposed:     make(map[string]bool),
-		dirty:       make(map[model.ServiceKey]struct{}),
+		dirty:       make(dirt),
 		wake:        make(chan struct{}, 1),
 		memories:    make(map[model.ServiceKey]*records.Memory),
 		due:         make(map[model.ServiceKey]time.Time),
@@ -193,7 +196,7 @@ func (c *cache) applyService(object *model.Service, removed bool) {
 	countService(s.object, +1)
 	c.readAnnotations(object, s, removed)
 	c.readTargets(object, s, removed)
-	c.changed(object.ServiceKey, s)
+	c.changed(object.ServiceKey, s, history.ByService)
 }
 
 func (c *cache) readAnnotations(object *model.Service, s *service, removed bool) {
@@ -273,7 +276,7 @@ func (c *cache) applySlice(slice *model.Slice, removed bool) {
 			s.trigger(after.Triggered.Time())
 		}
 	}
-	c.changed(key, s)
+	c.changed(key, s, history.BySlice)
 }
 
 func (c *cache) applyNamespace(namespace string, removed bool) {
@@ -294,7 +297,7 @@ func (c *cache) changedIn(namespaces map[string]struct{}) {
 	}
 	for key := range c.services {
 		if _, changed := namespaces[key.Namespace]; changed {
-			c.dirty[key] = struct{}{}
+			c.dirty.mark(key, history.ByNamespace)
 		}
 	}
 }
@@ -308,11 +311,11 @@ func (c *cache) service(key model.ServiceKey) *service {
 	return s
 }
 
-func (c *cache) changed(key model.ServiceKey, s *service) {
+func (c *cache) changed(key model.ServiceKey, s *service, cause history.Cause) {
 	if s.object == nil && len(s.slices) == 0 {
 		delete(c.services, key)
 	}
-	c.dirty[key] = struct{}{}
+	c.dirty.mark(key, cause)
 }
 
 // put puts a slice in the place of its last state, or takes that away. It
@@ -418,6 +421,7 @@ type job struct {
 	slices    []*model.Slice
 	changes   []health.Transition
 	triggered time.Time
+	cause     history.Cause
 }
 
 // whyLeftOut is empty where the Service is not left out, or not to be seen.
@@ -432,7 +436,8 @@ func (j *job) whyLeftOut() string {
 // indexes have one writer.
 func (c *cache) publish() {
 	jobs, complete := c.takeJobs()
-	var b batch
+	// The first full state is where a history begins.
+	b := batch{records: c.isSynced() && c.recording.turn(c.sets)}
 	for _, j := range jobs {
 		key := j.key.Name + "." + j.key.Namespace
 		before := c.set(key)
@@ -440,7 +445,9 @@ func (c *cache) publish() {
 		c.placeClients(&j, after)
 		c.watchChecks(&j, after)
 		countChange(before, after)
-		b.add(key, before, after)
+		if b.add(key, before, after) && b.records {
+			b.decisions = append(b.decisions, decision{key, before, after, c.causeOf(&j, complete), j.triggered})
+		}
 		b.leaveOut(key, c.whyLeftOut(key), j.whyLeftOut())
 		if len(b.addresses) >= batchSize {
 			c.swap(&b)
@@ -456,6 +463,7 @@ func (c *cache) publish() {
 	}
 	if !c.isSynced() {
 		c.modify()
+		c.recording.begin(history.Started, "")
 	}
 	c.reach(current)
 	c.beginChecks()
@@ -529,12 +537,16 @@ type batch struct {
 	leftOut   []index.Change[string, string]
 	// modifies is true where an answer changes.
 	modifies bool
+	// records is true where the changes of sets are recorded, which are decisions.
+	records   bool
+	decisions []decision
 }
 
-func (b *batch) add(key string, before, after *records.Set) {
+// add takes note of a Service to be changed, and reports whether it changes.
+func (b *batch) add(key string, before, after *records.Set) bool {
 	equal := same(before, after)
 	if equal && (after == nil || tallyOf(before) == tallyOf(after) && before.EqualReasons(after)) {
-		return
+		return false
 	}
 	b.modifies = b.modifies || !equal
 	change := index.Change[string, *records.Set]{Key: key}
@@ -546,6 +558,7 @@ func (b *batch) add(key string, before, after *records.Set) {
 		b.addresses.Begin(key, after.Without(before))
 	}
 	b.sets = append(b.sets, change)
+	return true
 }
 
 // leaveOut takes note of why a Service was and is left out.
@@ -580,7 +593,8 @@ func (c *cache) swap(b *batch) {
 	if b.modifies {
 		c.modified.Store(next)
 	}
-	*b = batch{}
+	c.recording.record(b.decisions)
+	*b = batch{records: b.records}
 }
 
 // compile returns the record set of a job, or nil where it is not served. Before is what is
@@ -605,6 +619,9 @@ func (c *cache) compile(j job, before *records.Set) *records.Set {
 	options := *j.options
 	options.ZoneOf, options.Demand, options.Rules = c.zoneOf(), c.demand(&options), c.rules
 	options.Before = before
+	if options.History {
+		options.About = c.about(j.object, &options, before)
+	}
 	c.findingsOf(&j, &options)
 	set := records.Compile(j.object, j.slices, options, memory, c.now())
 	flapsTotal.Add(float64(memory.Flaps))
@@ -617,6 +634,24 @@ func (c *cache) compile(j job, before *records.Set) *records.Set {
 	return set
 }
 
+// about is what the history keeps of a Service as a whole.
+func (c *cache) about(object *model.Service, o *records.Options, before *records.Set) string {
+	if state := before.State(); state != nil && before.Service == object {
+		return state.About
+	}
+	_, wrong := c.optionsOf(object)
+	return aboutOf(object, o, wrong)
+}
+
+// causeOf is why a job changes what it does. The first list after a start from a snapshot has
+// all that happened meanwhile.
+func (c *cache) causeOf(j *job, complete bool) history.Cause {
+	if complete && c.isStale() {
+		return c.recording.resumes
+	}
+	return j.cause
+}
+
 // takeJobs returns what changed, and what is due by itself.
 func (c *cache) takeJobs() (jobs []job, complete bool) {
 	c.mu.Lock()
@@ -625,12 +660,14 @@ func (c *cache) takeJobs() (jobs []job, complete bool) {
 	now := c.now()
 	for key, at := range c.due {
 		if !at.After(now) {
-			c.dirty[key] = struct{}{}
+			c.dirty.mark(key, history.ByTime)
 		}
 	}
 	jobs = make([]job, 0, len(c.dirty))
-	for key := range c.dirty {
-		jobs = append(jobs, c.job(key))
+	for key, cause := range c.dirty {
+		j := c.job(key)
+		j.cause = cause
+		jobs = append(jobs, j)
 	}
 	clear(c.dirty)
 	return jobs, c.complete
@@ -679,6 +716,7 @@ func (c *cache) close() {
 	}
 	c.countPlaces(place.Counts{})
 	c.checking.end()
+	c.recording.end()
 }
 
 func same(a, b *records.Set) bool {

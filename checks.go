@@ -12,6 +12,7 @@ import (
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/check"
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/check/engine"
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/health"
+	"github.com/k8s-endpoints/k8s_endpoints/plugin/history"
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/model"
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/records"
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/snapshot"
@@ -95,7 +96,7 @@ func (c *cache) takeJudged() {
 	c.checking.mu.Lock()
 	defer c.checking.mu.Unlock()
 	for key := range c.judged {
-		c.dirty[key] = struct{}{}
+		c.dirty.mark(key, history.ByCheck)
 	}
 	clear(c.judged)
 }

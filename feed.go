@@ -11,6 +11,7 @@ import (
 
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/check"
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/corefile"
+	"github.com/k8s-endpoints/k8s_endpoints/plugin/history"
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/model"
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/reload"
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/snapshot"
@@ -26,6 +27,8 @@ type feed struct {
 	cache    *cache
 	handover *handover
 	source   source.Source
+	// key is that of the stanzas that share it.
+	key corefile.Key
 	// origin names what is read of an API server.
 	origin string
 	// writers are those of snapshots, by file.
@@ -129,14 +132,7 @@ func (sub *subscription) run(others iter.Seq[*feed]) (*feed, error) {
 	if err := f.holdEngine(); err != nil {
 		return nil, err
 	}
-	known, ok := inherited(f.origin, others)
-	if !ok {
-		known, ok = sub.load(f.origin)
-		f.remember(known.Verdicts)
-	}
-	if ok {
-		f.handover.restore(known)
-	}
+	f.resume(sub, others)
 	var ctx context.Context
 	ctx, f.cancel = context.WithCancel(context.Background())
 	f.over = ctx.Done()
@@ -145,10 +141,54 @@ func (sub *subscription) run(others iter.Seq[*feed]) (*feed, error) {
 	return f, nil
 }
 
+// resume makes the feed serve what is known of its objects: what another one serves, or what
+// a snapshot has.
+func (f *feed) resume(sub *subscription, others iter.Seq[*feed]) {
+	r := &f.cache.recording
+	r.open(f.cache.settings.History, f.cache.now)
+	if from := predecessor(f.origin, others); from != nil {
+		r.resumes = history.ByCorefile
+		ending := sub.endingBefore(f, others)
+		if ending != nil {
+			r.takeOver(&ending.cache.recording)
+		}
+		f.handover.restore(from.known())
+		if ending != nil {
+			r.reload(ending.cache.sets, f.cache.sets)
+		} else {
+			r.begin(history.Started, "")
+		}
+		return
+	}
+	known, ok := sub.load(f.origin)
+	f.remember(known.Verdicts)
+	if ok {
+		r.resumes = history.ByRestart
+		f.handover.restore(known)
+		r.begin(history.Restored, known.Current.UTC().Format(time.RFC3339))
+	}
+}
+
+// endingBefore returns the feed whose history another one goes on with: it reads the same, no
+// stanza of this generation holds it, and nobody has gone on with its history yet.
+func (sub *subscription) endingBefore(f *feed, others iter.Seq[*feed]) *feed {
+	goesOn := make(map[corefile.Key]bool)
+	for _, held := range sub.generation.Held() {
+		goesOn[held.stanza.Key()] = true
+	}
+	for other := range others {
+		r := &other.cache.recording
+		if other.origin == f.origin && !goesOn[other.key] && r.writes() && r.tape.size == f.cache.settings.History {
+			return other
+		}
+	}
+	return nil
+}
+
 func newFeed(s *corefile.Stanza, from source.Source) (*feed, error) {
 	c := newCache(s.Settings, s.NamespaceLabels != nil)
 	c.whereabouts = newWhereabouts(s.Clients.Feed())
-	f := &feed{cache: c, handover: newHandover(c), source: from}
+	f := &feed{cache: c, handover: newHandover(c), source: from, key: s.Key()}
 	if s.Manifests == "" {
 		var err error
 		if f.origin, err = s.API.Origin(); err != nil {
@@ -177,22 +217,22 @@ func anyCurrent(running iter.Seq[*feed]) bool {
 	return false
 }
 
-// inherited returns what another feed serves that reads the same objects, only
-// with other options: a reload while the API server is away has that to go on
-// with. It may itself come from a feed before.
-func inherited(origin string, running iter.Seq[*feed]) (known snapshot.Content, ok bool) {
-	var from *feed
+// predecessor returns another feed that reads the same objects, only with other options: a
+// reload while the API server is away has what that serves to go on with. It may itself come
+// from a feed before.
+func predecessor(origin string, running iter.Seq[*feed]) (from *feed) {
 	for f := range running {
 		if origin != "" && f.origin == origin && f.cache.isSynced() && (from == nil || f.cache.isCurrent()) {
 			from = f
 		}
 	}
-	if from == nil {
-		return known, false
-	}
-	// Verdicts are the engine's.
-	known.Objects, known.Waiting = from.cache.served(), from.cache.withWaitingName()
-	return known, true
+	return from
+}
+
+// known returns what the feed serves. Verdicts are the engine's.
+func (f *feed) known() (known snapshot.Content) {
+	known.Objects, known.Waiting = f.cache.served(), f.cache.withWaitingName()
+	return known
 }
 
 // load returns the content of the first snapshot that can be used. Whichever stanza

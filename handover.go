@@ -5,8 +5,11 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"github.com/k8s-endpoints/k8s_endpoints/plugin/history"
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/model"
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/snapshot"
+	"github.com/k8s-endpoints/k8s_endpoints/plugin/source"
+	"github.com/k8s-endpoints/k8s_endpoints/plugin/why"
 )
 
 // handover stands between a source and the cache that it fills. While the cache
@@ -94,4 +97,10 @@ func (h *handover) Synced() {
 	}
 	h.changes.Add(1)
 	h.cache.Synced()
+}
+
+// Witness implements source.Witness.
+func (h *handover) Witness(what source.Trouble, of, how string) {
+	kind := [...]history.Kind{source.Lost: history.Lost, source.Back: history.Back, source.Silent: history.Silent, source.Listed: history.Listed}[what]
+	h.cache.recording.event(kind, why.EventText(of, how))
 }

@@ -5,6 +5,7 @@ import (
 	"maps"
 
 	"github.com/coredns/coredns/plugin"
+	"github.com/k8s-endpoints/k8s_endpoints/plugin/history"
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/model"
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/place"
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/records"
@@ -73,7 +74,7 @@ func (c *cache) applyPlaces(changes []model.Change) {
 // recompile takes note of Services that change with where nodes are. The cache is locked.
 func (c *cache) recompile(keys iter.Seq[model.ServiceKey]) {
 	for key := range keys {
-		c.dirty[key] = struct{}{}
+		c.dirty.mark(key, history.ByNode)
 	}
 }
 

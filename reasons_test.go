@@ -21,6 +21,7 @@ import (
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/check"
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/corefile"
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/health"
+	"github.com/k8s-endpoints/k8s_endpoints/plugin/history"
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/model"
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/place"
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/records"
@@ -245,7 +246,7 @@ func judged(p health.Policy) func() *handler {
 		c, key := h.cache.Load(), model.ServiceKey{Namespace: "default", Name: "x"}
 		options := *c.services[key].options
 		options.Check, options.CheckMode, options.Found = check.Wanted{Spec: check.Spec{Kind: check.TCP}}, check.On, found
-		c.services[key].options, c.dirty[key] = &options, struct{}{}
+		c.services[key].options, c.dirty[key] = &options, history.ByService
 		c.publish()
 		return h
 	}

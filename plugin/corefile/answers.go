@@ -7,6 +7,7 @@ import (
 
 	"github.com/coredns/coredns/plugin"
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/external"
+	"github.com/k8s-endpoints/k8s_endpoints/plugin/history"
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/roster"
 )
 
@@ -23,6 +24,34 @@ func zonal(p *parser) error {
 func explain(p *parser) error {
 	p.options.Explain = true
 	return p.flag()
+}
+
+// keepHistory reads how many bytes the history may take.
+func keepHistory(p *parser) (err error) {
+	text, err := p.argument()
+	if err != nil || text == "off" {
+		return err
+	}
+	size, ok := parseSize(text)
+	if !ok || size < history.MinSize || size > history.MaxSize {
+		return p.Errf("history must be a size such as 16MiB, from 64KiB to 1GiB, or off: %s", text)
+	}
+	p.stanza.Settings.History = size
+	return nil
+}
+
+// units are those of sizes, as powers of two.
+var units = map[string]int{"KiB": 10, "MiB": 20, "GiB": 30}
+
+// parseSize reads a size of up to a TiB, in bytes.
+func parseSize(text string) (size int, ok bool) {
+	for unit, power := range units {
+		if number, is := strings.CutSuffix(text, unit); is {
+			n, ok := wholeNumber(number, 0, 1<<(40-power))
+			return n << power, ok
+		}
+	}
+	return 0, false
 }
 
 func startupTimeout(p *parser) error {

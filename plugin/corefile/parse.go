@@ -40,6 +40,7 @@ var options = map[string]func(*parser) error{
 	"endpoint_pod_names":     endpointPodNames,
 	"zonal":                  zonal,
 	"explain":                explain,
+	"history":                keepHistory,
 	"annotations":            annotations,
 	"clients":                clients,
 	"fqdn_slices":            fqdnSlices,

@@ -150,6 +150,9 @@ func TestParseReadsEveryOption(t *testing.T) {
 		{"no annotations", "annotations none", func(s *Stanza) { s.Settings.Annotations = 0 }},
 		{"names of zones", "zonal", func(s *Stanza) { s.Settings.Zonal = true }},
 		{"explain", "explain", func(s *Stanza) { s.Settings.Explain = true }},
+		{"history", "history 64KiB", func(s *Stanza) { s.Settings.History = 64 << 10 }},
+		{"the largest history", "history 1GiB", func(s *Stanza) { s.Settings.History = 1 << 30 }},
+		{"no history", "history off", func(*Stanza) {}},
 		{"checks", "checks on\ncheck_allow databases to 10.20.0.0/16 ports 5432 kinds postgres tcp", func(s *Stanza) {
 			s.Settings.Checks = check.DefaultTerms()
 			s.Settings.Checks.Mode, s.Settings.Checks.Allow = check.On, allowed(t, "databases to 10.20.0.0/16 ports 5432 kinds postgres tcp")
@@ -275,6 +278,12 @@ func TestParseRefusesMistakesAndNamesTheLine(t *testing.T) {
 		{"an unknown annotation", "annotations tll", `annotations: there is no annotation "tll"; there are check, damping, drain,`},
 		{"which annotations", "annotations", "Wrong argument count"},
 		{"arguments of explain", "explain yes", "Wrong argument count"},
+		{"a history that is short", "history 63KiB", "Testfile:2 - Error during parsing: history must be a size such as 16MiB, from 64KiB to 1GiB, or off: 63KiB"},
+		{"a history that is long", "history 1025MiB", "history must be a size such as 16MiB, from 64KiB to 1GiB, or off: 1025MiB"},
+		{"a history of bytes", "history 16777216", "or off: 16777216"},
+		{"a history of other units", "history 16MB", "or off: 16MB"},
+		{"a history of half a unit", "history 1.5MiB", "or off: 1.5MiB"},
+		{"a history of what size", "history", "Testfile:2 - Error during parsing: Wrong argument count"},
 		{"checks of what mode", "checks yes", `Testfile:2 - Error during parsing: checks: want off, observe or on, not "yes"`},
 		{"checks of nobody", "checks on", "checks on needs check_allow: without it, nothing may be checked"},
 		{"an allowance without checks", "check_allow * to ::/0 ports 80 kinds http", "check_allow has no meaning without checks on, or checks observe"},
@@ -324,6 +333,7 @@ func TestStanzasThatReadAndCompileTheSameHaveOneKey(t *testing.T) {
 		{"another policy", strings.Replace(base, "50", "51", 1), false},
 		{"another naming", base + "\nendpoint_pod_names", false},
 		{"explanations", base + "\nexplain", false},
+		{"a history", base + "\nhistory 1MiB", false},
 		{"other annotations", base + " publish", false},
 		{"other labels", strings.Replace(base, "a,b", "a", 1), false},
 		{"namespaces", base + "\nnamespaces a", false},

@@ -139,6 +139,8 @@ func TestTheReadmeHasBoundsAndDefaults(t *testing.T) {
 		{"patience", "up to " + maxPatience.String()},
 		{"startup_timeout", "The default is " + defaultStartupTimeout.String() + "."},
 		{"snapshot", fmt.Sprintf("The default is %.0fh.", snapshot.DefaultMaxAge.Hours())},
+		{"history", "from 64KiB to 1GiB,"},
+		{"history", "The default is `off`."},
 		{"publish", "*ready*, the default, or *serving*"},
 		{"pod_names", "`ready`, the default; also those that are `serving` while they terminate; or `all`"},
 		{"fallback", "`draining`, the default, or `none`"},

@@ -25,6 +25,8 @@ type Settings struct {
 	Topology topology.Policy
 	// Zonal makes Services answer for names of zones, and Explain for _explain.
 	Zonal, Explain bool
+	// History is how many bytes what Services were may take, 0 where nothing is kept.
+	History int
 	// External is what is done about what ExternalName Services lead to.
 	External external.Terms
 	// FQDNSlices makes Services have what names in their slices lead to.
@@ -63,7 +65,7 @@ func annotation(name string) Annotations {
 // Options are for a Service that says nothing itself.
 func (s Settings) Options() records.Options {
 	return records.Options{
-		Naming: s.Naming, Policy: s.Policy, Topology: s.Topology, Zonal: s.Zonal, Explain: s.Explain,
+		Naming: s.Naming, Policy: s.Policy, Topology: s.Topology, Zonal: s.Zonal, Explain: s.Explain, History: s.History > 0,
 		External: s.External.Wish(), FQDNSlices: s.FQDNSlices, CheckMode: s.Checks.Mode,
 	}
 }

@@ -43,6 +43,7 @@ func (o Option) Load(origin string) (c Content, ok bool) {
 		return c, false
 	}
 	ages.set(o.File, current)
+	c.Current = current
 	log.Warningf("Serving %d objects from the snapshot %s of %s until the first list is complete",
 		len(c.Objects), o.File, current.UTC().Format(time.RFC3339))
 	return c, true

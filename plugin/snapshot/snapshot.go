@@ -65,6 +65,9 @@ var (
 // Content is what a file has.
 type Content struct {
 	Objects []model.Change
+	// Current is when the source last told that the objects are like this, where an Option
+	// has loaded them.
+	Current time.Time
 	Memory
 }
 
