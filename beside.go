@@ -7,6 +7,9 @@ import (
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/name"
 )
 
+// readiness is of a plugin that says whether it has begun to answer.
+type readiness interface{ Ready() bool }
+
 // beside is what stands in the server block, as far as answers depend on it.
 type beside struct {
 	// transfers is true where another plugin may transfer zones.
@@ -19,6 +22,10 @@ type beside struct {
 	// ended are the zones that nobody behind the stock plugin has names in, but for those in
 	// passed.
 	ended, passed name.Zones
+	// stocks are the trees in them that are the stock plugin's.
+	stocks name.Zones
+	// stock is the stock plugin, or nil.
+	stock readiness
 	// cacheInFront is true where a cache is asked before this plugin.
 	cacheInFront bool
 }
@@ -36,17 +43,28 @@ func besideOf(b corefile.Block) beside {
 		noEndpoints:  b.WithoutEndpoints(),
 		ended:        ended,
 		passed:       passed,
+		stocks:       namesOfStock(ended),
 		cacheInFront: b.InFront("cache", pluginName),
 	}
 }
 
-// ends reports whether a lower-case name in a zone, which no Service can own, is nobody's: it
-// could only be the stock plugin's, and that has no others but those of Pods and of the name
-// server.
-func (b *beside) ends(lower, zone string) bool {
-	if b.ended.Match(lower) != zone || b.passed.Match(lower) != "" {
-		return false
+// namesOfStock returns the trees with names that are the stock plugin's and no Service's: those
+// of Pods and of its name server.
+func namesOfStock(zones name.Zones) name.Zones {
+	var all []string
+	for _, zone := range zones {
+		for _, label := range []string{"pod.", "dns."} {
+			all = append(all, label+strings.TrimPrefix(zone, "."))
+		}
 	}
-	behind := strings.TrimPrefix(zone, ".")
-	return name.Zones{"pod." + behind, "dns." + behind}.Match(lower) == ""
+	return name.NewZones(all)
 }
+
+// fails reports whether the stock plugin knows of no name yet, and will be the last one that is
+// asked for a lower-case name in a zone.
+func (b *beside) fails(lower, zone string) bool {
+	return b.ended.Match(lower) == zone && b.passed.Match(lower) == "" && b.stock != nil && !b.stock.Ready()
+}
+
+// isStocks reports whether a lower-case name is in a tree of the stock plugin alone.
+func (b *beside) isStocks(lower string) bool { return b.stocks.Match(lower) != "" }

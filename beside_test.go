@@ -15,6 +15,17 @@ import (
 	"github.com/miekg/dns"
 )
 
+// listed is the readiness of a plugin.
+type listed bool
+
+func (l listed) Ready() bool { return bool(l) }
+
+// before is the same with a stock plugin that has no list yet.
+func (b beside) before() beside {
+	b.stock = listed(false)
+	return b
+}
+
 // A client with search paths asks for several names, and some take the first failure for
 // the answer. What nobody can have is denied, and does not pass on to a plugin that does
 // not know yet.
@@ -22,6 +33,9 @@ func TestNamesOfSearchPathsPassOnWhereSomebodyMayHaveThem(t *testing.T) {
 	const below, searched, endpoint = "a.b.no.default.svc.cluster.local.", "db.default.svc.cluster.local.cluster.local.", "db.default.default.svc.cluster.local."
 	const other, outside, deep = "db.cluster.local.", "www.example.org.cluster.local.", "x.fallen.cluster.local."
 	zones := name.Zones{"cluster.local."}
+	alone := beside{ended: zones, stocks: namesOfStock(zones), stock: listed(true)}
+	withoutEndpoints := alone
+	withoutEndpoints.noEndpoints = true
 	s := testStanza()
 	s.Fall = fall.Root
 	for _, c := range []struct {
@@ -35,13 +49,14 @@ func TestNamesOfSearchPathsPassOnWhereSomebodyMayHaveThem(t *testing.T) {
 		{"kubernetes with endpoints, at a start", beside{}, true, []string{below, searched}},
 		{"kubernetes without endpoints", beside{noEndpoints: true}, false, []string{below, searched}},
 		{"kubernetes without endpoints, at a start", beside{noEndpoints: true}, true, []string{below, searched, endpoint}},
-		{"kubernetes, and nobody behind it", beside{ended: zones}, false, []string{below, searched}},
-		{"kubernetes, and nobody behind it, at a start", beside{ended: zones}, true, []string{below, searched, other, outside, deep}},
-		{"the same, and somebody behind it for some names", beside{ended: zones, passed: name.Zones{"fallen.cluster.local."}}, true, []string{below, searched, other, outside}},
-		{"the same, and somebody behind it for all", beside{ended: zones, passed: name.Zones{"."}}, true, []string{below, searched}},
-		{"the same, and a plugin that has any name", beside{ended: zones, answersAny: true}, true, nil},
-		{"kubernetes of a zone above", beside{ended: name.Zones{"local."}}, true, []string{below, searched}},
-		{"kubernetes of a zone below, too", beside{ended: name.Zones{"fallen.cluster.local.", "cluster.local."}}, true, []string{below, searched, other, outside}},
+		{"kubernetes, and nobody behind it", alone, false, []string{below, searched}},
+		{"the same, before its first list", alone.before(), false, []string{below, searched, other, outside, deep}},
+		{"the same, without endpoints", withoutEndpoints.before(), false, []string{below, searched, endpoint, other, outside, deep}},
+		{"the same, and a plugin that has any name", beside{ended: zones, answersAny: true}.before(), true, nil},
+		{"the same, where somebody is behind it for all", beside{ended: zones, passed: name.Zones{"."}, noEndpoints: true}.before(), false, []string{below, searched}},
+		{"the same, for some names", beside{ended: zones, passed: name.Zones{"fallen.cluster.local."}, stocks: alone.stocks}.before(), false, []string{below, searched, other, outside}},
+		{"kubernetes of a zone above, before its first list", beside{ended: name.Zones{"local."}}.before(), false, []string{below, searched}},
+		{"kubernetes of a zone below, too, before its first list", beside{ended: name.Zones{"fallen.cluster.local.", "cluster.local."}, stocks: alone.stocks}.before(), false, []string{below, searched, other, outside}},
 	} {
 		h := testHandler(s, testChanges())
 		if c.stale {

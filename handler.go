@@ -179,16 +179,22 @@ func (q *query) leavesZonal() bool { return !q.zonal || q.asked.Name.Kind == nam
 // that may not know that yet: of all the names that a search path makes of one, some
 // clients give up at the first that fails.
 func (q *query) isNobodys() bool {
+	if q.beside.answersAny {
+		return false
+	}
 	switch q.asked.Name.Kind {
 	case name.Below, name.Searched:
-		return !q.beside.answersAny
+		return true
 	case name.Endpoint:
-		return q.stale && q.beside.noEndpoints && !q.beside.answersAny
+		return q.beside.noEndpoints && (q.stale || q.fails())
 	case name.Other:
-		return q.stale && !q.beside.answersAny && q.beside.ends(q.lower, strings.ToLower(q.zone))
+		return !q.beside.isStocks(q.lower) && q.fails()
 	}
 	return false
 }
+
+// fails reports whether a name ends at the stock plugin while that knows of none.
+func (q *query) fails() bool { return q.beside.fails(q.lower, strings.ToLower(q.zone)) }
 
 // isAbove reports whether names of Services or addresses lie below a name: whoever is
 // next may deny it, and with it all of them (RFC 8020, section 2). At a zone, that one

@@ -42,6 +42,8 @@ func setup(c *caddy.Controller) error {
 	}
 	var targets *targetChecks
 	c.OnStartup(func() error {
+		// All plugins are there by now.
+		h.beside.stock, _ = dnsserver.GetConfig(c).Handler("kubernetes").(readiness)
 		feed, err := sub.start()
 		if err != nil {
 			return plugin.Error(pluginName, err)

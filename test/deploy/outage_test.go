@@ -50,6 +50,38 @@ func TestAStartWithoutTheAPIServer(t *testing.T) {
 		asked(t.Context(), s, "example.org.", "A", "192.0.2.80"),
 		asked(t.Context(), s, "web."+namespace+".svc.cluster.local.", "A", "192.0.2.80"),
 	)
+	onlyWhatNobodyHasIsDenied(t, s, namespace)
+}
+
+// kubernetes may be long in getting its list after the API server is back, and its neighbour
+// not.
+func TestNamesThatNobodyHasAreDeniedBeforeKubernetesKnowsAny(t *testing.T) {
+	g, err := gate.New(shared.Get(t))
+	must(t, err)
+	closed := filepath.Join(t.TempDir(), "kubeconfig")
+	must(t, g.WriteKubeconfig(closed, shared.Get(t).Config(cluster.AdminUser).BearerToken))
+	g.Close()
+	open, err := shared.Get(t).Kubeconfig(cluster.AdminUser)
+	must(t, err)
+	namespace := runServices(t)
+	corefile := onLoopback(t, corefileOf(t, kustomize(t, "kube-dns")), open)
+	const stanza = "\nkubernetes cluster.local in-addr.arpa ip6.arpa {\nkubeconfig "
+	if !strings.Contains(corefile, stanza+open) {
+		t.Fatalf("kubernetes has no kubeconfig:\n%s", corefile)
+	}
+	corefile = strings.Replace(corefile, stanza+open, stanza+closed, 1)
+	s := server.New(t, strings.Replace(corefile, "ready 127.0.0.1:{{.Ready}}\n", "", 1))
+	until(t, func(ctx context.Context) error {
+		return asked(ctx, s, "db."+namespace+".svc.cluster.local.", "A", "10.244.1.1")
+	})
+	onlyWhatNobodyHasIsDenied(t, s, namespace)
+}
+
+// onlyWhatNobodyHasIsDenied asks for names that search paths make while kubernetes does not know
+// which Services there are.
+func onlyWhatNobodyHasIsDenied(t *testing.T, s *server.Server, namespace string) {
+	t.Helper()
+	name := "db." + namespace + ".svc.cluster.local."
 	for _, search := range []string{namespace + ".svc.cluster.local.", "svc.cluster.local.", "cluster.local."} {
 		for _, short := range []string{name, "db." + namespace + ".svc."} {
 			if search == "cluster.local." && short != name {
