@@ -241,7 +241,7 @@ func TestNothingIsRememberedOfAnExternalName(t *testing.T) {
 func TestABadAnnotationDoesNotTakeItsServiceWithIt(t *testing.T) {
 	c := newCache(corefile.Settings{Annotations: corefile.AllAnnotations}, false)
 	service := headlessService("default", "db")
-	service.Service.Annotations = map[string]string{"ttl": "soon", "max-answers": "1"}
+	service.Service.Annotations = model.NewAnnotations(map[string]string{"ttl": "soon", "max-answers": "1"})
 	c.Apply([]model.Change{service, readySlice("default", "db", "db-1", "10.0.0.1")})
 	c.publish()
 	set := c.set("db.default")

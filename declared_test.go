@@ -13,7 +13,7 @@ import (
 // declaring returns a change to a headless Service with annotations.
 func declaring(name string, annotations map[string]string) model.Change {
 	c := headlessService("default", name)
-	c.Service.Annotations = annotations
+	c.Service.Annotations = model.NewAnnotations(annotations)
 	return c
 }
 

@@ -119,10 +119,7 @@ func toOutside(name, target string, annotations ...string) model.Change {
 	}
 	s.Target, s.Address, _ = model.ParseTarget(target)
 	for i := 0; i < len(annotations); i += 2 {
-		if s.Annotations == nil {
-			s.Annotations = make(map[string]string)
-		}
-		s.Annotations[annotations[i]] = annotations[i+1]
+		s.Annotations = append(s.Annotations, model.Annotation{Name: annotations[i], Text: annotations[i+1]})
 	}
 	return model.ServiceChange(s)
 }

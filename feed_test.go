@@ -151,7 +151,7 @@ func TestAFirstListThatTakesLongIsLoggedOnce(t *testing.T) {
 func TestABadAnnotationIsLoggedOnceByAllFeeds(t *testing.T) {
 	logged := captureLog(t)
 	bad := headlessService("default", "db")
-	bad.Service.Annotations = map[string]string{"ttl": "soon"}
+	bad.Service.Annotations = model.NewAnnotations(map[string]string{"ttl": "soon"})
 	good := headlessService("default", "db")
 	const left, again = "Left out the Service annotation default/db", "The Service annotation default/db counts again"
 	one, _, fromOne := startFeed(t, &corefile.Stanza{Manifests: "annotated"})

@@ -317,8 +317,8 @@ func TestAServicesOwnLimits(t *testing.T) {
 	s := testStanza()
 	s.Settings.Annotations = corefile.AllAnnotations
 	changes := testChanges()
-	changes[0].Service.Annotations = map[string]string{"ttl": "30", "negative-ttl": "7", "max-answers": "1"}
-	changes[6].Service.Annotations = map[string]string{"ttl": "60"}
+	changes[0].Service.Annotations = model.NewAnnotations(map[string]string{"ttl": "30", "negative-ttl": "7", "max-answers": "1"})
+	changes[6].Service.Annotations = model.NewAnnotations(map[string]string{"ttl": "60"})
 	h := testHandler(s, changes)
 	for question, want := range map[string]uint32{
 		"db.default.svc.cluster.local.":      30,
@@ -359,7 +359,7 @@ func TestServicesThatShareAnAddressShareTheLeastTTL(t *testing.T) {
 		changes := testChanges()
 		for at, ttl := range map[int]string{0: row.db, 2: row.twin} {
 			if ttl != "" {
-				changes[at].Service.Annotations = map[string]string{"ttl": ttl}
+				changes[at].Service.Annotations = model.NewAnnotations(map[string]string{"ttl": ttl})
 			}
 		}
 		m := serve(t, testHandler(s, changes), new(dns.Msg).SetQuestion("1.0.0.10.in-addr.arpa.", dns.TypePTR))

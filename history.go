@@ -189,8 +189,8 @@ func aboutOf(object *model.Service, o *records.Options, wrong error) string {
 	if object.Kind == model.ExternalName {
 		facts = why.Facts{Kind: "ExternalName", Target: strings.TrimSuffix(object.Target, ".")}
 	}
-	for name := range object.Annotations {
-		facts.Own = append(facts.Own, strings.ReplaceAll(name, "-", "_"))
+	for _, a := range object.Annotations {
+		facts.Own = append(facts.Own, strings.ReplaceAll(a.Name, "-", "_"))
 	}
 	if wrong != nil {
 		facts.LeftOut = wrong.Error()

@@ -57,7 +57,7 @@ func TestWhatIsSwappedInIsRecorded(t *testing.T) {
 	down.Slice.Endpoints[0].Conditions = 0
 	down.Slice.Triggered = model.MomentOf(now.Add(time.Second))
 	serving := headlessService("default", "db")
-	serving.Service.Annotations = map[string]string{"publish": "serving", "nonsense": ""}
+	serving.Service.Annotations = model.NewAnnotations(map[string]string{"publish": "serving", "nonsense": ""})
 	for _, changes := range [][]model.Change{{down}, {serving}, {serving.Removal(), down.Removal()}} {
 		*now = now.Add(1200 * time.Millisecond)
 		c.Apply(changes)

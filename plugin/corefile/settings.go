@@ -3,7 +3,6 @@ package corefile
 import (
 	"errors"
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 
@@ -76,17 +75,17 @@ func (s Settings) Options() records.Options {
 func (s Settings) Of(service *model.Service) (records.Options, error) {
 	o := s.Options()
 	var wrong []error
-	for _, name := range slices.Sorted(maps.Keys(service.Annotations)) {
-		if err := s.annotate(&o, name, service); err != nil {
-			wrong = append(wrong, fmt.Errorf("annotation %s%s: %w", model.AnnotationPrefix, name, err))
+	for _, a := range service.Annotations {
+		if err := s.annotate(&o, a, service); err != nil {
+			wrong = append(wrong, fmt.Errorf("annotation %s%s: %w", model.AnnotationPrefix, a.Name, err))
 		}
 	}
 	return o, errors.Join(wrong...)
 }
 
-func (s Settings) annotate(o *records.Options, name string, service *model.Service) error {
-	w := words[strings.ReplaceAll(name, "-", "_")]
-	switch one := annotation(name); {
+func (s Settings) annotate(o *records.Options, a model.Annotation, service *model.Service) error {
+	w := words[strings.ReplaceAll(a.Name, "-", "_")]
+	switch one := annotation(a.Name); {
 	case one == 0:
 		return errors.New("unknown")
 	case s.Annotations&one == 0:
@@ -98,9 +97,8 @@ func (s Settings) annotate(o *records.Options, name string, service *model.Servi
 	case w.atName && service.Target != "":
 		return errors.New("the name of an ExternalName Service is an alias, and has no other records (RFC 1034, section 3.6.2)")
 	}
-	text := service.Annotations[name]
 	if w.check {
-		return s.wantCheck(o, service, text)
+		return s.wantCheck(o, service, a.Text)
 	}
-	return w.annotate(o, text)
+	return w.annotate(o, a.Text)
 }

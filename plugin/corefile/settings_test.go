@@ -53,7 +53,7 @@ func TestAnnotationsOverrideTheStanza(t *testing.T) {
 			s := Settings{Policy: health.Policy{Publish: health.ByServing, FailOpen: 50}, Annotations: AllAnnotations}
 			want := s.Options()
 			c.want(&want)
-			got, err := s.Of(&model.Service{Annotations: map[string]string{c.name: c.value}})
+			got, err := s.Of(&model.Service{Annotations: model.NewAnnotations(map[string]string{c.name: c.value})})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -87,7 +87,7 @@ func TestABadAnnotationIsLeftOutAndTheOthersStay(t *testing.T) {
 		{"tll", "5", "annotation k8s-endpoints.coredns.io/tll: unknown"},
 		{"pod-names", "all", "annotation k8s-endpoints.coredns.io/pod-names: the Corefile does not allow it"},
 	} {
-		got, err := s.Of(&model.Service{Annotations: map[string]string{c.name: c.value, "publish": "serving"}})
+		got, err := s.Of(&model.Service{Annotations: model.NewAnnotations(map[string]string{c.name: c.value, "publish": "serving"})})
 		if err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: %s: got the error %v, want %s", c.name, c.value, err, c.want)
 		}
@@ -102,12 +102,12 @@ func TestAnAliasDeclaresNoRecordsAtItsName(t *testing.T) {
 	s := Settings{Annotations: AllAnnotations}
 	alias := &model.Service{Kind: model.ExternalName, Target: "example.org."}
 	for name, value := range map[string]string{"txt": "a", "soa": "true"} {
-		alias.Annotations = map[string]string{name: value}
+		alias.Annotations = model.NewAnnotations(map[string]string{name: value})
 		if o, err := s.Of(alias); err == nil || !strings.Contains(err.Error(), "is an alias") || !reflect.DeepEqual(o, s.Options()) {
 			t.Errorf("%s: got %+v and the error %v", name, o, err)
 		}
 	}
-	alias.Annotations = map[string]string{"txt-grpc-config": "[]"}
+	alias.Annotations = model.NewAnnotations(map[string]string{"txt-grpc-config": "[]"})
 	if o, err := s.Of(alias); err != nil || o.Declared.ServiceConfig == nil {
 		t.Errorf("below the name: got %+v and the error %v", o, err)
 	}
@@ -129,7 +129,7 @@ func TestWhatAnExternalNameServiceSaysOfItsTargets(t *testing.T) {
 	} {
 		want := s.Options()
 		c.want(&want.External)
-		alias.Annotations = map[string]string{c.name: c.value}
+		alias.Annotations = model.NewAnnotations(map[string]string{c.name: c.value})
 		if got, err := s.Of(alias); err != nil || !reflect.DeepEqual(got, want) {
 			t.Errorf("%s: %s: got %+v and the error %v, want %+v", c.name, c.value, got, err, want)
 		}
@@ -139,13 +139,13 @@ func TestWhatAnExternalNameServiceSaysOfItsTargets(t *testing.T) {
 		{"flatten", "yes", `flatten: want on or off, not "yes"`},
 		{"targets", "db-b.example.org", `targets: want "order NAME..."`},
 	} {
-		alias.Annotations = map[string]string{c.name: c.value}
+		alias.Annotations = model.NewAnnotations(map[string]string{c.name: c.value})
 		if got, err := s.Of(alias); err == nil || !strings.Contains(err.Error(), c.want) || !reflect.DeepEqual(got, s.Options()) {
 			t.Errorf("%s: %s: got %+v and the error %v, want %s", c.name, c.value, got, err, c.want)
 		}
 	}
 	for name, value := range map[string]string{"targets": "order a.example", "last-good": "10m", "flatten": "on"} {
-		headless := &model.Service{Kind: model.Headless, Annotations: map[string]string{name: value}}
+		headless := &model.Service{Kind: model.Headless, Annotations: model.NewAnnotations(map[string]string{name: value})}
 		if got, err := s.Of(headless); err == nil || !strings.Contains(err.Error(), "only an ExternalName Service") || !reflect.DeepEqual(got, s.Options()) {
 			t.Errorf("%s of a headless Service: got %+v and the error %v", name, got, err)
 		}
@@ -179,7 +179,7 @@ func TestAServiceWantsACheck(t *testing.T) {
 		{"that the Corefile does not allow", none, model.Service{}, "tcp", 0, "the Corefile does not allow it"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			c.service.Annotations = map[string]string{"check": c.text}
+			c.service.Annotations = model.NewAnnotations(map[string]string{"check": c.text})
 			o, err := c.settings.Of(&c.service)
 			if o.Check.Spec.Kind != c.kind || (err == nil) != (c.wrong == "") {
 				t.Errorf("got %+v and the error %v, want %s and %q", o.Check, err, c.kind, c.wrong)
@@ -205,7 +205,7 @@ func FuzzAnnotation(f *testing.F) {
 		name := annotationNames[int(at)%len(annotationNames)]
 		s := Settings{Annotations: AllAnnotations, Checks: check.DefaultTerms()}
 		s.Checks.Mode = check.On
-		o, err := s.Of(&model.Service{Annotations: map[string]string{name: value}})
+		o, err := s.Of(&model.Service{Annotations: model.NewAnnotations(map[string]string{name: value})})
 		if err != nil {
 			if !reflect.DeepEqual(o, s.Options()) {
 				t.Errorf("%s %q: %v, and yet %+v", name, value, err, o)

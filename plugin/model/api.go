@@ -106,19 +106,6 @@ func checkAnnotations(all map[string]string) error {
 	return nil
 }
 
-// annotations keeps what is for this plugin.
-func annotations(all map[string]string) (kept map[string]string) {
-	for name, text := range all {
-		if short, ok := strings.CutPrefix(name, AnnotationPrefix); ok {
-			if kept == nil {
-				kept = make(map[string]string)
-			}
-			kept[strings.Clone(short)] = strings.Clone(text)
-		}
-	}
-	return kept
-}
-
 // CheckNamespace refuses what is no name of a namespace.
 func CheckNamespace(namespace string) error {
 	if !isLabel(namespace) {

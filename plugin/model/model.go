@@ -62,15 +62,12 @@ type Service struct {
 	// Ports are those of an ExternalName Service. Those of a headless one stand in its
 	// slices.
 	Ports []Port
-	// Annotations holds those that begin with AnnotationPrefix, without it.
-	Annotations map[string]string
+	// Annotations are its wishes.
+	Annotations Annotations
 	// Created is when the API server made it, 0 where nobody says that. Two Services of one
 	// name, one after the other, differ in it.
 	Created Moment
 }
-
-// AnnotationPrefix is in front of the annotations that this plugin reads.
-const AnnotationPrefix = "k8s-endpoints.coredns.io/"
 
 // Protocol is the transport protocol of a port.
 type Protocol uint8

@@ -26,8 +26,8 @@ func (s *Service) Object() *corev1.Service {
 	obj := &corev1.Service{ObjectMeta: metav1.ObjectMeta{
 		Namespace: s.Namespace, Name: s.Name, CreationTimestamp: metav1.NewTime(s.Created.Time()),
 	}}
-	for name, text := range s.Annotations {
-		metav1.SetMetaDataAnnotation(&obj.ObjectMeta, AnnotationPrefix+name, text)
+	for _, a := range s.Annotations {
+		metav1.SetMetaDataAnnotation(&obj.ObjectMeta, AnnotationPrefix+a.Name, a.Text)
 	}
 	if s.HasSelector {
 		obj.Spec.Selector = map[string]string{anySelector: ""}

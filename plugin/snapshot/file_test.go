@@ -101,7 +101,7 @@ func TestSaveThatFailsLeavesTheOldFile(t *testing.T) {
 		t.Fatal(err)
 	}
 	large := serviceOf("default", "large")
-	large.Service.Annotations = map[string]string{"drain": strings.Repeat("a", MaxObject)}
+	large.Service.Annotations = model.NewAnnotations(map[string]string{"drain": strings.Repeat("a", MaxObject)})
 	if err := Save(path, header, slices.Values([]model.Change{large}), Memory{}); !errors.Is(err, ErrTooLarge) {
 		t.Errorf("got the error %v", err)
 	}

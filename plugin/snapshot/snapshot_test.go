@@ -258,9 +258,9 @@ func TestDecodeAsksBeforeItReadsObjects(t *testing.T) {
 
 func TestEncodeIsBounded(t *testing.T) {
 	large := serviceOf("default", "large")
-	large.Service.Annotations = map[string]string{"drain": strings.Repeat("a", MaxObject)}
+	large.Service.Annotations = model.NewAnnotations(map[string]string{"drain": strings.Repeat("a", MaxObject)})
 	half := serviceOf("default", "half")
-	half.Service.Annotations = map[string]string{"drain": strings.Repeat("a", MaxObject/2)}
+	half.Service.Annotations = model.NewAnnotations(map[string]string{"drain": strings.Repeat("a", MaxObject/2)})
 	for _, c := range []struct {
 		name string
 		all  []model.Change

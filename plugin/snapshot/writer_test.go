@@ -247,7 +247,7 @@ func TestAFailureIsCountedAndTheFileTriedAgain(t *testing.T) {
 		t.Errorf("the last error is still %v", w.failed)
 	}
 	large := serviceOf("default", "large")
-	large.Service.Annotations = map[string]string{"drain": strings.Repeat("a", MaxObject)}
+	large.Service.Annotations = model.NewAnnotations(map[string]string{"drain": strings.Repeat("a", MaxObject)})
 	s.apply(large)
 	w.write()
 	w.write()
@@ -269,7 +269,7 @@ func TestAFileThatFailsIsLoggedOnce(t *testing.T) {
 	newer := writerOf(t, file, completed(serviceOf("default", "newer")))
 	newer.write()
 	large := serviceOf("default", "large")
-	large.Service.Annotations = map[string]string{"drain": strings.Repeat("a", MaxObject)}
+	large.Service.Annotations = model.NewAnnotations(map[string]string{"drain": strings.Repeat("a", MaxObject)})
 	if err := os.Mkdir(dir, 0o700); err != nil {
 		t.Fatal(err)
 	}

@@ -12,7 +12,7 @@ import (
 // out, as k8s_endpoints does.
 func addPlan(s *differences.Service, read *model.Service) {
 	words := func(name string) []string {
-		return strings.FieldsFunc(strings.ToLower(read.Annotations[name]), func(r rune) bool { return r == ',' || strings.ContainsRune(" \t\r\n", r) })
+		return strings.FieldsFunc(strings.ToLower(read.Annotations.Get(name)), func(r rune) bool { return r == ',' || strings.ContainsRune(" \t\r\n", r) })
 	}
 	s.Flatten, _ = external.ParseFlatten(words("flatten"))
 	targets, err := external.ParseTargets(words("targets"))
