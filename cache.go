@@ -31,6 +31,7 @@ type cache struct {
 	// ExternalName may lead to.
 	plain *records.Options
 	rules *external.Rules
+	alike optionsOfAlike
 	// byNamespace exposes only the namespaces that the source reports, instead of
 	// all.
 	byNamespace bool
@@ -252,16 +253,6 @@ func (c *cache) refuseTargets(kind, namespace, name string, refused []string, re
 	}
 }
 
-// optionsOf returns how a Service is compiled. Those without annotations share one
-// value.
-func (c *cache) optionsOf(object *model.Service) (*records.Options, error) {
-	if len(object.Annotations) == 0 {
-		return c.plain, nil
-	}
-	own, err := c.settings.Of(object)
-	return &own, err
-}
-
 func (c *cache) applySlice(slice *model.Slice, removed bool) {
 	key := slice.Owner()
 	s := c.service(key)
@@ -443,7 +434,7 @@ func (c *cache) publish() {
 		before := c.set(key)
 		after := c.compile(j, before)
 		c.placeClients(&j, after)
-		c.watchChecks(&j, after)
+		c.watchChecks(&j, before, after)
 		countChange(before, after)
 		if b.add(key, before, after) && b.records {
 			b.decisions = append(b.decisions, decision{key, before, after, c.causeOf(&j, complete), j.triggered})

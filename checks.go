@@ -29,7 +29,7 @@ type checking struct {
 
 	// Only run touches these. groups are those of the Services that want checks, and waiting
 	// those that want some once all is known.
-	groups  map[model.ServiceKey]*checked
+	groups  map[model.ServiceKey]checked
 	waiting map[model.ServiceKey]struct{}
 	// remembered are the checks that failed before this cache began, and forgotten when they
 	// are none any more.
@@ -37,29 +37,21 @@ type checking struct {
 	forgotten  time.Time
 }
 
-// checked is a Service that wants checks, and what the engine knows of it.
+// checked is a Service that wants checks, and how it wanted them when the engine was told.
 type checked struct {
 	*engine.Group
-	key         model.ServiceKey
-	spec        check.Spec
-	failOpenOff bool
-	targets     []netip.AddrPort
+	options *records.Options
 }
 
-// watch tells the engine what is to be checked, where that is something else now.
-func (g *checked) watch(spec check.Spec, guard *check.Guard, failOpenOff bool, targets []netip.AddrPort) {
-	if g.spec == spec && g.failOpenOff == failOpenOff && slices.Equal(g.targets, targets) {
-		return
-	}
-	g.spec, g.failOpenOff, g.targets = spec, failOpenOff, targets
+// warnOfMySQL warns where a check of a Service is one that MySQL counts against this host.
+func warnOfMySQL(key model.ServiceKey, spec *check.Spec, targets []netip.AddrPort) {
 	if spec.Kind == check.TCP && slices.ContainsFunc(targets, isMySQL) {
-		warnOfMySQL.Do(func() { log.Warningf(textMySQL, g.key) })
+		warnedOfMySQL.Do(func() { log.Warningf(textMySQL, key) })
 	}
-	g.Watch(spec, guard, failOpenOff, targets)
 }
 
-// warnOfMySQL is done once in a process: one line is enough to think about it.
-var warnOfMySQL sync.Once
+// warnedOfMySQL is done once in a process: one line is enough to think about it.
+var warnedOfMySQL sync.Once
 
 const textMySQL = "The check tcp of %s goes to port 3306: to MySQL and MariaDB, a connection without a login is an error of this host, " +
 	"and after max_connect_errors of them it is blocked; check what stands in front of the server"
@@ -75,7 +67,7 @@ func newChecking(terms check.Terms, e *engine.Engine) checking {
 		engine:  e,
 		guard:   terms.Guard(),
 		judged:  make(map[model.ServiceKey]struct{}),
-		groups:  make(map[model.ServiceKey]*checked),
+		groups:  make(map[model.ServiceKey]checked),
 		waiting: make(map[model.ServiceKey]struct{}),
 	}
 }
@@ -98,14 +90,13 @@ func (c *cache) takeJudged() {
 	for key := range c.judged {
 		c.dirty.mark(key, history.ByCheck)
 	}
-	clear(c.judged)
+	c.judged = emptied(c.judged)
 }
 
 // findingsOf puts what checks have found of a Service into its options. Until they have found
 // anything, it is what failed before: a start, and a reload, give no dead endpoint again.
 func (c *cache) findingsOf(j *job, o *records.Options) {
-	group := c.groups[j.key]
-	if group != nil {
+	if group, ok := c.groups[j.key]; ok {
 		o.Found, o.Asked = group.Findings(), group.Asked
 	}
 	if o.Found == nil && len(c.remembered) > 0 && o.Check != (check.Wanted{}) && c.now().Before(c.forgotten) {
@@ -145,13 +136,14 @@ func (c *cache) remember(failing []check.Remembered) {
 	}
 }
 
-// watchChecks says to the engine what is to be checked of a Service. Set is what was
-// compiled, nil where it is not served.
-func (c *cache) watchChecks(j *job, set *records.Set) {
+// watchChecks says to the engine what is to be checked of a Service, where that is something
+// else now. Before and after are what was served and what was compiled, nil where it is not
+// served.
+func (c *cache) watchChecks(j *job, before, after *records.Set) {
 	if c.engine == nil {
 		return
 	}
-	if set == nil || j.options.Check == (check.Wanted{}) || set.Service.Kind != model.Headless {
+	if after == nil || j.options.Check == (check.Wanted{}) || after.Service.Kind != model.Headless {
 		c.endChecks(j.key)
 		return
 	}
@@ -160,14 +152,18 @@ func (c *cache) watchChecks(j *job, set *records.Set) {
 		c.waiting[j.key] = struct{}{}
 		return
 	}
-	group := c.groups[j.key]
-	if group == nil {
-		key := j.key
-		group = &checked{Group: c.engine.Group(key, func() { c.judge(key) }), key: key}
-		c.groups[key] = group
+	group, ok := c.groups[j.key]
+	if ok && group.options == j.options && before != nil && before.EqualChecks(after) {
+		return
 	}
-	failOpenOff := j.options.Policy.FailOpen == health.FailOpenOff
-	group.watch(j.options.Check.Spec, c.guard, failOpenOff, set.Checkable(&j.options.Check, nil))
+	if group.options = j.options; !ok {
+		key := j.key
+		group.Group = c.engine.Group(key, func() { c.judge(key) })
+	}
+	c.groups[j.key] = group
+	spec, targets := j.options.Check.Spec, after.Checkable(&j.options.Check, nil)
+	warnOfMySQL(j.key, &spec, targets)
+	group.Watch(spec, c.guard, j.options.Policy.FailOpen == health.FailOpenOff, targets)
 }
 
 // beginChecks begins those that waited for a full state.
@@ -175,7 +171,16 @@ func (c *cache) beginChecks() {
 	for key := range c.waiting {
 		c.judge(key)
 	}
-	clear(c.waiting)
+	c.waiting = emptied(c.waiting)
+}
+
+// emptied returns an empty set of Services. It does not keep the room of one that was not: all
+// of a cluster come once, and seldom again.
+func emptied(all map[model.ServiceKey]struct{}) map[model.ServiceKey]struct{} {
+	if len(all) == 0 {
+		return all
+	}
+	return make(map[model.ServiceKey]struct{})
 }
 
 // Failing returns the checks that fail, of all Services of the process.
@@ -187,7 +192,7 @@ func (c *checking) Failing() []check.Remembered {
 }
 
 func (c *checking) endChecks(key model.ServiceKey) {
-	if group := c.groups[key]; group != nil {
+	if group, ok := c.groups[key]; ok {
 		group.Close()
 		delete(c.groups, key)
 	}

@@ -66,7 +66,7 @@ func checkedSettings(mode check.Mode) (s corefile.Settings) {
 // checkedService is a Service that wants its endpoints checked, and its slice.
 func checkedService(name string, addresses ...string) []model.Change {
 	service := headlessService("default", name)
-	service.Service.Annotations = map[string]string{"check": "postgres"}
+	service.Service.Annotations = model.NewAnnotations(map[string]string{"check": "postgres"})
 	slice := readySlice("default", name, name+"-1", addresses...)
 	slice.Slice.Ports = []model.Port{{Name: "sql", Number: 5432}}
 	return []model.Change{service, slice}
@@ -192,14 +192,11 @@ func TestAServiceThatIsAskedForIsCheckedMoreOften(t *testing.T) {
 }
 
 func TestACheckThatBlocksThisHostIsWarnedOfOnce(t *testing.T) {
-	warnOfMySQL = sync.Once{}
+	warnedOfMySQL = sync.Once{}
 	logged := captureLog(t)
-	e := engine.New(engine.Options{Rate: 100, Inflight: 4})
-	guard := checkedSettings(check.On).Checks.Guard()
 	watch := func(name string, kind check.Kind, port uint16) {
-		key := model.ServiceKey{Namespace: "default", Name: name}
-		g := checked{Group: e.Group(key, func() {}), key: key}
-		g.watch(check.Spec{Kind: kind}, guard, false, []netip.AddrPort{netip.AddrPortFrom(netip.MustParseAddr("10.1.0.1"), port)})
+		warnOfMySQL(model.ServiceKey{Namespace: "default", Name: name}, &check.Spec{Kind: kind},
+			[]netip.AddrPort{netip.AddrPortFrom(netip.MustParseAddr("10.1.0.1"), port)})
 	}
 	watch("other", check.TCP, 5432)
 	watch("web", check.HTTP, 3306)

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/check"
+	"github.com/k8s-endpoints/k8s_endpoints/plugin/check/engine"
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/external"
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/model"
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/records"
@@ -32,8 +33,12 @@ type targetChecks struct {
 
 // targetCheck is one target of a Service.
 type targetCheck struct {
-	checked
+	*engine.Group
+	key    model.ServiceKey
 	target external.Target
+	// spec and targets are what the engine was told.
+	spec    check.Spec
+	targets []netip.AddrPort
 	// failing are the addresses whose check fails, where checks are only observed.
 	failing map[netip.Addr]time.Time
 }
@@ -161,7 +166,7 @@ func (t *targetChecks) asked(set *records.Set) []*targetCheck {
 func (t *targetChecks) begin(set *records.Set) (all []*targetCheck) {
 	key := set.Service.ServiceKey
 	for _, target := range targetsOf(set) {
-		c := &targetCheck{checked: checked{key: key}, target: target}
+		c := &targetCheck{key: key, target: target}
 		c.Group = t.cache.engine.Group(key, func() {
 			if t.observes() {
 				c.count()
@@ -222,7 +227,12 @@ func (t *targetChecks) watch(c *targetCheck, wanted *check.Wanted, port uint16) 
 			targets = append(targets, at)
 		}
 	}
-	c.watch(spec, t.cache.guard, false, targets)
+	if c.spec == spec && slices.Equal(c.targets, targets) {
+		return
+	}
+	c.spec, c.targets = spec, targets
+	warnOfMySQL(c.key, &spec, targets)
+	c.Watch(spec, t.cache.guard, false, targets)
 }
 
 // end ends the checks of a Service. It is locked.

@@ -1,13 +1,16 @@
 package records
 
 import (
+	"unique"
+
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/check"
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/roster"
 )
 
 // checked is what a Set knows of the checks of its endpoints.
 type checked struct {
-	wanted check.Wanted
+	// wanted is shared: many Services want the same.
+	wanted unique.Handle[check.Wanted]
 	mode   check.Mode
 	// asked tells that somebody has asked. It may be nil.
 	asked func()

@@ -16,9 +16,9 @@ func (s *Set) checkText() string {
 	if s.checked == nil {
 		return ""
 	}
-	w := &s.checked.wanted
+	w := s.checked.wanted.Value()
 	text := ", check " + w.Spec.Kind.String()
-	if port := cmp.Or(w.Port, s.onlyPort(w)); port != "" {
+	if port := cmp.Or(w.Port, s.onlyPort(&w)); port != "" {
 		text += " port " + port
 	}
 	text += fmt.Sprintf(" every %v, %d fails, %d passes", w.Spec.Interval, w.Spec.Fall, w.Spec.Rise)
@@ -60,7 +60,8 @@ func (s *Set) explainChecks(found *check.Findings) (e checkExplainer) {
 		return e
 	}
 	e = checkExplainer{s.checked, found, roster.NewBits(s.roster.Len())}
-	for at := range s.targets(&s.checked.wanted) {
+	wanted := s.Check()
+	for at := range s.targets(&wanted) {
 		e.targets.Add(at)
 	}
 	return e

@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"slices"
 	"time"
+	"unique"
 
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/check"
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/health"
@@ -69,7 +70,7 @@ func (m *Memory) observeChecks(d health.Damping, c *roster.Current, found *check
 // compileChecks notes whom to check, and what checks changed or would change.
 func (s *Set) compileChecks(b *roster.Bits, o *Options, c *roster.Current, st *health.Standings) {
 	*b = st.Called(*b)
-	s.checked = &checked{wanted: o.Check, mode: o.CheckMode, asked: o.Asked, called: roster.Select(*b, c.Len()), failing: st.Failing}
+	s.checked = &checked{wanted: unique.Make(o.Check), mode: o.CheckMode, asked: o.Asked, called: roster.Select(*b, c.Len()), failing: st.Failing}
 	if o.CheckMode != check.Observe || o.Found == nil {
 		return
 	}
@@ -141,7 +142,8 @@ func (s *Set) EqualChecks(o *Set) bool {
 	case s.roster == o.roster:
 		return a.called.Equal(b.called)
 	}
-	return slices.Equal(s.Checkable(&a.wanted, nil), o.Checkable(&b.wanted, nil))
+	wanted := a.wanted.Value()
+	return slices.Equal(s.Checkable(&wanted, nil), o.Checkable(&wanted, nil))
 }
 
 // byCheck reports whether all sick endpoints of a family are so because their check fails.

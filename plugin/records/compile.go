@@ -5,6 +5,7 @@ import (
 	"slices"
 	"sync"
 	"time"
+	"unique"
 
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/check"
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/external"
@@ -43,7 +44,7 @@ func Compile(service *model.Service, all []*model.Slice, o Options, memory *Memo
 		*memory = Memory{}
 		s.standAlone(&o)
 		if o.CheckMode != check.Off && o.Check != (check.Wanted{}) {
-			s.checked = &checked{wanted: o.Check, mode: o.CheckMode}
+			s.checked = &checked{wanted: unique.Make(o.Check), mode: o.CheckMode}
 		}
 		o.External.Checked = s.checked != nil && o.CheckMode == check.On
 		if s.plan = external.NewPlan(service, &o.External, o.Rules); s.plan != nil {

@@ -178,7 +178,7 @@ func (s *Set) Check() check.Wanted {
 	if s.checked == nil {
 		return check.Wanted{}
 	}
-	return s.checked.wanted
+	return s.checked.wanted.Value()
 }
 
 // nobody is the Roster of a Service that has no endpoints of its own.

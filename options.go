@@ -1,0 +1,71 @@
+package endpoints
+
+import (
+	"encoding/binary"
+	"weak"
+
+	"github.com/k8s-endpoints/k8s_endpoints/plugin/model"
+	"github.com/k8s-endpoints/k8s_endpoints/plugin/records"
+)
+
+// optionsOf returns how a Service is compiled. Those without annotations share one value, and
+// headless ones that say the same share another one: a platform team has hundreds of these.
+func (c *cache) optionsOf(object *model.Service) (*records.Options, error) {
+	switch {
+	case len(object.Annotations) == 0:
+		return c.plain, nil
+	case object.Kind != model.Headless:
+		own, err := c.settings.Of(object)
+		return &own, err
+	}
+	said := saidBy(object)
+	if known := c.alike.known[said].Value(); known != nil {
+		return known, nil
+	}
+	own, err := c.settings.Of(object)
+	if err == nil {
+		c.alike.add(said, &own)
+	}
+	return &own, err
+}
+
+// saidBy returns all that the options of a headless Service depend on.
+func saidBy(object *model.Service) string {
+	said := []byte{0}
+	if object.HasSelector {
+		said[0] = 1
+	}
+	for _, a := range object.Annotations {
+		for _, text := range [...]string{a.Name, a.Text} {
+			said = append(binary.AppendUvarint(said, uint64(len(text))), text...)
+		}
+	}
+	return string(said)
+}
+
+// optionsOfAlike has the options of Services that say the same, for as long as there is one of
+// them. The zero value has none.
+type optionsOfAlike struct {
+	known map[string]weak.Pointer[records.Options]
+	// most is how many there may be until those are looked for that are gone.
+	most int
+}
+
+// leastAlike is below what looking for those pays for.
+const leastAlike = 64
+
+func (a *optionsOfAlike) add(said string, o *records.Options) {
+	if a.known == nil {
+		a.known, a.most = make(map[string]weak.Pointer[records.Options]), leastAlike
+	}
+	a.known[said] = weak.Make(o)
+	if len(a.known) <= a.most {
+		return
+	}
+	for said, of := range a.known {
+		if of.Value() == nil {
+			delete(a.known, said)
+		}
+	}
+	a.most = max(2*len(a.known), leastAlike)
+}
