@@ -157,6 +157,7 @@ func TestManyServicesWithOneTargetCostNoMoreThanTheyAre(t *testing.T) {
 		g.Close()
 	}
 	w.pass(5 * time.Second)
-	equal(t, "the number of owners", len(w.core.table.tasks[target(1)].owners), 1)
-	equal(t, "the owner", w.core.table.tasks[target(1)].owners[0].group.key, groups[0].key)
+	one, _ := w.core.table.find(target(1), groups[0].spec)
+	equal(t, "the number of owners", len(one.owners), 1)
+	equal(t, "the owner", one.owners[0].group.key, groups[0].key)
 }

@@ -1,6 +1,8 @@
 package engine
 
 import (
+	"hash/maphash"
+	"iter"
 	"net/netip"
 
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/check"
@@ -8,15 +10,31 @@ import (
 
 // table has all tasks, and each Spec once.
 type table struct {
-	// tasks has the first task of each address and port; the others are its siblings.
-	tasks map[netip.AddrPort]*task
+	// tasks has the first task of each hash of an address and port; the others are its
+	// siblings, nearly always of the same one. The hash is a quarter of the whole key, which
+	// the task has anyway.
+	tasks map[uint64]*task
+	seed  maphash.Seed
 	specs map[check.Spec]*spec
 	count int
 }
 
 func newTable() table {
-	return table{tasks: make(map[netip.AddrPort]*task), specs: make(map[check.Spec]*spec)}
+	return table{tasks: make(map[uint64]*task), seed: maphash.MakeSeed(), specs: make(map[check.Spec]*spec)}
 }
+
+// of yields the tasks of an address and port.
+func (b *table) of(at netip.AddrPort) iter.Seq[*task] {
+	return func(yield func(*task) bool) {
+		for t := b.tasks[b.hash(at)]; t != nil; t = t.sibling {
+			if t.at == at && !yield(t) {
+				return
+			}
+		}
+	}
+}
+
+func (b *table) hash(at netip.AddrPort) uint64 { return maphash.Comparable(b.seed, at) }
 
 // hold returns the Spec for one more that has it.
 func (b *table) hold(s check.Spec) *spec {
@@ -38,7 +56,7 @@ func (b *table) release(s *spec) {
 
 // find returns the task, or nil, and how many there are of its address and port.
 func (b *table) find(at netip.AddrPort, s *spec) (found *task, siblings int) {
-	for t := b.tasks[at]; t != nil; t = t.sibling {
+	for t := range b.of(at) {
 		siblings++
 		if t.spec == s {
 			found = t
@@ -49,7 +67,7 @@ func (b *table) find(at netip.AddrPort, s *spec) (found *task, siblings int) {
 
 // isChecked reports whether a namespace has the address and port checked in any way.
 func (b *table) isChecked(at netip.AddrPort, namespace string) bool {
-	for t := b.tasks[at]; t != nil; t = t.sibling {
+	for t := range b.of(at) {
 		if t.isWantedIn(namespace) {
 			return true
 		}
@@ -59,22 +77,24 @@ func (b *table) isChecked(at netip.AddrPort, namespace string) bool {
 
 func (b *table) add(t *task) {
 	t.spec.holders++
-	t.sibling = b.tasks[t.at]
-	b.tasks[t.at] = t
+	hash := b.hash(t.at)
+	t.sibling = b.tasks[hash]
+	b.tasks[hash] = t
 	b.count++
 }
 
 func (b *table) drop(t *task) {
-	if b.tasks[t.at] != t {
-		before := b.tasks[t.at]
+	hash := b.hash(t.at)
+	switch before := b.tasks[hash]; {
+	case before != t:
 		for before.sibling != t {
 			before = before.sibling
 		}
 		before.sibling = t.sibling
-	} else if t.sibling != nil {
-		b.tasks[t.at] = t.sibling
-	} else {
-		delete(b.tasks, t.at)
+	case t.sibling != nil:
+		b.tasks[hash] = t.sibling
+	default:
+		delete(b.tasks, hash)
 	}
 	t.sibling = nil
 	b.release(t.spec)

@@ -15,7 +15,7 @@ type task struct {
 	spec *spec
 	// before and after are its neighbours in the list that it waits in.
 	before, after *task
-	// sibling is another task of the same address and port.
+	// sibling is another task in the same place of the table.
 	sibling *task
 	// owners are the Services that want it. Without any it is not asked, and forgotten.
 	owners []owner
