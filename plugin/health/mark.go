@@ -103,6 +103,7 @@ const (
 	ruleFailOpen Rule = 1 << (Tiers + iota)
 	ruleOnlyReady
 	ruleOnlyFailing
+	ruleExists
 	ruleEnd
 )
 
@@ -111,6 +112,13 @@ func (r Rule) Known() bool { return r < ruleEnd }
 
 // FailsOpen reports whether sick endpoints are published because too few are not.
 func (r Rule) FailsOpen() bool { return r&ruleFailOpen != 0 }
+
+// Existing returns the Rule of a name that exists though it has nobody, since there are names
+// below it.
+func (r Rule) Existing() Rule { return r | ruleExists }
+
+// Exists reports whether it is that of such a name.
+func (r Rule) Exists() bool { return r&ruleExists != 0 }
 
 // LastRung reports whether those are published who do not serve, because nobody does.
 func (r Rule) LastRung() bool { return r&ruleOnlyReady != 0 }

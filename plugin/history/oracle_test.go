@@ -96,7 +96,7 @@ func drawState(t *rapid.T, before *State) *State {
 	s.Marks = string(marks)
 	if rapid.IntRange(0, 3).Draw(t, "rules") == 0 {
 		for family := range s.Rules {
-			s.Rules[family] = health.Rule(rapid.IntRange(0, 511).Draw(t, "rule"))
+			s.Rules[family] = health.Rule(rapid.IntRange(0, 1023).Draw(t, "rule"))
 		}
 	}
 	s.About = rapid.SampledFrom([]string{"", s.About, "publish ready", "publish serving"}).Draw(t, "about")
@@ -253,8 +253,8 @@ func checkDecisions(t *rapid.T, s *Story, now time.Duration) {
 		}
 		// Several may be of one millisecond.
 		if i == 0 || !all[i-1].At.Equal(d.At) {
-			if carried := carriedIn(m); d.After.Carried != carried {
-				t.Errorf("after %+v the name has %d", d, carried)
+			if carried, tiers := countedIn(m); d.After.Carried != carried || d.After.Tiers != tiers {
+				t.Errorf("after %+v the name has %d, of %v", d, carried, tiers)
 			}
 		}
 		if i > 0 && all[i-1].Before != d.After {
@@ -263,11 +263,12 @@ func checkDecisions(t *rapid.T, s *Story, now time.Duration) {
 	}
 }
 
-func carriedIn(m Moment) (n int) {
+func countedIn(m Moment) (carried int, tiers Tally) {
 	for _, e := range m.Endpoints {
-		n += toInt(e.InName)
+		carried += toInt(e.InName)
+		tiers[familyOf(e.Address)][e.Mark.Tier()]++
 	}
-	return n
+	return carried, tiers
 }
 
 func toInt(is bool) int {

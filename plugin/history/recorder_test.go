@@ -196,8 +196,8 @@ func TestWhatAReplacedPodLeaves(t *testing.T) {
 	got, err := read(t, r, "db.n", 2*time.Second).Decisions(epoch, epoch.Add(time.Minute), 10)
 	want := []Decision{{
 		At: epoch.Add(time.Second), Cause: ByService, Lag: 180 * time.Millisecond,
-		Before: Whole{Served: true, Rules: onlyGood, Carried: 1, Endpoints: 2},
-		After:  Whole{Served: true, Rules: onlyGood, Carried: 2, Endpoints: 2, About: "policy"},
+		Before: Whole{Served: true, Rules: onlyGood, Carried: 1, Endpoints: 2, Tiers: Tally{{health.Good: 1, health.Dying: 1}}},
+		After:  Whole{Served: true, Rules: onlyGood, Carried: 2, Endpoints: 2, Tiers: Tally{{health.Good: 2}}, About: "policy"},
 		Changes: []Change{
 			{Endpoint: Endpoint{Name: "db-2", Address: netip.MustParseAddr("10.0.0.2")}, Is: true, After: upMark},
 			{Endpoint: Endpoint{Name: "db-1", Address: netip.MustParseAddr("10.0.0.2")}, Was: true, Before: dying},

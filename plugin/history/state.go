@@ -24,7 +24,8 @@ type State struct {
 	Roster *roster.Roster
 	// Marks has a health.Mark for each endpoint, in the order of the Roster.
 	Marks string
-	// Rules say whom the name of the Service has, by family.
+	// Rules say whom the name of the Service has, by family, and of one that has nobody
+	// whether it exists.
 	Rules [roster.Families]health.Rule
 	// About is what is said of the Service as a whole, in up to MaxAbout bytes.
 	About string

@@ -361,11 +361,18 @@ type Whole struct {
 	Served bool
 	About  string
 	Rules  [roster.Families]health.Rule
-	// Carried is how many endpoints the name has, of Endpoints.
+	// Carried is how many endpoints the name has, of Endpoints, and Tiers in which tiers
+	// these are.
 	Carried, Endpoints int
+	Tiers              Tally
 }
 
-func (w *walk) whole() Whole { return Whole{w.served, w.about, w.rules, w.carried, len(w.order)} }
+// A Tally has how many endpoints of each family are in each tier.
+type Tally [roster.Families][health.Tiers]int
+
+func (w *walk) whole() Whole {
+	return Whole{w.served, w.about, w.rules, w.carried, len(w.order), w.tiers}
+}
 
 // A Change is how an endpoint stood before and after. Was and Is are whether it was there.
 type Change struct {

@@ -18,8 +18,9 @@ type walk struct {
 	ids   map[Endpoint]int32
 	order []int32
 	marks []byte
-	// carried is how many the name has.
+	// carried is how many the name has, and tiers has how many are in each.
 	carried int
+	tiers   Tally
 	moves   []move
 }
 
@@ -58,12 +59,18 @@ func (w *walk) inName(id int32, m health.Mark) bool {
 	return w.rules[familyOf(w.who[id].Address)].Has(m)
 }
 
+// count counts who is in the name, and in which tier.
 func (w *walk) count() {
-	w.carried = 0
+	w.carried, w.tiers = 0, Tally{}
 	for at, id := range w.order {
-		if w.inName(id, health.Mark(w.marks[at])) {
-			w.carried++
-		}
+		w.tally(id, health.Mark(w.marks[at]), +1)
+	}
+}
+
+func (w *walk) tally(id int32, m health.Mark, by int) {
+	w.tiers[familyOf(w.who[id].Address)][m.Tier()] += by
+	if w.inName(id, m) {
+		w.carried += by
 	}
 }
 
@@ -136,11 +143,11 @@ func (w *walk) settle(e *entry, turns []turn) {
 		return
 	}
 	for _, t := range turns {
-		if t.kind != left && w.inName(t.id, t.after) {
-			w.carried--
+		if t.kind != left {
+			w.tally(t.id, t.after, -1)
 		}
-		if t.kind != arrived && w.inName(t.id, t.before) {
-			w.carried++
+		if t.kind != arrived {
+			w.tally(t.id, t.before, +1)
 		}
 	}
 }

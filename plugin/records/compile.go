@@ -92,6 +92,7 @@ func Compile(service *model.Service, all []*model.Slice, o Options, memory *Memo
 	if s.Waits() {
 		s.close()
 	}
+	s.standEmpty()
 	c.keepMissing(s, all, o.Policy.PodNames)
 	s.explainLeftOut()
 	return s

@@ -47,6 +47,16 @@ func (s *Set) stand(st *health.Standings, o *Options, m *Memory, now time.Time) 
 	}
 }
 
+// standEmpty notes whether the name exists though nobody is in it.
+func (s *Set) standEmpty() {
+	if s.stood == nil || s.name[roster.IPv4].Len()+s.name[roster.IPv6].Len() > 0 || s.Len() == 0 && !s.Declared().declaresAtName() {
+		return
+	}
+	for family, rule := range s.stood.Rules {
+		s.stood.Rules[family] = rule.Existing()
+	}
+}
+
 // standAlone notes that a Service without endpoints of its own is there.
 func (s *Set) standAlone(o *Options) {
 	if o.History {

@@ -8,6 +8,8 @@ import (
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/health"
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/model"
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/roster"
+
+	"github.com/miekg/dns"
 )
 
 func TestWhereNobodyAsksWhatWasNothingIsKept(t *testing.T) {
@@ -51,6 +53,29 @@ func TestAStateSaysWhoIsInTheName(t *testing.T) {
 	external := Compile(&model.Service{Kind: model.ExternalName, Target: "a.example."}, nil, Options{History: true, About: "leads to a"}, new(Memory), epoch)
 	if state := external.State(); state == nil || state.Roster.Len() != 0 || state.About != "leads to a" {
 		t.Errorf("an ExternalName Service has %+v", state)
+	}
+}
+
+// A name that has nobody denies nothing but its own records where there are names below it.
+func TestAStateSaysWhetherAnEmptyNameExists(t *testing.T) {
+	for name, row := range map[string]struct {
+		options Options
+		exists  bool
+	}{
+		"nobody has a name":        {Options{}, false},
+		"all have names":           {Options{Policy: health.Policy{PodNames: health.NamesAll}}, true},
+		"it has a record":          {Options{Declared: Declared{TXT: []string{"text"}}}, true},
+		"it waits, nobody is up":   {Options{MinEndpoints: 9}, false},
+		"it waits, all have names": {Options{MinEndpoints: 9, Policy: health.Policy{PodNames: health.NamesAll}}, true},
+	} {
+		row.options.History = true
+		set := newCourse(row.options).report(pod(1, down), pod(2, down))
+		if has := set.Has(question(dbName, dns.TypeA)); has != row.exists || set.State().Rules[roster.IPv4].Exists() != has {
+			t.Errorf("%s: it exists: %v, and by its state: %v", name, has, !has)
+		}
+		if set := newCourse(row.options).report(pod(1, ready), pod(2, ready)); row.options.MinEndpoints == 0 && set.State().Rules[roster.IPv4].Exists() {
+			t.Errorf("%s: with endpoints in it, it is empty", name)
+		}
 	}
 }
 

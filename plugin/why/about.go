@@ -17,6 +17,9 @@ const (
 	aboutLeftOut = "left-out"
 )
 
+// externalName is the kind of a Service that leads to a name elsewhere.
+const externalName = "ExternalName"
+
 // Facts are what an About is made of. All of them may be empty.
 type Facts struct {
 	// Kind is "headless" or "ExternalName", and Target what one of the latter leads to.

@@ -244,11 +244,11 @@ func optionsChanged(was, is About) string {
 
 // nameChanged says what became of what the name has.
 func nameChanged(service string, before, after history.Whole) (all []string) {
-	if before.Carried > 0 && after.Carried == 0 {
-		all = append(all, service+" is empty")
+	if exists := after.Rules[0].Exists(); after.Carried == 0 && About(after.About).Kind() != externalName && (before.Carried > 0 || before.Rules[0].Exists() != exists) {
+		all = append(all, fmt.Sprintf("%s is empty: %s", service, outcome(exists)))
 	}
 	if was, is := failsOpen(before), failsOpen(after); is && !was {
-		all = append(all, service+" fails open")
+		all = append(all, service+" fails open: "+howManyServe(after))
 	} else if was && !is {
 		all = append(all, service+" does not fail open any more")
 	}
@@ -256,6 +256,25 @@ func nameChanged(service string, before, after history.Whole) (all []string) {
 		all = append(all, service+" carries draining endpoints only")
 	}
 	return all
+}
+
+// outcome is what a name answers that has nobody.
+func outcome(exists bool) string {
+	if exists {
+		return "NODATA"
+	}
+	return "NXDOMAIN"
+}
+
+// howManyServe says how many serve of those who ever did, in the family that fails open.
+func howManyServe(w history.Whole) string {
+	for family, rule := range w.Rules {
+		if tiers := w.Tiers[family]; rule.FailsOpen() {
+			up := tiers[health.Good] + tiers[health.Damped]
+			return fmt.Sprintf("%d of %d serving", up, up+tiers[health.Sick])
+		}
+	}
+	return ""
 }
 
 func failsOpen(w history.Whole) bool {

@@ -95,6 +95,10 @@ func TestWhatHappenedToAService(t *testing.T) {
 		w.Rules[0] = rule
 		return w
 	}
+	tallied := func(w history.Whole, tiers history.Tally) history.Whole {
+		w.Tiers = tiers
+		return w
+	}
 	ready := about(Facts{Kind: "headless", Policy: "publish ready, pod_names all"})
 	ours := about(Facts{Kind: "headless", Policy: "publish serving, pod_names all", Own: []string{"publish"}})
 	target := func(name string) string { return about(Facts{Kind: "ExternalName", Target: name}) }
@@ -109,10 +113,12 @@ func TestWhatHappenedToAService(t *testing.T) {
 		{served(target("u.example"), 0, 0), served(target("t.example"), 0, 0), []string{"shop/web leads to t.example, before to u.example"}},
 		{served(ready, 2, 1), served(ours, 2, 1), []string{"Policy: publish serving, before ready (annotation)"}},
 		{served(ours, 2, 1), served(ready, 2, 1), []string{"Policy: publish ready, before serving"}},
-		{served(ready, 2, 1), served(target("t.example"), 0, 0), []string{"shop/web is ExternalName, before headless", "shop/web is empty"}},
+		{served(ready, 2, 1), served(target("t.example"), 0, 0), []string{"shop/web is ExternalName, before headless"}},
 		{served(ready, 2, 1), served(about(Facts{Kind: "headless", Policy: "publish ready, pod_names all", LeftOut: "annotation x: unknown"}), 2, 1), []string{"Left out: annotation x: unknown"}},
-		{served(ready, 2, 1), served(ready, 0, 0), []string{"shop/web is empty"}},
-		{served(ready, 2, 1), served(ready, 5, failOpen), []string{"shop/web fails open"}},
+		{served(ready, 2, 1), served(ready, 0, 0), []string{"shop/web is empty: NXDOMAIN"}},
+		{served(ready, 2, 1), served(ready, 0, health.Rule(0).Existing()), []string{"shop/web is empty: NODATA"}},
+		{served(ready, 0, health.Rule(0).Existing()), served(ready, 0, 0), []string{"shop/web is empty: NXDOMAIN"}},
+		{served(ready, 2, 1), tallied(served(ready, 5, failOpen), history.Tally{{health.Good: 1, health.Damped: 1, health.Sick: 3, health.Starting: 1}}), []string{"shop/web fails open: 2 of 5 serving"}},
 		{served(ready, 5, failOpen), served(ready, 5, 1), []string{"shop/web does not fail open any more"}},
 		{served(ready, 2, 1), served(ready, 1, 1<<health.Draining), []string{"shop/web carries draining endpoints only"}},
 		{served(ready, 2, 1), served(ready, 1, 1), nil},
