@@ -70,10 +70,6 @@ func Change(c *history.Change, of Circumstances) string {
 		return fmt.Sprintf("%s gone (%s), the address is %s's now", who, c.Address, of.Heir)
 	case !c.Is:
 		return fmt.Sprintf("%s gone (%s)", who, c.Address)
-	case c.After.TakenOut() && !c.Before.TakenOut():
-		return who + " is taken out by annotation"
-	case !c.After.TakenOut() && c.Before.TakenOut():
-		return who + " is put back"
 	}
 	if text := turned(c.Before, c.After, of); text != "" {
 		return who + text
@@ -93,20 +89,23 @@ func arrived(m health.Mark) string {
 	return "not ready"
 }
 
-// turned says how an endpoint went from one tier to another, behind its name.
+// turned says how an endpoint stands otherwise than before, behind its name.
 func turned(before, after health.Mark, of Circumstances) string {
-	was, is := before.Tier(), after.Tier()
-	switch {
+	switch was, is := before.Tier(), after.Tier(); {
+	case after.Terminating() && !before.Terminating() && is == health.Draining:
+		return " terminates, still serves"
+	case after.Terminating() && !before.Terminating():
+		return " terminates and does not serve"
+	case after.TakenOut() && !before.TakenOut():
+		return " is taken out by annotation"
+	case before.TakenOut() && !after.TakenOut(), before.Terminating() && !after.Terminating():
+		return " is put back" + ifNotUp(after)
 	case was == is:
 		return ""
-	case is == health.Dying && was == health.Draining:
-		return " stopped serving"
 	case is == health.Dying:
-		return " terminates and does not serve"
-	case is == health.Draining:
-		return " terminates, still serves"
-	case was >= health.Draining && before.Terminating() && !after.Terminating():
-		return " is put back"
+		return " stopped serving"
+	case was == health.Dying && is == health.Draining:
+		return " serves again"
 	case was == health.Good && is == health.Damped:
 		return " flapped too often: damped" + until(of.Until)
 	case was == health.Damped && is == health.Good:
@@ -119,6 +118,13 @@ func turned(before, after health.Mark, of Circumstances) string {
 		return " is not ready any more"
 	}
 	return " is as if it had never been ready"
+}
+
+func ifNotUp(m health.Mark) string {
+	if m.Up() {
+		return ""
+	}
+	return ", not ready"
 }
 
 // fell says how an endpoint that was up went down.
