@@ -91,8 +91,8 @@ type Spec struct {
 	CA     string
 	// Reset closes with RST, which leaves no entry in a table of connections.
 	Reset bool
-	// Interval is how long after a check the next one comes, and Idle the same where nobody
-	// has asked for the Service of late.
+	// Interval is how long after the beginning of a check the next one comes, and Idle the same
+	// where nobody has asked for the Service of late.
 	Interval, Idle time.Duration
 	// Timeout is how long a check may take.
 	Timeout time.Duration

@@ -170,7 +170,7 @@ func (c *core) settle(r *result, now time.Duration) {
 	case excused && t.failures >= t.spec.Fall:
 		c.hold(t, now)
 	}
-	c.schedule(t, delay, gear, now)
+	c.schedule(t, delay, gear, c.elapsed(r.began), now)
 }
 
 // gear returns the interval at which the task is asked while nothing is in doubt.
@@ -254,20 +254,28 @@ func (c *core) forward(t *task, now time.Duration) {
 
 // schedule has a task asked after a delay, or forgotten where nobody wants it. Processes that
 // began together ask at other times: each one's first full interval ends at its phase, and
-// all others are longer or shorter by up to a tenth.
-func (c *core) schedule(t *task, delay, gear, now time.Duration) {
-	if delay >= gear && !t.settled {
+// all others are longer or shorter by up to a tenth. These go from the beginning of one check
+// to that of the next: a target that hangs is not asked later for that.
+func (c *core) schedule(t *task, delay, gear, began, now time.Duration) {
+	switch {
+	case delay < gear:
+		t.due = now + c.jitter(delay)
+	case t.settled:
+		t.due = max(now, began+c.jitter(delay))
+	default:
 		t.settled = true
-		delay = time.Duration(t.phase % uint64(gear))
-	} else {
-		delay = time.Duration(float64(delay) * (0.9 + 0.2*c.random()))
+		t.due = now + time.Duration(t.phase%uint64(gear))
 	}
-	t.due = now + delay
 	if len(t.owners) == 0 {
 		c.wheel.put(t, t.left+forgotten)
 		return
 	}
 	c.wheel.put(t, t.due)
+}
+
+// jitter makes a delay longer or shorter by up to a tenth.
+func (c *core) jitter(delay time.Duration) time.Duration {
+	return time.Duration(float64(delay) * (0.9 + 0.2*c.random()))
 }
 
 // ripen moves what is due from the wheel to the lanes, and drops what nobody wants.

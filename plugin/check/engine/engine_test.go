@@ -28,6 +28,21 @@ func TestANewTargetIsAskedWithinASecondAndThenEachInterval(t *testing.T) {
 	equal(t, "the verdict", verdicts(g, target(1)), []check.Verdict{check.Passing})
 }
 
+// So that it is found to be back as soon as one that refuses.
+func TestATargetThatHangsIsAskedEachIntervalToo(t *testing.T) {
+	w := newWorld(t, 200, 256)
+	w.dead(check.TimedOut, 2*time.Second, func(netip.AddrPort) bool { return true })
+	w.service("orders", tcp(), target(1)).Asked()
+	w.pass(2 * time.Minute)
+	when := w.dialsOf(target(1))
+	if len(when) < 10 {
+		t.Fatalf("dialled at %v", when)
+	}
+	for i := len(when) - 4; i < len(when); i++ {
+		between(t, "an interval", when[i]-when[i-1], 10*time.Second, 10200*time.Millisecond)
+	}
+}
+
 func TestATargetThatNobodyAskedForIsCheckedWithinASecondToo(t *testing.T) {
 	w := newWorld(t, 200, 256)
 	w.service("orders", tcp(), targets(0, 50)...)

@@ -326,11 +326,16 @@ func (n *naive) settle(c *naiveCheck, cause check.Cause, began time.Time, now ti
 	gear := n.gear(c, now)
 	c.results = append(c.results, naiveResult{cause, gear, begin.Add(now)})
 	delay, _ := c.state.Take(cause, &c.spec, gear, false, begin.Add(now))
-	if delay >= gear && !c.settled {
+	switch {
+	case delay < gear:
+		c.due = now + delay
+	case c.settled:
+		// What hangs takes nothing of the interval, and what was late by more is due now.
+		c.due = max(now, began.Sub(begin)+delay)
+	default:
 		c.settled = true
-		delay = time.Duration(c.phase % uint64(gear))
+		c.due = now + time.Duration(c.phase%uint64(gear))
 	}
-	c.due = now + delay
 	if len(n.owners(c)) == 0 {
 		n.put(c, c.left+forgotten)
 		return
