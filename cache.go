@@ -26,12 +26,10 @@ import (
 // Services that changed, and swaps their record sets in; queries look them up
 // without locks.
 type cache struct {
-	settings corefile.Settings
-	// plain are the options of a Service without annotations, and rules say what one of type
-	// ExternalName may lead to.
-	plain *records.Options
+	settings  corefile.Settings
+	optionsOf optionsOf
+	// rules say what a Service of type ExternalName may lead to.
 	rules *external.Rules
-	alike optionsOfAlike
 	// byNamespace exposes only the namespaces that the source reports, instead of
 	// all.
 	byNamespace bool
@@ -88,10 +86,8 @@ type service struct {
 }
 
 func newCache(s corefile.Settings, byNamespace bool) *cache {
-	plain := s.Options()
-	return &cache{
+	c := &cache{
 		settings:    s,
-		plain:       &plain,
 		rules:       external.NewRules(s.External.Rules),
 		byNamespace: byNamespace,
 		sets:        index.New[string, *records.Set](),
@@ -107,6 +103,8 @@ func newCache(s corefile.Settings, byNamespace bool) *cache {
 		due:         make(map[model.ServiceKey]time.Time),
 		now:         time.Now,
 	}
+	c.optionsOf = newOptionsOf(&c.settings)
+	return c
 }
 
 // set returns the record set of the Service that "S.N" names, or nil where no
@@ -207,7 +205,7 @@ func (c *cache) readAnnotations(object *model.Service, s *service, removed bool)
 		return
 	}
 	var err error
-	if s.options, err = c.optionsOf(object); err != nil {
+	if s.options, err = c.optionsOf.service(object); err != nil {
 		c.refusals.Refuse(log, kind, object.Namespace, object.Name, err)
 		return
 	}
@@ -630,7 +628,7 @@ func (c *cache) about(object *model.Service, o *records.Options, before *records
 	if state := before.State(); state != nil && before.Service == object {
 		return state.About
 	}
-	_, wrong := c.optionsOf(object)
+	_, wrong := c.optionsOf.service(object)
 	return aboutOf(object, o, wrong)
 }
 

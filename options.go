@@ -4,27 +4,40 @@ import (
 	"encoding/binary"
 	"weak"
 
+	"github.com/k8s-endpoints/k8s_endpoints/plugin/corefile"
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/model"
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/records"
 )
 
-// optionsOf returns how a Service is compiled. Those without annotations share one value, and
+// optionsOf has how Services are compiled by the same settings.
+type optionsOf struct {
+	settings *corefile.Settings
+	// plain are the options of a Service without annotations.
+	plain *records.Options
+	alike optionsOfAlike
+}
+
+func newOptionsOf(s *corefile.Settings) optionsOf {
+	return optionsOf{settings: s, plain: new(s.Options())}
+}
+
+// service returns how a Service is compiled. Those without annotations share one value, and
 // headless ones that say the same share another one: a platform team has hundreds of these.
-func (c *cache) optionsOf(object *model.Service) (*records.Options, error) {
+func (o *optionsOf) service(object *model.Service) (*records.Options, error) {
 	switch {
 	case len(object.Annotations) == 0:
-		return c.plain, nil
+		return o.plain, nil
 	case object.Kind != model.Headless:
-		own, err := c.settings.Of(object)
+		own, err := o.settings.Of(object)
 		return &own, err
 	}
 	said := saidBy(object)
-	if known := c.alike.known[said].Value(); known != nil {
+	if known := o.alike.known[said].Value(); known != nil {
 		return known, nil
 	}
-	own, err := c.settings.Of(object)
+	own, err := o.settings.Of(object)
 	if err == nil {
-		c.alike.add(said, &own)
+		o.alike.add(said, &own)
 	}
 	return &own, err
 }

@@ -15,7 +15,7 @@ func TestServicesThatSayTheSameShareTheirOptions(t *testing.T) {
 	of := func(kind model.ServiceKind, selector bool, annotations map[string]string) *model.Service {
 		return &model.Service{Kind: kind, HasSelector: selector, Annotations: model.NewAnnotations(annotations)}
 	}
-	first, err := c.optionsOf(of(model.Headless, false, map[string]string{"publish": "serving", "ttl": "7"}))
+	first, err := c.optionsOf.service(of(model.Headless, false, map[string]string{"publish": "serving", "ttl": "7"}))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -31,7 +31,7 @@ func TestServicesThatSayTheSameShareTheirOptions(t *testing.T) {
 		{"a selector", of(model.Headless, true, map[string]string{"publish": "serving", "ttl": "7"}), false},
 		{"an alias", of(model.ExternalName, false, map[string]string{"publish": "serving", "ttl": "7"}), false},
 	} {
-		if o, _ := c.optionsOf(tc.service); (o == first) != tc.shares {
+		if o, _ := c.optionsOf.service(tc.service); (o == first) != tc.shares {
 			t.Errorf("%s: shares is %v, want %v", tc.name, o == first, tc.shares)
 		}
 	}
@@ -41,7 +41,7 @@ func TestServicesThatSayTheSameShareTheirOptions(t *testing.T) {
 func TestOptionsThatAreWrongAreSaidToBeEachTime(t *testing.T) {
 	c := newCache(corefile.Settings{Annotations: corefile.AllAnnotations}, false)
 	for range 2 {
-		if _, err := c.optionsOf(&model.Service{Kind: model.Headless, Annotations: model.NewAnnotations(map[string]string{"ttl": "soon"})}); err == nil {
+		if _, err := c.optionsOf.service(&model.Service{Kind: model.Headless, Annotations: model.NewAnnotations(map[string]string{"ttl": "soon"})}); err == nil {
 			t.Error("ttl: soon is taken")
 		}
 	}
@@ -51,14 +51,14 @@ func TestOptionsThatAreWrongAreSaidToBeEachTime(t *testing.T) {
 func TestOptionsOfNobodyAreForgotten(t *testing.T) {
 	c := newCache(corefile.Settings{Annotations: corefile.AllAnnotations}, false)
 	for i := range 100 * leastAlike {
-		if _, err := c.optionsOf(&model.Service{Kind: model.Headless, Annotations: model.NewAnnotations(map[string]string{"txt": fmt.Sprint(i)})}); err != nil {
+		if _, err := c.optionsOf.service(&model.Service{Kind: model.Headless, Annotations: model.NewAnnotations(map[string]string{"txt": fmt.Sprint(i)})}); err != nil {
 			t.Fatal(err)
 		}
 		if i%leastAlike == 0 {
 			runtime.GC()
 		}
 	}
-	if n := len(c.alike.known); n > 4*leastAlike {
+	if n := len(c.optionsOf.alike.known); n > 4*leastAlike {
 		t.Errorf("%d options are remembered of nobody", n)
 	}
 }
