@@ -13,18 +13,19 @@ import (
 	"github.com/k8s-endpoints/k8s_endpoints/cmd/compare/inventory"
 	"github.com/k8s-endpoints/k8s_endpoints/cmd/compare/report"
 	"github.com/k8s-endpoints/k8s_endpoints/cmd/compare/servers"
+	"github.com/k8s-endpoints/k8s_endpoints/cmd/kube"
 
 	"k8s.io/client-go/kubernetes"
 )
 
 // compare asks all questions, and asks those again whose answers are in the way of a switch.
 func compare(ctx context.Context, o *options, progress io.Writer) (_ *report.Report, err error) {
-	clients, err := inventory.Connect(o.Kubeconfig, o.Context)
+	clients, err := kube.Connect(o.Kubeconfig, o.Context)
 	if err != nil {
 		return nil, err
 	}
 	if o.KubeDNS == "" {
-		if o.KubeDNS, err = inventory.FindKubeDNS(ctx, clients); err != nil {
+		if o.KubeDNS, err = kube.FindKubeDNS(ctx, clients); err != nil {
 			return nil, err
 		}
 	}

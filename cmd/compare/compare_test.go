@@ -14,8 +14,8 @@ import (
 	"sync/atomic"
 	"testing"
 
-	"github.com/k8s-endpoints/k8s_endpoints/cmd/compare/inventory"
 	"github.com/k8s-endpoints/k8s_endpoints/cmd/compare/report"
+	"github.com/k8s-endpoints/k8s_endpoints/cmd/kube"
 	"github.com/k8s-endpoints/k8s_endpoints/test/cluster"
 	"github.com/k8s-endpoints/k8s_endpoints/test/cluster/poll"
 	"github.com/k8s-endpoints/k8s_endpoints/test/cluster/polltest"
@@ -594,7 +594,7 @@ func TestMistakesInFlagsAreSaid(t *testing.T) {
 }
 
 func TestKubeDNSIsFoundByItsLabel(t *testing.T) {
-	if got, err := inventory.FindKubeDNS(t.Context(), world.cluster.Clients()); err == nil || !strings.Contains(err.Error(), "give -kube-dns") {
+	if got, err := kube.FindKubeDNS(t.Context(), world.cluster.Clients()); err == nil || !strings.Contains(err.Error(), "give -kube-dns") {
 		t.Errorf("where there is none: got %q and %v, want an error that says what to give", got, err)
 	}
 	s := cluster.ClusterIPService("kube-system", "the-dns", nil, cluster.Port("dns", corev1.ProtocolUDP, 53))
@@ -602,7 +602,7 @@ func TestKubeDNSIsFoundByItsLabel(t *testing.T) {
 	s.Spec.ClusterIP = "10.96.0.10"
 	must(t, world.cluster.CreateService(t.Context(), s))
 	t.Cleanup(func() { must(t, world.cluster.DeleteService(context.Background(), "kube-system", "the-dns")) })
-	if got, err := inventory.FindKubeDNS(t.Context(), world.cluster.Clients()); err != nil || got != "10.96.0.10:53" {
+	if got, err := kube.FindKubeDNS(t.Context(), world.cluster.Clients()); err != nil || got != "10.96.0.10:53" {
 		t.Errorf("got %q and %v, want 10.96.0.10:53", got, err)
 	}
 }

@@ -1,8 +1,8 @@
-// Package inventory learns from the API server of a cluster which Services it has, what their slices say, and where
-// its DNS is. It reads Services and slices through plugin/model, as k8s_endpoints does, and besides the little that
-// only the stock plugin looks at.
+// Package inventory learns from the API server of a cluster which Services it has, and what their slices say. It reads
+// Services and slices through plugin/model, as k8s_endpoints does, and besides the little that only the stock plugin
+// looks at.
 //
-// Read inventory.go first, then endpoints.go and topology.go; connect.go stands alone.
+// Read inventory.go first, then endpoints.go and topology.go.
 package inventory
 
 import (
@@ -13,6 +13,7 @@ import (
 	"strings"
 
 	"github.com/k8s-endpoints/k8s_endpoints/cmd/compare/differences"
+	"github.com/k8s-endpoints/k8s_endpoints/cmd/kube"
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/model"
 
 	corev1 "k8s.io/api/core/v1"
@@ -20,11 +21,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/client-go/kubernetes"
-	"k8s.io/client-go/tools/pager"
 )
-
-// pageSize is how many objects the API server is asked for at once.
-const pageSize = 500
 
 // A reader gathers Services.
 type reader struct {
@@ -40,15 +37,15 @@ type reader struct {
 // stand in the way of no other object.
 func Read(ctx context.Context, clients kubernetes.Interface, zone string) (c *differences.Cluster, leftOut []error, err error) {
 	r := &reader{zone: zone, services: make(map[model.ServiceKey]*differences.Service), slices: make(map[model.ServiceKey][]*discoveryv1.EndpointSlice)}
-	err = each(ctx, func(ctx context.Context, o metav1.ListOptions) (runtime.Object, error) {
+	err = kube.Each(ctx, func(ctx context.Context, o metav1.ListOptions) (runtime.Object, error) {
 		return clients.CoreV1().Services("").List(ctx, o)
-	}, r.addService)
+	}, metav1.ListOptions{}, r.addService)
 	if err != nil {
 		return nil, nil, fmt.Errorf("cannot list Services: %w", err)
 	}
-	err = each(ctx, func(ctx context.Context, o metav1.ListOptions) (runtime.Object, error) {
+	err = kube.Each(ctx, func(ctx context.Context, o metav1.ListOptions) (runtime.Object, error) {
 		return clients.DiscoveryV1().EndpointSlices("").List(ctx, o)
-	}, r.addSlice)
+	}, metav1.ListOptions{}, r.addSlice)
 	if err != nil {
 		return nil, nil, fmt.Errorf("cannot list EndpointSlices: %w", err)
 	}
@@ -64,21 +61,7 @@ func Read(ctx context.Context, clients kubernetes.Interface, zone string) (c *di
 	return differences.NewCluster(zone, all), r.leftOut, nil
 }
 
-// each calls take with every object that list returns, page by page.
-func each[T runtime.Object](ctx context.Context, list pager.ListPageFunc, take func(T)) error {
-	pages := pager.New(list)
-	pages.PageSize = pageSize
-	return pages.EachListItem(ctx, metav1.ListOptions{}, func(obj runtime.Object) error {
-		typed, ok := obj.(T)
-		if !ok {
-			return fmt.Errorf("the API server sent an object of the type %T", obj)
-		}
-		take(typed)
-		return nil
-	})
-}
-
-func (r *reader) addService(obj *corev1.Service) {
+func (r *reader) addService(obj *corev1.Service) error {
 	key := model.ServiceKey{Namespace: obj.Namespace, Name: obj.Name}
 	s := &differences.Service{Namespace: obj.Namespace, Name: obj.Name}
 	r.services[key] = s
@@ -101,9 +84,10 @@ func (r *reader) addService(obj *corev1.Service) {
 		}
 		addPlan(s, read)
 	}
+	return nil
 }
 
-func (r *reader) addSlice(obj *discoveryv1.EndpointSlice) {
+func (r *reader) addSlice(obj *discoveryv1.EndpointSlice) error {
 	owner := model.ServiceKey{Namespace: obj.Namespace, Name: obj.Labels[discoveryv1.LabelServiceName]}
 	switch s := r.services[owner]; {
 	case s == nil:
@@ -113,6 +97,7 @@ func (r *reader) addSlice(obj *discoveryv1.EndpointSlice) {
 	case s.Kind == differences.ClusterIP:
 		addHostnames(s, obj)
 	}
+	return nil
 }
 
 // links counts the ExternalName Services that the target of one leads through.
