@@ -3,6 +3,8 @@
 # make compare KUBECONFIG=FILE    asks that cluster's DNS and this plugin the same
 #             questions, and says whether it is safe to switch; flags of
 #             cmd/compare go in COMPARE, as in COMPARE='-zone example.org -o json'
+# make why    build/kubectl-why_dns, which says why a name has what it has in DNS:
+#             in a folder of PATH, it is `kubectl why-dns`
 # make test   all tests: units, properties, short fuzzing, end to end
 # make bench  measures this plugin against the stock one, in a quarter of an hour,
 #             and writes what it finds into docs/performance.md and README.md
@@ -57,7 +59,7 @@ BUILDER = $(or $(shell for each in docker podman buildah; do \
 
 .DELETE_ON_ERROR:
 .PRECIOUS: build/image/linux-%/coredns
-.PHONY: all build run compare image test controlplane test-race test-messages test-allocs test-fuzz test-matrix soak bench bench-checks man lint clean builder buildah dig dnsperf prometheus resolvers targets software systems picture
+.PHONY: all build run compare why image test controlplane test-race test-messages test-allocs test-fuzz test-matrix soak bench bench-checks man lint clean builder buildah dig dnsperf prometheus resolvers targets software systems picture
 all: build
 
 build:
@@ -87,6 +89,10 @@ endif
 compare:
 	go build -o build/compare ./cmd/compare
 	build/compare $(if $(filter command,$(origin KUBECONFIG)),-kubeconfig $(abspath $(KUBECONFIG))) $(COMPARE)
+
+# One file without any other that it needs, for whatever machine it is copied to.
+why:
+	CGO_ENABLED=0 go build -trimpath -ldflags '-s -w' -o build/kubectl-why_dns ./cmd/kubectl-why_dns
 
 VERSION = $(shell sed -n 's/^var version = "\(.*\)"$$/\1/p' cmd/coredns/main.go)
 # Of a folder that is no git work tree, nothing is known.
