@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -307,7 +308,7 @@ var samples = []struct {
 		s.Direct, s.DirectAt = &facts.Answer{Records: []string{"192.0.2.7"}}, "192.0.2.53"
 		return s.servers(failed)
 	}},
-	{"j the client's side", func() *sample {
+	{"j the side of the client", func() *sample {
 		s := newSample("db.shop.svc.cluster.local", "shop", 0).service(selects("app", "db"))
 		s.pod("db-0", "10.1.4.17", nil).pod("db-1", "10.1.6.9", nil).pod("db-2", "10.1.9.31", nil)
 		s.slice("db-x", endpoint("db-0", "10.1.4.17", true), endpoint("db-1", "10.1.6.9", true), endpoint("db-2", "10.1.9.31", true))
@@ -346,7 +347,7 @@ func TestSamples(t *testing.T) {
 			f := one.make()
 			var got bytes.Buffer
 			must(t, report.Forms["text"](&got, []*cause.Verdict{cause.Judge(&f.Facts)}, false))
-			file := filepath.Join("testdata", "samples", one.name+".txt")
+			file := filepath.Join("testdata", "samples", strings.ReplaceAll(one.name, " ", "-")+".txt")
 			if *update {
 				must(t, os.WriteFile(file, got.Bytes(), 0o600))
 			}

@@ -78,7 +78,7 @@ func (j *judgement) answer(r *facts.Replica) {
 	}
 	f := j.blame(why.CauseAnswerNone, strings.TrimSuffix(j.Question.Name(), "."), denied[0])
 	j.carried(f)
-	f.do("dig @" + r.Name + " " + j.Question.Name() + " " + dns.TypeToString[j.Question.Types()[0]])
+	f.do(dig(r.Name, j.Question.Name(), dns.TypeToString[j.Question.Types()[0]]))
 }
 
 // denial writes an answer without records.
@@ -281,7 +281,7 @@ func (j *judgement) target(r *facts.Replica, target string) {
 	default:
 		f.detail("%s asked directly says %s", j.DirectAt, denial(d))
 	}
-	f.do("dig " + target)
+	f.do(dig("", target, "A"))
 }
 
 // chain is where a name leads.

@@ -2,6 +2,8 @@ package cause
 
 import (
 	"fmt"
+	"net"
+	"net/netip"
 	"strings"
 	"time"
 
@@ -63,6 +65,19 @@ func kubectl(namespace string, args ...string) string {
 		words = append(words, quoted(arg))
 	}
 	return strings.Join(words, " ")
+}
+
+// dig writes a command that asks a server, which has another name where it is not one to ask.
+func dig(server, name, typ string) string {
+	words := []string{"dig"}
+	host, port, err := net.SplitHostPort(server)
+	switch _, invalid := netip.ParseAddr(server); {
+	case err == nil:
+		words = append(words, "@"+quoted(host), "-p", quoted(port))
+	case invalid == nil:
+		words = append(words, "@"+server)
+	}
+	return strings.Join(append(words, quoted(name), typ), " ")
 }
 
 // quoted writes a word so that a shell takes it for one.

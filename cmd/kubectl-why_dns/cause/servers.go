@@ -105,7 +105,7 @@ func (j *judgement) silent() {
 		case j.answered():
 			j.say(why.CauseServerSilent, r.Name, failed)
 		default:
-			j.blame(why.CauseServerSilent, r.Name, failed).do("dig @" + r.Name + " " + j.Question.Name())
+			j.blame(why.CauseServerSilent, r.Name, failed).do(dig(r.Name, j.Question.Name(), "A"))
 		}
 	}
 }
@@ -125,7 +125,7 @@ func (j *judgement) replica(r *facts.Replica) {
 	}
 	j.lost(r)
 	if r.Overview == nil && r.Explained != nil && r.Explained.Err == "" && !r.Speaks() && j.isHeadless() {
-		j.say(why.CauseServerPlugin, r.Name).do("dig @" + r.Name + " " + r.Explained.Name + " TXT")
+		j.say(why.CauseServerPlugin, r.Name).do(dig(r.Name, r.Explained.Name, "TXT"))
 	}
 }
 
