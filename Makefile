@@ -167,6 +167,7 @@ test-fuzz:
 	go test -run '^$$' -fuzz '^FuzzLoad$$' -fuzztime $$((14000 * $(FUZZ)))x $(MINIMIZE) ./plugin/source/manifests
 	go test -run '^$$' -fuzz '^FuzzDecode$$' -fuzztime $$((28000 * $(FUZZ)))x $(MINIMIZE) ./plugin/snapshot
 	go test -run '^$$' -fuzz '^FuzzStory$$' -fuzztime $$((20000 * $(FUZZ)))x $(MINIMIZE) ./plugin/history
+	go test -run '^$$' -fuzz '^FuzzDecode$$' -fuzztime $$((5000 * $(FUZZ)))x $(MINIMIZE) ./plugin/history
 	go test -run '^$$' -fuzz '^FuzzServeDNS$$' -fuzztime $$((20000 * $(FUZZ)))x $(MINIMIZE) .
 	go test -run '^$$' -fuzz '^FuzzAnnotation$$' -fuzztime $$((10000 * $(FUZZ)))x $(MINIMIZE) ./plugin/corefile
 	go test -run '^$$' -fuzz '^FuzzWire$$' -fuzztime $$((10000 * $(FUZZ)))x $(MINIMIZE) .

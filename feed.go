@@ -3,6 +3,7 @@ package endpoints
 import (
 	"cmp"
 	"context"
+	"io"
 	"iter"
 	"slices"
 	"sync"
@@ -144,29 +145,36 @@ func (sub *subscription) run(others iter.Seq[*feed]) (*feed, error) {
 // resume makes the feed serve what is known of its objects: what another one serves, or what
 // a snapshot has.
 func (f *feed) resume(sub *subscription, others iter.Seq[*feed]) {
-	r := &f.cache.recording
-	r.open(f.cache.settings.History, f.cache.now)
 	if from := predecessor(f.origin, others); from != nil {
-		r.resumes = history.ByCorefile
-		ending := sub.endingBefore(f, others)
-		if ending != nil {
-			r.takeOver(&ending.cache.recording)
-		}
-		f.handover.restore(from.known())
-		if ending != nil {
-			r.reload(ending.cache.sets, f.cache.sets)
-		} else {
-			r.begin(history.Started, "")
-		}
+		f.goOn(from, sub.endingBefore(f, others))
 		return
 	}
-	known, ok := sub.load(f.origin)
+	r := &f.cache.recording
+	known, option, ok := sub.load(f.origin)
 	f.remember(known.Verdicts)
-	if ok {
-		r.resumes = history.ByRestart
-		f.handover.restore(known)
-		r.begin(history.Restored, known.Current.UTC().Format(time.RFC3339))
+	if !ok {
+		r.open(f.cache.settings.History, f.cache.now)
+		return
 	}
+	until := r.reopen(f.cache.settings.History, f.cache.now, option, f.origin)
+	f.handover.restore(known)
+	r.restart(known.Current, until, f.cache.sets)
+}
+
+// goOn makes the feed serve what another one serves, and go on with the history of one that
+// ends, which may be nil.
+func (f *feed) goOn(from, ending *feed) {
+	r := &f.cache.recording
+	r.resumes = history.ByCorefile
+	if ending == nil {
+		r.open(f.cache.settings.History, f.cache.now)
+		f.handover.restore(from.known())
+		r.begin(history.Started, "")
+		return
+	}
+	r.takeOver(&ending.cache.recording, f.cache.now)
+	f.handover.restore(from.known())
+	r.reload(ending.cache.sets, f.cache.sets)
 }
 
 // endingBefore returns the feed whose history another one goes on with: it reads the same, no
@@ -235,21 +243,21 @@ func (f *feed) known() (known snapshot.Content) {
 	return known
 }
 
-// load returns the content of the first snapshot that can be used. Whichever stanza
-// starts the feed does so for all that share it, so it looks at their snapshots, too.
-func (sub *subscription) load(origin string) (content snapshot.Content, ok bool) {
+// load returns the content of the first snapshot that can be used, and which that is. Whichever
+// stanza starts the feed does so for all that share it, so it looks at their snapshots, too.
+func (sub *subscription) load(origin string) (content snapshot.Content, option snapshot.Option, ok bool) {
 	key, tried := sub.stanza.Key(), make(map[snapshot.Option]bool)
 	for _, of := range append([]*subscription{sub}, sub.generation.Held()...) {
-		option := of.stanza.Snapshot
+		option = of.stanza.Snapshot
 		if tried[option] || of.stanza.Key() != key {
 			continue
 		}
 		tried[option] = true
 		if content, ok = option.Load(origin); ok {
-			return content, true
+			return content, option, true
 		}
 	}
-	return content, false
+	return content, option, false
 }
 
 // Complete implements snapshot.Served.
@@ -271,6 +279,15 @@ func (f *feed) Failing() []check.Remembered { return f.cache.Failing() }
 
 // Waiting implements snapshot.Served.
 func (f *feed) Waiting() []model.ServiceKey { return f.cache.withWaitingName() }
+
+// KeepsHistory implements snapshot.Recorded.
+func (f *feed) KeepsHistory() bool { return f.cache.recording.writes() }
+
+// EncodeHistory implements snapshot.Recorded.
+func (f *feed) EncodeHistory(to io.Writer, origin string) error {
+	r := &f.cache.recording
+	return r.tape.Encode(to, origin, statesOf(f.cache.sets), r.instant())
+}
 
 // Objects implements snapshot.Served.
 func (f *feed) Objects() iter.Seq[model.Change] { return slices.Values(f.cache.served()) }

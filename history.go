@@ -1,6 +1,8 @@
 package endpoints
 
 import (
+	"io"
+	"iter"
 	"slices"
 	"strings"
 	"sync"
@@ -10,6 +12,7 @@ import (
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/index"
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/model"
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/records"
+	"github.com/k8s-endpoints/k8s_endpoints/plugin/snapshot"
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/why"
 )
 
@@ -60,9 +63,58 @@ func (r *recording) hold(t *tape) {
 }
 
 // takeOver goes on with the tape of another recording.
-func (r *recording) takeOver(from *recording) {
-	r.end()
+func (r *recording) takeOver(from *recording, now func() time.Time) {
+	r.now = now
 	r.hold(from.tape)
+}
+
+// reopen goes on with the tape of the process before, as it stands beside a snapshot, and
+// returns until when that recorded. Where there is none, it begins one, and returns zero.
+func (r *recording) reopen(size int, now func() time.Time, o snapshot.Option, origin string) (until time.Time) {
+	if size == 0 {
+		return until
+	}
+	r.now, r.resumes = now, history.ByRestart
+	var known *history.Recorder
+	ok := o.LoadHistory(origin, func(from io.Reader, accept func(snapshot.Header) error) (err error) {
+		known, err = history.Decode(from, size, func(h history.Header) error {
+			until = h.Written
+			return accept(snapshot.Header{Origin: h.Origin, Current: h.Written})
+		}, r.instant())
+		return err
+	})
+	if !ok {
+		r.open(size, now)
+		return time.Time{}
+	}
+	r.hold(&tape{Recorder: known, size: size})
+	return until
+}
+
+// restart takes note that what a snapshot has is served, which is of a time, and that nobody
+// looked since another one, which is zero where nothing is known from before.
+func (r *recording) restart(of, until time.Time, served *index.Map[string, *records.Set]) {
+	if r.tape == nil {
+		return
+	}
+	if until.IsZero() {
+		r.begin(history.Restored, of.UTC().Format(time.RFC3339))
+		return
+	}
+	now := r.instant()
+	r.tape.Event(history.Restored, why.EventText(of.UTC().Format(time.RFC3339), until.Format(time.RFC3339)), now)
+	r.tape.Resume(statesOf(served), now)
+}
+
+// statesOf yields how Services stand.
+func statesOf(served *index.Map[string, *records.Set]) iter.Seq2[string, *history.State] {
+	return func(yield func(string, *history.State) bool) {
+		for key, set := range served.All {
+			if !yield(key, set.State()) {
+				return
+			}
+		}
+	}
 }
 
 // end lets go of the tape. The recording that had it before, if there still is one, goes on.

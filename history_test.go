@@ -3,6 +3,7 @@ package endpoints
 import (
 	"fmt"
 	"maps"
+	"os"
 	"path/filepath"
 	"reflect"
 	"slices"
@@ -13,6 +14,7 @@ import (
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/corefile"
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/history"
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/model"
+	"github.com/k8s-endpoints/k8s_endpoints/plugin/why"
 
 	"github.com/prometheus/client_golang/prometheus/testutil"
 	"pgregory.net/rapid"
@@ -169,6 +171,46 @@ func TestAStartFromASnapshotIsRecorded(t *testing.T) {
 	events, _, err := f.cache.recording.tape.Events(time.Now().Add(-time.Hour), time.Now(), 10, f.cache.recording.instant())
 	if err != nil || len(events) != 1 || events[0].Kind != history.Restored {
 		t.Errorf("the events are %+v, %v", events, err)
+	}
+}
+
+// What the process before recorded is known to the next one, and so is that nobody looked.
+func TestARestartGoesOnWithTheHistory(t *testing.T) {
+	s := recorded(t)
+	f, sub, from := startFeed(t, s)
+	from.apply(headlessService("default", "db"), readySlice("default", "db", "db-1", "10.0.0.1"), headlessService("default", "web"))
+	from.sync()
+	f.wait(time.Hour)
+	from.apply(readySlice("default", "db", "db-1", "10.0.0.1", "10.0.0.2"))
+	eventually(t, func() error {
+		if all := decisions(t, f.cache, "db.default"); len(all) != 1 {
+			return fmt.Errorf("before the restart it is %+v", all)
+		}
+		return nil
+	})
+	known := f.cache.recording.tape.Size().Reaches
+	sub.Stop()
+	g, again, _ := startFeed(t, s)
+	g.wait(time.Hour)
+	all := decisions(t, g.cache, "db.default")
+	if len(all) != 1 || all[0].Cause != history.BySlice || all[0].Before.Carried != 1 || all[0].After.Carried != 2 {
+		t.Errorf("after the restart it is %+v", all)
+	}
+	if reaches := g.cache.recording.tape.Size().Reaches; reaches.Sub(known).Abs() > time.Second {
+		t.Errorf("it is known since %v, and was since %v", reaches, known)
+	}
+	events, _, err := g.cache.recording.tape.Events(time.Now().Add(-time.Hour), time.Now(), 10, g.cache.recording.instant())
+	if err != nil || len(events) != 2 || events[0].Kind != history.Restored || !strings.Contains(why.Event(events[0]), "nobody looked") || events[1].Kind != history.Started {
+		t.Errorf("the events are %+v, %v", events, err)
+	}
+	again.Stop()
+	if err := os.WriteFile(s.Snapshot.File+".history", []byte("damaged"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	h, _, _ := startFeed(t, s)
+	h.wait(time.Hour)
+	if all := decisions(t, h.cache, "db.default"); len(all) != 0 || h.cache.set("db.default") == nil {
+		t.Errorf("after a start with a damaged file it is %+v", all)
 	}
 }
 

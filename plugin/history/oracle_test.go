@@ -175,7 +175,12 @@ func TestTheHistoryIsWhatWas(t *testing.T) {
 		for _, service := range []string{"a.n", "b.n", "c.n"} {
 			all[service] = new(oracle)
 		}
+		quiet := &oracle{at: []time.Duration{0}, states: []*State{stateOf(drawEndpoints(t), nil, [roster.Families]health.Rule{1, 1})}}
+		all["quiet.n"] = quiet
 		for range rapid.IntRange(1, 120).Draw(t, "decisions") {
+			if rapid.IntRange(0, 40).Draw(t, "restart") == 0 {
+				r, now = restarted(t, r, all, now)
+			}
 			now += time.Duration(rapid.SampledFrom([]int{0, 1, 20, 5000, 100_000}).Draw(t, "ms")) * time.Millisecond
 			service := rapid.SampledFrom([]string{"a.n", "a.n", "a.n", "b.n", "c.n"}).Draw(t, "service")
 			o := all[service]
@@ -244,7 +249,7 @@ func checkDecisions(t *rapid.T, s *Story, now time.Duration) {
 		for _, c := range d.Changes {
 			arrived, left = arrived+toInt(!c.Was), left+toInt(!c.Is)
 		}
-		if d.After.Endpoints != d.Before.Endpoints+arrived-left || d.Cause != BySlice {
+		if d.After.Endpoints != d.Before.Endpoints+arrived-left || d.Cause != BySlice && d.Cause != ByRestart {
 			t.Errorf("%+v", d)
 		}
 		m, _, err := s.At(d.At)

@@ -41,6 +41,8 @@ type Recorder struct {
 	began, forgot int64
 	// dropped is how many bytes of pages were.
 	dropped int64
+	// quiet are digests of the states of Services that had no series when a file was written.
+	quiet map[string]uint64
 }
 
 // series is what is known of one Service that ever changed.

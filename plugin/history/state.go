@@ -8,6 +8,7 @@
 // Reading order: state.go has what is recorded, and time.go when. entry.go writes one
 // decision, which differ.go finds, and reads it again. arena.go has the pages, and
 // recorder.go which Service has which of them, and who pays when there is none left.
+// file.go writes all of it to a file, and load.go goes on with one.
 // walk.go goes back from entry to entry, and story.go answers questions by it.
 package history
 

@@ -28,6 +28,8 @@ type Story struct {
 	at    []beginning
 	known int64
 	read  int64
+	// cut is that there was more once.
+	cut bool
 }
 
 // beginning is where an entry begins in the stream.
@@ -60,16 +62,18 @@ func (r *Recorder) copy(service string, state *State, now Instant) (s *Story, ti
 		return s, 0
 	}
 	of := &r.all[at]
-	s.state, s.known = of.state, of.last
+	s.state, s.known, s.cut = of.state, of.last, of.cut
 	head := of.head
 	for skip := r.loads[at].pages - maxPages; head != 0 && (skip > 0 || r.arena.page(head).first == noEntry); skip-- {
 		head = r.arena.page(head).next
 	}
+	s.cut = s.cut || head != of.head
 	if head == 0 {
 		return s, 0
 	}
 	p := r.arena.page(head)
-	s.data, tick = slices.Clone(p.data[p.first:p.used]), p.at
+	s.data = make([]byte, 0, pageData*min(int(r.loads[at].pages), maxPages))
+	s.data, tick = append(s.data, p.data[p.first:p.used]...), p.at
 	for id := p.next; id != 0; id = p.next {
 		p = r.arena.page(id)
 		s.data = append(s.data, p.data[:p.used]...)

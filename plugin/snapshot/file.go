@@ -3,6 +3,7 @@ package snapshot
 import (
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"iter"
 	"os"
@@ -57,7 +58,12 @@ func isTemporary(name, path string) bool {
 // Save writes a file that only its owner can read, and puts it at path in one
 // step: there is the old content or the new one, also after a crash. Where it
 // fails, the old file stays.
-func Save(path string, h Header, objects iter.Seq[model.Change], m Memory) (err error) {
+func Save(path string, h Header, objects iter.Seq[model.Change], m Memory) error {
+	return replace(path, func(to io.Writer) error { return Encode(to, h, objects, m) })
+}
+
+// replace puts a file with what is written at path.
+func replace(path string, write func(io.Writer) error) (err error) {
 	removeLeft(path)
 	f, err := createTemporary(path)
 	if err != nil {
@@ -69,7 +75,7 @@ func Save(path string, h Header, objects iter.Seq[model.Change], m Memory) (err 
 			_ = os.Remove(f.Name())
 		}
 	}()
-	if err := Encode(f, h, objects, m); err != nil {
+	if err := write(f); err != nil {
 		return err
 	}
 	if err := f.Sync(); err != nil {
@@ -114,18 +120,22 @@ func removeLeft(path string) {
 // Load reads a file that Save wrote. See Decode. The error wraps fs.ErrNotExist
 // where there is none.
 func Load(path string, accept func(Header) error) (Content, error) {
-	// Opening a pipe would wait for somebody to write to it.
-	info, err := os.Stat(path)
-	if err != nil {
-		return Content{}, err
-	}
-	if !info.Mode().IsRegular() {
-		return Content{}, fmt.Errorf("%s is not a file: %w", path, fs.ErrInvalid)
-	}
-	f, err := os.Open(path)
+	f, err := open(path)
 	if err != nil {
 		return Content{}, err
 	}
 	defer f.Close()
 	return Decode(f, accept)
+}
+
+func open(path string) (*os.File, error) {
+	// Opening a pipe would wait for somebody to write to it.
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, err
+	}
+	if !info.Mode().IsRegular() {
+		return nil, fmt.Errorf("%s is not a file: %w", path, fs.ErrInvalid)
+	}
+	return os.Open(path)
 }

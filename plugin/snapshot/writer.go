@@ -56,6 +56,8 @@ type Writer struct {
 	// failed is the error of the last try, and tried when that was.
 	failed error
 	tried  time.Time
+	// recorded is when the history was written last.
+	recorded time.Time
 }
 
 // files keeps two Writers of one file apart. There are two while a reload replaces
@@ -92,7 +94,7 @@ func newWriter(file, origin string, served Served) *Writer {
 	}
 	files.by[file].writers++
 	ages.enter(file)
-	return &Writer{file: file, origin: origin, served: served, serial: files.serial, over: make(chan struct{})}
+	return &Writer{file: file, origin: origin, served: served, serial: files.serial, over: make(chan struct{}), recorded: time.Now()}
 }
 
 // End writes a last time, and returns when that is done. It is called once.
@@ -124,9 +126,13 @@ func (w *Writer) run() {
 		case <-ticker.C:
 		case <-w.over:
 			w.write()
+			w.writeHistory()
 			return
 		}
 		w.write()
+		if time.Since(w.recorded) >= refresh {
+			w.writeHistory()
+		}
 	}
 }
 

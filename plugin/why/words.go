@@ -301,6 +301,21 @@ func drainingOnly(w history.Whole) bool {
 	return w.Carried > 0
 }
 
+const day = 24 * time.Hour
+
+// unseen says in which time nobody looked, of which it is given when that began.
+func unseen(since string, until time.Time) string {
+	from, err := time.Parse(time.RFC3339, since)
+	if err != nil {
+		return ""
+	}
+	began := clock(from)
+	if !from.Truncate(day).Equal(until.Truncate(day)) {
+		began = from.UTC().Format(time.DateTime)
+	}
+	return fmt.Sprintf(": from %s to %s nobody looked", began, clock(until))
+}
+
 // EventText is the text of an event that happened to something, somehow.
 func EventText(of, how string) string { return of + "\n" + how }
 
@@ -311,7 +326,7 @@ func Event(e history.Event) string {
 	case history.Started:
 		return "Started, nothing is known from before"
 	case history.Restored:
-		return "Started from the snapshot of " + e.Text
+		return "Started from the snapshot of " + of + unseen(how, e.At)
 	case history.Lost:
 		return fmt.Sprintf("The API server %s is lost: %s", of, how)
 	case history.Back:

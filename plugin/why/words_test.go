@@ -137,6 +137,8 @@ func TestWhatHappenedToTheServer(t *testing.T) {
 	}{
 		{history.Started, "", "Started, nothing is known from before"},
 		{history.Restored, "2026-11-28T03:00:00Z", "Started from the snapshot of 2026-11-28T03:00:00Z"},
+		{history.Restored, EventText("2026-11-28T03:07:30Z", "2026-11-28T03:07:35Z"), "Started from the snapshot of 2026-11-28T03:07:30Z: from 03:07:35 to 03:07:42 nobody looked"},
+		{history.Restored, EventText("2026-11-27T23:59:30Z", "2026-11-27T23:59:35Z"), "Started from the snapshot of 2026-11-27T23:59:30Z: from 2026-11-27 23:59:35 to 03:07:42 nobody looked"},
 		{history.Lost, EventText("https://10.96.0.1:443", "connection refused"), "The API server https://10.96.0.1:443 is lost: connection refused"},
 		{history.Back, EventText("https://10.96.0.1:443", "42.0 s"), "The API server https://10.96.0.1:443 is back after 42.0 s"},
 		{history.Silent, EventText("services", "nothing came for 1m30s"), "Watching services anew: nothing came for 1m30s"},
