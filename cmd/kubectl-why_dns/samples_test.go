@@ -262,6 +262,29 @@ var samples = []struct {
 		}
 		return s.servers().then(then)
 	}},
+	{"e since before it is known", func() *sample {
+		s := newSample("db-0.db", "shop", 0)
+		s.Question.From, s.Question.To = at("13:00:00"), at("14:07:10")
+		span := func(from, to time.Time, tier string) v1.Span {
+			return v1.Span{From: v1.At(from), To: v1.At(to), Tier: tier, Published: tier == "good"}
+		}
+		blink := at("13:40:00").Add(200 * time.Millisecond)
+		then := v1.Service{
+			KnownFrom: v1.At(at("13:30:00")),
+			Endpoints: []v1.Endpoint{
+				{Name: "db-0", Address: "10.1.4.17", Spans: []v1.Span{
+					span(at("13:31:00"), at("13:40:00"), "good"), span(at("13:40:00"), blink, "sick"), span(blink, at("14:00:00"), "good"), span(at("14:00:00"), now, "sick"),
+				}},
+				{Name: "db-1", Address: "10.1.6.9", Spans: []v1.Span{span(at("13:35:00"), now, "good")}},
+			},
+		}
+		return s.servers().then(then)
+	}},
+	{"e before anything is known", func() *sample {
+		s := newSample("db", "shop", 0)
+		s.Question.At = at("13:00:00")
+		return s.servers().then(v1.Service{KnownFrom: v1.At(at("13:30:00"))})
+	}},
 	{"f endpoints do not follow", func() *sample {
 		s := newSample("web", "shop", 0).service(selects("app", "web"))
 		s.pod("web-0", "10.1.4.27", nil).pod("web-1", "10.1.6.80", func(p *corev1.Pod) {

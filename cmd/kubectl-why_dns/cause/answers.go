@@ -244,7 +244,7 @@ func (j *judgement) history(f *Finding) {
 		return
 	}
 	if d := &r.Service.History[0]; j.Now.Sub(d.At.Time) < recently && d.Carried[0] != d.Carried[1] {
-		f.detail("since %s, before %s: %s", j.clock(d.At.Time), count(d.Carried[0], "address"), happened(d))
+		f.detail("changed at %s, from %s: %s", j.clock(d.At.Time), count(d.Carried[0], "address"), happened(d))
 	}
 }
 

@@ -23,7 +23,7 @@ func (j *judgement) past() {
 			}
 		case r.AtThen.KnownFrom.IsZero():
 			j.Skip("history of "+r.Name, "`history` is off there")
-		case j.begins().Before(r.AtThen.KnownFrom.Time) && !j.Question.At.IsZero():
+		case j.ends().Before(r.AtThen.KnownFrom.Time):
 			j.Skip("history of "+r.Name, "it begins at "+j.clock(r.AtThen.KnownFrom.Time))
 		default:
 			those = append(those, r)
@@ -39,10 +39,10 @@ func (j *judgement) past() {
 	f.detail("known from %s by %s%s", j.clock(those[0].AtThen.KnownFrom.Time), those[0].Name, j.agree(those))
 }
 
-// begins is when the time begins that is asked about.
-func (j *judgement) begins() time.Time {
+// ends is the last time that is asked about.
+func (j *judgement) ends() time.Time {
 	if j.Question.At.IsZero() {
-		return j.Question.From
+		return j.Question.To
 	}
 	return j.Question.At
 }
@@ -148,29 +148,46 @@ func (j *judgement) window(s *v1.Service) *Finding {
 // rows are the times between two changes, with what the name had.
 func (j *judgement) rows(s *v1.Service) (rows []string) {
 	q := &j.Question
+	began, last := q.From, ""
+	end := func(t time.Time) {
+		until := "–" + j.clock(t)
+		if until == "–"+j.clock(began) {
+			until = ", " + why.Duration(t.Sub(began))
+		}
+		rows = append(rows, fmt.Sprintf("%s%s  %s", j.clock(began), until, last))
+		began = t
+	}
+	if known := s.KnownFrom.Time; known.After(q.From) {
+		last = "not known"
+		end(known)
+	}
 	endpoints := slices.Concat(s.Endpoints, s.Gone)
-	ends := []time.Time{q.From, q.To}
+	ends := changes(endpoints, began, q.To)
+	for i, t := range ends[:len(ends)-1] {
+		had := j.hadAt(endpoints, t.Add(ends[i+1].Sub(t)/2))
+		if had != last && i > 0 {
+			end(t)
+		}
+		last = had
+	}
+	end(q.To)
+	return rows
+}
+
+// changes are the times at which endpoints changed, with both ends of the window.
+func changes(endpoints []v1.Endpoint, from, to time.Time) []time.Time {
+	all := []time.Time{from, to}
 	for _, e := range endpoints {
 		for _, span := range e.Spans {
 			for _, t := range []time.Time{span.From.Time, span.To.Time} {
-				if t.After(q.From) && t.Before(q.To) {
-					ends = append(ends, t)
+				if t.After(from) && t.Before(to) {
+					all = append(all, t)
 				}
 			}
 		}
 	}
-	slices.SortFunc(ends, time.Time.Compare)
-	ends = slices.CompactFunc(ends, time.Time.Equal)
-	last, began := "", q.From
-	for i, t := range ends[:len(ends)-1] {
-		had := j.hadAt(endpoints, t.Add(ends[i+1].Sub(t)/2))
-		if had != last && i > 0 {
-			rows = append(rows, fmt.Sprintf("%s–%s  %s", j.clock(began), j.clock(t), last))
-			began = t
-		}
-		last = had
-	}
-	return append(rows, fmt.Sprintf("%s–%s  %s", j.clock(began), j.clock(q.To), last))
+	slices.SortFunc(all, time.Time.Compare)
+	return slices.CompactFunc(all, time.Time.Equal)
 }
 
 // hadAt is what the name had at a time, and why others were missing.

@@ -2,6 +2,7 @@ package cause
 
 import (
 	"fmt"
+	"path"
 	"slices"
 	"strings"
 	"time"
@@ -66,7 +67,7 @@ func (j *judgement) oneStands(e *stands, policy string) {
 		c.Level = why.Follows
 		f = j.say(c, fmt.Sprintf("so: %s, not in %s%s, and without a name of its own", e.since, j.Question.Service, policy))
 	}
-	if e.flaps > 0 {
+	if e.flaps > 1 {
 		f.detail("flapped %s in the last hour", count(e.flaps, "time"))
 	}
 }
@@ -145,7 +146,7 @@ func policyOf(s *v1.Service) string {
 	case p.From == "annotation":
 		return "publish " + p.Value + ", by annotation"
 	case p.Where != "":
-		return "publish " + p.Value + ", " + p.Where
+		return "publish " + p.Value + ", " + path.Base(p.Where)
 	}
 	return "publish " + p.Value
 }

@@ -14,7 +14,7 @@ const (
 // clocks are forms of a time of day.
 var clocks = []string{"15:04", "15:04:05"}
 
-// Time reads a time in the past: as RFC 3339 has it, as a time of today, or else of yesterday, in the zone of now, or as how
+// Time reads a time in the past, to the second, as pages are asked: as RFC 3339 has it, as a time of today, or else of yesterday, in the zone of now, or as how
 // long ago it was.
 func Time(text string, now time.Time) (time.Time, error) {
 	at, err := read(text, now)
@@ -26,7 +26,7 @@ func Time(text string, now time.Time) (time.Time, error) {
 	case now.Sub(at) > maxBack:
 		return time.Time{}, fmt.Errorf("%s is more than 31 days ago", text)
 	}
-	return at.UTC(), nil
+	return at.UTC().Truncate(time.Second), nil
 }
 
 func read(text string, now time.Time) (time.Time, error) {
@@ -55,7 +55,7 @@ func Window(from, to string, now time.Time) (a, b time.Time, err error) {
 	if a, err = Time(from, now); err != nil {
 		return a, b, err
 	}
-	b = now.UTC()
+	b = now.UTC().Truncate(time.Second)
 	if to != "" {
 		if b, err = Time(to, now); err != nil {
 			return a, b, err
