@@ -473,12 +473,9 @@ func TestServersAreFoundByThemselves(t *testing.T) {
 	w.ready("web-0", "10.9.10.1")
 	w.until(why.IDAnswer, why.Fine, "web")
 	other.until(why.IDAnswer, why.Fine, "web."+w.space)
-	system := kube.SystemSpace
 	pods := make(forwardtest.Pods)
 	for name, address := range map[string]string{"coredns-1": w.dns, "coredns-2": other.dns} {
-		must(t, w.cluster.CreatePod(t.Context(), cluster.Pod{Namespace: system, Name: name, Labels: map[string]string{"k8s-app": "kube-dns"}}))
-		t.Cleanup(func() { must(t, w.cluster.DeletePod(context.Background(), system, name)) })
-		must(t, w.cluster.PodReady(t.Context(), system, name, "10.9.0.10"))
+		w.coreDNS(name)
 		pods[name] = map[string]string{"53": address}
 	}
 	var out, said bytes.Buffer
@@ -494,6 +491,34 @@ func TestServersAreFoundByThemselves(t *testing.T) {
 	}
 	if status != report.Fine || took > 2*time.Second {
 		t.Errorf("got the status %d after %v", status, took)
+	}
+}
+
+// coreDNS makes a Pod of CoreDNS that is ready.
+func (w *world) coreDNS(name string) {
+	w.t.Helper()
+	ctx := w.t.Context()
+	must(w.t, w.cluster.CreatePod(ctx, cluster.Pod{Namespace: kube.SystemSpace, Name: name, Labels: map[string]string{"k8s-app": "kube-dns"}}))
+	w.t.Cleanup(func() { must(w.t, w.cluster.DeletePod(context.Background(), kube.SystemSpace, name)) })
+	must(w.t, w.cluster.PodReady(ctx, kube.SystemSpace, name, "10.9.0.10"))
+}
+
+func TestReplicasThatDiffer(t *testing.T) {
+	w := sharedWorld(t, "")
+	// It does not see the namespace, as one that lost the API server does not see what is new.
+	blind := newWorld(t, w.cluster, "namespaces kube-system")
+	w.service("web", app("web"))
+	w.pod("web-0", app("web"))
+	w.ready("web-0", "10.9.11.1")
+	w.until(why.IDAnswer, why.Fine, "web")
+	w.coreDNS("coredns-1")
+	w.coreDNS("coredns-2")
+	pods := forwardtest.Pods{"coredns-1": {"53": w.dns}, "coredns-2": {"53": blind.dns}}
+	var out, said bytes.Buffer
+	status := run(t.Context(), []string{"web", "-n", w.space, "--kubeconfig", withForwards(t, w.cluster, pods), "--resolver", "none"}, &out, &said)
+	want := "✗ replicas differ: coredns-1 has 1 address, coredns-2 has 0 addresses"
+	if !strings.Contains(out.String(), want) || status != report.Broken {
+		t.Errorf("got %d, want %q in\n%s%s", status, want, out.String(), said.String())
 	}
 }
 

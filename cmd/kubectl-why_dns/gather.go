@@ -152,6 +152,7 @@ func (s *sources) judgeAll(ctx context.Context, readings [][]question.Question) 
 		// Nobody needs to know who else there is.
 		skipped = nil
 	}
+	asked := s.servers(ctx, &servers)
 	all := make([]*cause.Verdict, len(readings))
 	var group sync.WaitGroup
 	slots := make(chan struct{}, servicesAtOnce)
@@ -161,7 +162,7 @@ func (s *sources) judgeAll(ctx context.Context, readings [][]question.Question) 
 			defer func() { <-slots }()
 			f := &facts.Facts{Question: readings[i][0], Servers: servers}
 			f.Skipped = append(f.Skipped, skipped...)
-			s.gather(ctx, f, readings[i])
+			s.gather(ctx, f, asked, readings[i])
 			all[i] = cause.Judge(f)
 		})
 	}
@@ -170,7 +171,7 @@ func (s *sources) judgeAll(ctx context.Context, readings [][]question.Question) 
 }
 
 // gather asks everybody about one name.
-func (s *sources) gather(ctx context.Context, f *facts.Facts, readings []question.Question) {
+func (s *sources) gather(ctx context.Context, f *facts.Facts, servers []server.Server, readings []question.Question) {
 	f.Now = time.Now()
 	if s.clients != nil {
 		reader := cluster.Reader{Clients: s.clients, Metadata: s.metadata, Connects: s.connect}
@@ -178,7 +179,6 @@ func (s *sources) gather(ctx context.Context, f *facts.Facts, readings []questio
 	} else {
 		f.Skip("Pods, slices and Services", s.unread)
 	}
-	servers := s.servers(f)
 	if s.clients == nil && len(servers) > 0 {
 		f.Question = server.Choose(ctx, &servers[0], readings)
 	}
@@ -199,7 +199,7 @@ func (s *sources) gather(ctx context.Context, f *facts.Facts, readings []questio
 }
 
 // servers are those that are asked: what the user names, or each Pod of CoreDNS, or what clients ask.
-func (s *sources) servers(f *facts.Facts) (all []server.Server) {
+func (s *sources) servers(ctx context.Context, known *facts.Servers) (all []server.Server) {
 	if s.kubeDNS != "" {
 		all = append(all, server.Server{Name: hostOf(s.kubeDNS), DNS: server.To(s.kubeDNS, false)})
 	}
@@ -213,21 +213,22 @@ func (s *sources) servers(f *facts.Facts) (all []server.Server) {
 	}
 	if s.clients != nil && s.kubeDNS == "" && len(s.status) == 0 {
 		forward := server.Forwarder{Config: s.config, Clients: s.clients}
-		for _, p := range f.Servers.Pods {
-			all = append(all, server.Server{Name: p.Name, DNS: forward.DNS(kube.SystemSpace, p.Name), Page: forward.Page(kube.SystemSpace, p.Name)})
+		for _, p := range known.Pods {
+			dns, page := forward.DNS(kube.SystemSpace, p.Name), forward.Page(kube.SystemSpace, p.Name)
+			all = append(all, server.Server{Name: p.Name, DNS: server.Keep(ctx, dns), Page: server.Keep(ctx, page)})
 		}
 	}
 	if len(all) == 0 {
-		all = s.usual(f)
+		all = s.usual(known)
 	}
 	return all
 }
 
 // usual is the server that clients ask, and that may not be reached from here.
-func (s *sources) usual(f *facts.Facts) []server.Server {
+func (s *sources) usual(known *facts.Servers) []server.Server {
 	address := ""
-	if f.Servers.Address != "" {
-		address = net.JoinHostPort(f.Servers.Address, "53")
+	if known.Address != "" {
+		address = net.JoinHostPort(known.Address, "53")
 	} else if config, err := dns.ClientConfigFromFile(resolvConf); err == nil && s.inCluster && len(config.Servers) > 0 {
 		address = net.JoinHostPort(config.Servers[0], config.Port)
 	}
@@ -248,7 +249,7 @@ func (s *sources) ask(ctx context.Context, f *facts.Facts, servers []server.Serv
 			return
 		}
 	}
-	server.Ask(ctx, f, s.usual(f))
+	server.Ask(ctx, f, s.usual(&f.Servers))
 }
 
 // hostOf is how people call an address: without the port, where that is the usual one.

@@ -10,6 +10,7 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+	"time"
 
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
@@ -34,7 +35,7 @@ type Forwarder struct {
 func (w *Forwarder) DNS(namespace, pod string) func(context.Context) (*Way, error) {
 	return func(ctx context.Context) (*Way, error) {
 		address, stop, err := w.open(ctx, namespace, pod, portDNS)
-		return &Way{Address: address, TCP: true, Close: stop}, err
+		return &Way{Address: address, TCP: true, Forwarded: true, Close: stop}, err
 	}
 }
 
@@ -42,7 +43,7 @@ func (w *Forwarder) DNS(namespace, pod string) func(context.Context) (*Way, erro
 func (w *Forwarder) Page(namespace, pod string) func(context.Context) (*Way, error) {
 	return func(ctx context.Context) (*Way, error) {
 		address, stop, err := w.open(ctx, namespace, pod, portPage)
-		return &Way{Address: "http://" + address, Close: stop}, err
+		return &Way{Address: "http://" + address, Forwarded: true, Close: stop}, err
 	}
 }
 
@@ -67,6 +68,8 @@ func (w *Forwarder) open(ctx context.Context, namespace, pod string, port int) (
 	case err = <-failed:
 	case <-ctx.Done():
 		err = ctx.Err()
+	case <-time.After(limit):
+		err = context.DeadlineExceeded
 	case <-ready:
 		ports, err := forward.GetPorts()
 		if err != nil {

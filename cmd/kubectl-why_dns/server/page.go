@@ -59,7 +59,7 @@ func (a *asker) page(ctx context.Context, s *Server, r *facts.Replica) {
 
 // noPage says why there is no page. Nobody who listens is the end of a connection behind a port-forward.
 func noPage(err error, way *Way) string {
-	if way.Close != nil && (errors.Is(err, io.EOF) || errors.Is(err, syscall.ECONNRESET)) {
+	if way.Forwarded && (errors.Is(err, io.EOF) || errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.ECONNREFUSED)) {
 		return fmt.Sprintf("`status` is off there, or not at port %d", portPage)
 	}
 	return short(err)

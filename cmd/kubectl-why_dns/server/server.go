@@ -36,8 +36,8 @@ type Server struct {
 type Way struct {
 	// Address is host:port for DNS, and the URL for a page.
 	Address string
-	// TCP is true where it does not carry UDP.
-	TCP bool
+	// TCP is true where it does not carry UDP, and Forwarded where it is a port-forward.
+	TCP, Forwarded bool
 	// Close ends it. It may be nil.
 	Close func()
 }
@@ -45,6 +45,20 @@ type Way struct {
 // To is the way to an address that needs no preparation.
 func To(address string, tcp bool) func(context.Context) (*Way, error) {
 	return func(context.Context) (*Way, error) { return &Way{Address: address, TCP: tcp}, nil }
+}
+
+// Keep opens a way once, for many questions. It ends with the context, and not before.
+func Keep(ctx context.Context, open func(context.Context) (*Way, error)) func(context.Context) (*Way, error) {
+	once := sync.OnceValues(func() (*Way, error) { return open(ctx) })
+	return func(context.Context) (*Way, error) {
+		way, err := once()
+		if err != nil {
+			return nil, err
+		}
+		kept := *way
+		kept.Close = nil
+		return &kept, nil
+	}
 }
 
 // Ask asks all servers, and those that differ once more.
