@@ -1,7 +1,7 @@
 package endpoints
 
 // The texts of Extended DNS Errors that are not those of a record set (see
-// plugin/records). docs/health.md has a row for each of them, and
+// plugin/why). docs/health.md has a row for each of them, and
 // TestEveryReasonIsDocumented holds it to that. The name of a Service follows where a
 // text ends in a space.
 const (

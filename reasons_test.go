@@ -32,7 +32,7 @@ import (
 )
 
 // The files that have the texts of Extended DNS Errors.
-var reasonFiles = []string{"reasons.go", "plugin/records/reasons.go", "plugin/place/reasons.go"}
+var reasonFiles = []string{"reasons.go", "plugin/why/reasons.go", "plugin/place/reasons.go"}
 
 // reasonText is a text of the code.
 type reasonText struct {

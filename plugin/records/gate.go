@@ -8,6 +8,7 @@ import (
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/model"
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/name"
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/roster"
+	"github.com/k8s-endpoints/k8s_endpoints/plugin/why"
 
 	"github.com/miekg/dns"
 )
@@ -75,9 +76,9 @@ func (s *Set) wait(wanted int, c *roster.Current, m *Memory, now time.Time) {
 	switch {
 	case m.gate.admits(s.Service, arrived, wanted, now):
 	case leaving > 0:
-		s.missing = &missing{waits: fmt.Sprintf(textWaitsBeside, arrived, wanted, leaving)}
+		s.missing = &missing{waits: fmt.Sprintf(why.TextWaitsBeside, arrived, wanted, leaving)}
 	default:
-		s.missing = &missing{waits: fmt.Sprintf(textWaits, arrived, wanted)}
+		s.missing = &missing{waits: fmt.Sprintf(why.TextWaits, arrived, wanted)}
 	}
 }
 

@@ -12,6 +12,7 @@ import (
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/name"
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/roster"
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/topology"
+	"github.com/k8s-endpoints/k8s_endpoints/plugin/why"
 
 	"github.com/miekg/dns"
 )
@@ -27,7 +28,7 @@ func (s *Set) note(q *Question, c *Client, outcome Outcome) string {
 	case leftOut == "":
 		return text
 	case text != "":
-		return fmt.Sprintf(textApartFrom, leftOut, text)
+		return fmt.Sprintf(why.TextApartFrom, leftOut, text)
 	case q.wantsAll(), q.Name.Kind == name.Zonal:
 		return leftOut
 	}
@@ -59,9 +60,9 @@ func noteLeftOut(all []*model.Slice) string {
 	case 0:
 		return ""
 	case 1:
-		return fmt.Sprintf(textLeftOut, first.Refused)
+		return fmt.Sprintf(why.TextLeftOut, first.Refused)
 	}
-	return fmt.Sprintf(textSeveralLeftOut, n, first.Refused)
+	return fmt.Sprintf(why.TextSeveralLeftOut, n, first.Refused)
 }
 
 // noteServed looks at the slices that are not left out.
@@ -77,9 +78,9 @@ func (s *Set) noteServed(q *Question, c *Client, outcome Outcome) string {
 	case outcome == NoName && q.Name.Kind == name.Endpoint:
 		return s.noteEndpoint(q.Name.Endpoint)
 	case outcome == NoName && !ofService && !q.ofPort():
-		return textNoName + s.Service.String()
+		return why.TextNoName + s.Service.String()
 	case outcome == NoName && !ofService && !s.knows(q):
-		return textNoPort + s.Service.String()
+		return why.TextNoPort + s.Service.String()
 	case ofService && q.Type == dns.TypeA && outcome != NoName:
 		return s.noteAddresses(q, c, roster.IPv4)
 	case ofService && q.Type == dns.TypeAAAA && outcome != NoName:
@@ -93,9 +94,9 @@ func (s *Set) noteServed(q *Question, c *Client, outcome Outcome) string {
 	case Found:
 		return cmp.Or(s.notePort(q), s.noteRecords(q))
 	case NoData:
-		return textNoType + s.Service.String()
+		return why.TextNoType + s.Service.String()
 	}
-	return textNobodyOffers + s.Service.String()
+	return why.TextNobodyOffers + s.Service.String()
 }
 
 // knows reports whether somebody offers the port or protocol that was asked for,
@@ -119,7 +120,7 @@ func (s *Set) noteEndpoint(text string) string {
 			return reason
 		}
 	}
-	return textNoEndpoint + s.Service.String()
+	return why.TextNoEndpoint + s.Service.String()
 }
 
 // noteNameless says why endpoints of that name have none, by the best of them. It is
@@ -130,7 +131,7 @@ func (s *Set) noteNameless(text string, all []roster.At) string {
 	}
 	for t := range s.missing.nameless {
 		if slices.ContainsFunc(all, s.missing.nameless[t].Has) {
-			return fmt.Sprintf(textNameless, text, health.Tier(t), s.missing.podNames)
+			return fmt.Sprintf(why.TextNameless, text, health.Tier(t), s.missing.podNames)
 		}
 	}
 	return ""
@@ -147,7 +148,7 @@ func (s *Set) NoteReverse(addr netip.Addr) string {
 	if text == "" {
 		return ""
 	}
-	return fmt.Sprintf(textIn, text, s.Service)
+	return fmt.Sprintf(why.TextIn, text, s.Service)
 }
 
 // noteAddresses looks at the bound of the question too.
@@ -156,7 +157,7 @@ func (s *Set) noteAddresses(q *Question, c *Client, family int) string {
 		return text
 	}
 	if all := s.name[family].Len(); q.MaxAnswers > 0 && q.MaxAnswers < all {
-		return fmt.Sprintf(textBounded, q.MaxAnswers, all)
+		return fmt.Sprintf(why.TextBounded, q.MaxAnswers, all)
 	}
 	return ""
 }
@@ -167,7 +168,7 @@ func noteNear(c *Client, q *Question) string {
 	case c == nil || c.Near.Group == nil:
 		return ""
 	case q.MaxAnswers > 0 && q.MaxAnswers < len(c.Near.Group):
-		return fmt.Sprintf(textBoundedNear, q.MaxAnswers, len(c.Near.Group), c.nearness())
+		return fmt.Sprintf(why.TextBoundedNear, q.MaxAnswers, len(c.Near.Group), c.nearness())
 	}
 	return c.nearness()
 }
@@ -192,7 +193,7 @@ func (s *Set) noteZonal(q *Question, outcome Outcome) string {
 		if outcome == Found {
 			return ""
 		}
-		return textNoType + s.Service.String()
+		return why.TextNoType + s.Service.String()
 	}
 	if text := s.noteFamily(family); text != "" {
 		return text
@@ -204,11 +205,11 @@ func (s *Set) noteZonal(q *Question, outcome Outcome) string {
 	case q.Type == dns.TypeSRV && len(m.ports) > 0:
 		return s.noteRecords(q)
 	case n == 0 && q.Name.Protocol != "":
-		return textNobodyOffers + s.Service.String()
+		return why.TextNobodyOffers + s.Service.String()
 	case n == 0:
-		return textNobodyInZone + s.Service.String()
+		return why.TextNobodyInZone + s.Service.String()
 	case m.most > 0 && m.most < n:
-		return fmt.Sprintf(textBounded, m.most, n)
+		return fmt.Sprintf(why.TextBounded, m.most, n)
 	}
 	return ""
 }
@@ -229,11 +230,11 @@ func (s *Set) notePort(q *Question) string {
 	case health.Good:
 		return ""
 	case health.Damped:
-		return textDamped
+		return why.TextDamped
 	case health.Draining:
-		return textDraining
+		return why.TextDraining
 	}
-	return textNobodyServesPort
+	return why.TextNobodyServesPort
 }
 
 // noteRecords looks at the bound of the question for SRV records.
@@ -248,7 +249,7 @@ func (s *Set) noteRecords(q *Question) string {
 		all += int64(m.ports[i].who.Len())
 	}
 	if _, k := m.bounded(); k < all {
-		return fmt.Sprintf(textBoundedSRV, k, all)
+		return fmt.Sprintf(why.TextBoundedSRV, k, all)
 	}
 	return ""
 }
@@ -264,14 +265,14 @@ func part(kind name.Kind) string {
 }
 
 // NoteNoType says that a name of a Service has no records of a type.
-func NoteNoType(service *model.Service) string { return textNoType + service.String() }
+func NoteNoType(service *model.Service) string { return why.TextNoType + service.String() }
 
 func noteExternal(service *model.Service, q *Question, outcome Outcome) string {
 	switch outcome {
 	case NoData:
-		return textNoType + service.String()
+		return why.TextNoType + service.String()
 	case NoName:
-		return fmt.Sprintf(textNotOfExternalName, part(q.Name.Kind), service)
+		return fmt.Sprintf(why.TextNotOfExternalName, part(q.Name.Kind), service)
 	}
 	return ""
 }
@@ -306,26 +307,26 @@ func (s *Set) noteFamily(family int) string {
 	case s.lastRung[family]:
 		return s.noteLastRung(counts)
 	case s.failOpen[family] && s.byCheck(family):
-		return fmt.Sprintf(textFailOpenByCheck, healthy, healthy+counts[health.Sick])
+		return fmt.Sprintf(why.TextFailOpenByCheck, healthy, healthy+counts[health.Sick])
 	case s.failOpen[family]:
-		return fmt.Sprintf(textFailOpen, healthy, healthy+counts[health.Sick])
+		return fmt.Sprintf(why.TextFailOpen, healthy, healthy+counts[health.Sick])
 	case counts[health.Good] > 0:
 		return ""
 	case counts[health.Damped] > 0:
-		return textDamped
+		return why.TextDamped
 	case s.name[family].Len() > 0:
-		return textDraining
+		return why.TextDraining
 	case *counts == [health.Tiers]int32{}:
 		if s.counts != [roster.Families][health.Tiers]int32{} {
-			return fmt.Sprintf(textNoFamily, s.Service)
+			return fmt.Sprintf(why.TextNoFamily, s.Service)
 		}
-		return fmt.Sprintf(textNoEndpoints, s.Service)
+		return fmt.Sprintf(why.TextNoEndpoints, s.Service)
 	case s.byCheck(family) && counts[health.Draining] == 0:
-		return fmt.Sprintf(textNobodyPasses, countTiers(counts))
+		return fmt.Sprintf(why.TextNobodyPasses, countTiers(counts))
 	case s.publish == health.ByServing:
-		return fmt.Sprintf(textNobodyUp, countTiers(counts))
+		return fmt.Sprintf(why.TextNobodyUp, countTiers(counts))
 	}
-	return fmt.Sprintf(textNobodyReady, countTiers(counts))
+	return fmt.Sprintf(why.TextNobodyReady, countTiers(counts))
 }
 
 // noteLastRung says why those are published who do not serve.
@@ -333,11 +334,11 @@ func (s *Set) noteLastRung(counts *[health.Tiers]int32) string {
 	who := countTiers(&[health.Tiers]int32{health.Sick: counts[health.Sick], health.Starting: counts[health.Starting]})
 	switch {
 	case !s.Service.PublishNotReady:
-		return textCalledReady
+		return why.TextCalledReady
 	case counts[health.Sick] > 0:
-		return fmt.Sprintf(textNobodyServes, who)
+		return fmt.Sprintf(why.TextNobodyServes, who)
 	}
-	return fmt.Sprintf(textNobodyServesYet, who)
+	return fmt.Sprintf(why.TextNobodyServesYet, who)
 }
 
 func countTiers(counts *[health.Tiers]int32) string {

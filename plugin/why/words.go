@@ -2,7 +2,8 @@
 // tells people takes the sentences from here, so that all say the same of the same thing.
 //
 // Reading order: about.go has what is said of a Service as a whole, and words.go the
-// sentences, of which fold.go has those for what belongs together.
+// sentences, of which fold.go has those for what belongs together. reasons.go has what answers
+// themselves say.
 package why
 
 import (
