@@ -74,11 +74,11 @@ func (e *checkExplainer) since(addr netip.Addr) (at time.Time, fails bool) {
 }
 
 // text says what the check of an endpoint has come to, where its tier does not say it.
-func (e *checkExplainer) text(c *roster.Current, at roster.At) string {
+func (e *checkExplainer) text(r *roster.Roster, at roster.At) string {
 	if e.checked == nil || !e.called.Has(at) {
 		return ""
 	}
-	addr := c.Address(at)
+	addr := r.Address(at)
 	verdict, _ := e.found.Of(addr)
 	switch {
 	case !e.targets.Has(at):

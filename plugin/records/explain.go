@@ -6,7 +6,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/health"
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/model"
@@ -92,7 +91,7 @@ func (e *explainer) explain(at roster.At) string {
 	}
 	return fmt.Sprintf("%s %s %s since %s: %s%s%s%s",
 		c.Label(c.Target(at)), c.Address(at), st.Tier(at), since,
-		e.why(at), e.checks.text(c, at), otherPorts(c.Roster, st, at), placeText(c, at))
+		e.why(at), e.checks.text(c.Roster, at), otherPorts(c.Roster, st, at), placeText(c, at))
 }
 
 // topologyText says what the policy says about topology, if anything, and what the
@@ -151,36 +150,16 @@ func explanationSize(line string) int { return sizePointer + sizeFixed + 1 + min
 // why says whether an endpoint is published, and why not.
 func (e *explainer) why(at roster.At) string {
 	c, st := e.current, e.standings
-	tier, fails := st.Tier(at), st.Fails(at)
-	switch published := st.InName.Has(at); {
-	case published && e.waits:
-		return "not published yet, because the name waits"
-	case published && fails:
-		return "published, although its check fails (fail open)"
-	case published:
-		return "published"
+	since := e.since[at]
+	is := why.Standing{
+		Tier: st.Tier(at), Published: st.InName.Has(at), Waits: e.waits, Fails: st.Fails(at), TakenOut: e.takenOut.Has(at),
+		Named: st.Named.Has(at), Since: since.time(), Before: since.isBefore(),
 	}
-	reason := why.Unpublished(tier)
-	if since := e.since[at]; tier == health.Starting && since.isBefore() {
-		reason = why.NotReadySince(since.time())
-	}
-	if tier == health.Damped {
+	if is.Tier == health.Damped {
 		past, _ := e.health.Past(c.Endpoint(at).ID)
-		reason += " until " + past.Until.UTC().Format(time.RFC3339)
+		is.Until = past.Until
 	}
-	switch {
-	case e.takenOut.Has(at):
-		reason = why.TakenOut
-	case fails && tier == health.Dying:
-		reason = why.DyingByCheck
-	case fails:
-		reason = why.CheckFails
-	}
-	text := "not published, because " + reason
-	if st.Named.Has(at) {
-		text += "; its own name stays"
-	}
-	return text
+	return is.Why()
 }
 
 // explains reports whether the question is for the name that tells why.
