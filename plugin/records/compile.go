@@ -75,7 +75,7 @@ func Compile(service *model.Service, all []*model.Slice, o Options, memory *Memo
 	if s.wait(o.MinEndpoints, current, memory, now); !s.Waits() {
 		s.compileNear(&c.topology, &o, current, st)
 	}
-	s.stand(st, &o, memory, now)
+	s.stand(st, current, &o, memory, now)
 	s.explain(current, st, c.takenOut, &o, memory)
 	inName := roster.Select(st.InName, s.roster.Len())
 	s.name[roster.IPv4], s.name[roster.IPv6] = inName.Split(s.roster.Split())

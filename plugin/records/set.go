@@ -11,7 +11,8 @@
 // explain.go say why there is less than a client could expect, and answer.go puts all
 // together. checks.go says what is to be checked, and takes over what checks found, which is
 // kept as checked.go says; checkexplain.go explains it. stand.go keeps how endpoints
-// stand, as stood.go says, for those who ask later what was. equal.go compares two Sets.
+// stand, as stood.go says, for those who ask later what was, and look.go tells people. equal.go
+// compares two Sets.
 package records
 
 import (
@@ -118,6 +119,8 @@ type Options struct {
 	// Explain makes the Set answer for _explain, and History has a State, with About.
 	Explain, History bool
 	About            string
+	// Look keeps how endpoints stand, and since when, for those who look at the Set.
+	Look bool
 	// Before is what is served so far, nil where that is nothing.
 	Before *Set
 	// Declared is kept in the Set.

@@ -2,6 +2,7 @@ package records
 
 import (
 	"bytes"
+	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -31,8 +32,8 @@ func (s *Set) explained() []string {
 var marks = sync.Pool{New: func() any { return new([]byte) }}
 
 // stand notes how the endpoints stand. What is served before says since when.
-func (s *Set) stand(st *health.Standings, o *Options, m *Memory, now time.Time) {
-	if !o.History && !o.Explain {
+func (s *Set) stand(st *health.Standings, c *roster.Current, o *Options, m *Memory, now time.Time) {
+	if !o.History && !o.Explain && !o.Look {
 		return
 	}
 	buffer := marks.Get().(*[]byte)
@@ -42,8 +43,23 @@ func (s *Set) stand(st *health.Standings, o *Options, m *Memory, now time.Time) 
 	if !s.Waits() {
 		s.stood.Rules = st.Rules()
 	}
-	if o.Explain {
+	if o.Explain || o.Look {
 		s.stood.date(o.Before.stoodBefore(), m.Began, now)
+	}
+	if o.Look {
+		s.stood.found = o.Found
+		s.stood.noteDamped(st, c, m)
+	}
+}
+
+// noteDamped notes until when endpoints are damped.
+func (n *stood) noteDamped(st *health.Standings, c *roster.Current, m *Memory) {
+	for at := range st.Tiers[health.Damped].Each {
+		if n.until == nil {
+			n.until = make(map[roster.At]time.Time)
+		}
+		past, _ := m.health.Past(c.Endpoint(at).ID)
+		n.until[at] = past.Until
 	}
 }
 
@@ -59,7 +75,7 @@ func (s *Set) standEmpty() {
 
 // standAlone notes that a Service without endpoints of its own is there.
 func (s *Set) standAlone(o *Options) {
-	if o.History {
+	if o.History || o.Look {
 		s.stood = &stood{State: history.State{Roster: &nobody, About: o.About}}
 	}
 }
@@ -127,7 +143,8 @@ func (s *Set) equalStood(o *Set) bool {
 	if a == nil || b == nil {
 		return a == b
 	}
-	return a.Marks == b.Marks && a.Rules == b.Rules && a.About == b.About && slices.Equal(a.since, b.since) && sameRosters(a.Roster, b.Roster)
+	return a.Marks == b.Marks && a.Rules == b.Rules && a.About == b.About && slices.Equal(a.since, b.since) &&
+		a.found == b.found && maps.Equal(a.until, b.until) && sameRosters(a.Roster, b.Roster)
 }
 
 // sameRosters reports whether two Rosters have the same endpoints.
