@@ -213,3 +213,17 @@ func TestALineNamesWhatIsLeftOut(t *testing.T) {
 		}
 	}
 }
+
+func TestWhatIsLeftOutCanBeSeen(t *testing.T) {
+	refusing(t)
+	plugin := clog.NewWithPlugin("test")
+	var r Refusals
+	r.Refuse(plugin, "Thing", "b", "x", errors.New("wrong"))
+	r.Refuse(plugin, "Thing", "a", "y", errors.New("wrong"))
+	r.Refuse(plugin, "Thing", "a", "y", errors.New("odd"))
+	r.Refuse(plugin, "Thing", "a", "z", errors.New("wrong"))
+	r.Forget("Thing", "a", "z")
+	if got := fmt.Sprint(r.All()); got != "[{Thing a y odd} {Thing b x wrong}]" {
+		t.Errorf("got %s", got)
+	}
+}

@@ -34,8 +34,9 @@ type outage struct {
 	turn chan struct{}
 
 	mu sync.Mutex
-	// began is zero while the API server answers.
+	// began is zero while the API server answers, and fault is what it did last instead.
 	began time.Time
+	fault string
 	pace  wait.Backoff
 	// next is when the next request may be made, over is closed at the end.
 	next time.Time
@@ -214,6 +215,7 @@ func (o *outage) goOn(fault error, least time.Duration, tried bool) {
 	} else {
 		log.Debugf("The API server %s is still lost: %v", o.host, fault)
 	}
+	o.fault = fault.Error()
 	now := time.Now()
 	// What was under way when the outage began tells nothing new.
 	if begins || tried {

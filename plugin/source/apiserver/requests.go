@@ -151,7 +151,7 @@ func (r *requests) ended(after time.Duration) {
 	}
 	r.troubled = true
 	if r.stream.connection.broke() {
-		watchErrors.WithLabelValues(r.stream.query.name).Inc()
+		r.stream.countError()
 	}
 }
 
@@ -168,7 +168,7 @@ func (r *requests) failed(err error) {
 	if first {
 		return
 	}
-	watchErrors.WithLabelValues(r.stream.query.name).Inc()
+	r.stream.countError()
 	r.stream.connection.failed(withoutURL(err))
 }
 

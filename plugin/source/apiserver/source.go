@@ -57,6 +57,8 @@ type Source struct {
 	backoff *wait.Backoff
 	// watched are the streams of a Run, without fallbacks and that of Nodes.
 	watched atomic.Pointer[[]*stream]
+	// shown are the same with that of Nodes.
+	shown atomic.Pointer[[]*stream]
 }
 
 var _ source.Source = (*Source)(nil)
@@ -145,7 +147,9 @@ func (s *Source) Run(ctx context.Context, r source.Receiver) {
 	defer j.refusals.Close()
 	streams := s.streams(ctx, j)
 	s.watched.Store(&streams)
-	for _, stream := range slices.Concat(streams, s.nodeStreams(j)) {
+	all := slices.Concat(streams, s.nodeStreams(j))
+	s.shown.Store(&all)
+	for _, stream := range all {
 		running.Go(func() { s.watch(ctx, stream) })
 	}
 	for {

@@ -32,6 +32,8 @@ type stream struct {
 	// nothing comes.
 	lastEvent atomic.Pointer[time.Time]
 	isSilent  atomic.Bool
+	// relists and errors are those that metrics count, of this stream.
+	relists, errors atomic.Int64
 }
 
 // The reflector looks for what is optional at run time: without these lines a
@@ -98,6 +100,7 @@ func (s *stream) Replace(list []any, resourceVersion string) error {
 	again := s.listed.Load()
 	if again {
 		relists.WithLabelValues(s.query.name).Inc()
+		s.relists.Add(1)
 	}
 	d := s.join.replace(s.input, objects, parseVersion(resourceVersion))
 	s.listed.Store(true)
@@ -187,7 +190,7 @@ func (s *stream) isUp() bool { return s.listed.Load() && !s.away.Load() }
 // silent notes that a watch was given up because nothing came. That is logged
 // once until something comes.
 func (s *stream) silent(err error) {
-	watchErrors.WithLabelValues(s.query.name).Inc()
+	s.countError()
 	if !s.isSilent.Swap(true) {
 		log.Warningf("Watching %s anew: %v", s.connection.of, err)
 		s.connection.outage.tell(source.Silent, s.connection.of, err.Error())
