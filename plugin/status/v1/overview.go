@@ -90,11 +90,16 @@ type Recorder struct {
 	Reaches Time `json:"reaches,omitzero"`
 }
 
-// Crossing says how many answers went to clients whose place is known, and how many of these
-// had endpoints of other zones.
+// Crossing says what came of looking near clients, and how much of what they got is of other
+// zones.
 type Crossing struct {
 	// Results counts the answers by what came of looking near the client, as metrics do.
 	Results map[string]int64 `json:"results"`
+	// Answers are those to clients in a known zone. FarOfAll is which share of all addresses,
+	// from 0 to 1, was of other zones, and FarOfGot which share of those that clients got.
+	Answers  int64   `json:"answers"`
+	FarOfAll float64 `json:"farOfAll"`
+	FarOfGot float64 `json:"farOfGot"`
 	// Nodes and Prefixes are how many are known to find clients by.
 	Nodes    int `json:"nodes"`
 	Prefixes int `json:"prefixes"`

@@ -19,6 +19,7 @@ const (
 	KindServiceList = "ServiceList"
 	KindService     = "Service"
 	KindHistory     = "History"
+	KindError       = "Error"
 )
 
 // Time is written as RFC 3339 has it, in UTC, with milliseconds. The zero value is not known.
@@ -41,4 +42,14 @@ func (t Time) MarshalText() ([]byte, error) { return t.UTC().AppendFormat(nil, L
 // MarshalJSON implements json.Marshaler.
 func (t Time) MarshalJSON() ([]byte, error) {
 	return t.UTC().AppendFormat(nil, `"`+Layout+`"`), nil
+}
+
+// Error is what a request gets that has no other reply.
+type Error struct {
+	APIVersion string `json:"apiVersion"`
+	Kind       string `json:"kind"`
+	Now        Time   `json:"now"`
+	// Code is the one of HTTP.
+	Code    int    `json:"code"`
+	Message string `json:"message"`
 }
