@@ -15,11 +15,13 @@ import (
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/health"
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/model"
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/records"
+	v1 "github.com/k8s-endpoints/k8s_endpoints/plugin/status/v1"
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/topology"
 
 	"github.com/miekg/dns"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promauto"
+	dto "github.com/prometheus/client_model/go"
 )
 
 var (
@@ -257,6 +259,34 @@ func countState(state topology.Result, n float64) {
 	}
 }
 
+// addTo adds what topology found out, and how many answers had addresses of other zones.
+func (c *counters) addTo(sum *v1.Crossing) {
+	servers := c.servers.Load()
+	if servers == nil {
+		return
+	}
+	var answers, far [2]float64
+	for _, s := range *servers {
+		for mode := range s.near {
+			for result := range s.near[mode] {
+				if n := s.near[mode][result].value(); n > 0 {
+					sum.Results[topology.Result(result).String()] += int64(n)
+				}
+			}
+		}
+		n := s.located.Load()
+		for i := range far {
+			answers[i] += float64(n)
+			far[i] += s.crossZone[i].value()
+		}
+	}
+	if before := float64(sum.Answers); before+answers[0] > 0 {
+		sum.FarOfAll = (sum.FarOfAll*before + far[0]) / (before + answers[0])
+		sum.FarOfGot = (sum.FarOfGot*before + far[1]) / (before + answers[1])
+	}
+	sum.Answers += int64(answers[0])
+}
+
 // countPlaces adds the endpoints of a Set, n times, to those of their zones.
 func countPlaces(set *records.Set, n float64) {
 	if set == nil {
@@ -347,11 +377,26 @@ type serverCounters struct {
 	wire      counter
 	near      [topology.Modes][topology.Results]counter
 	crossZone [2]counter
+	// located counts the answers that crossZone has shares of.
+	located atomic.Int64
 }
 
 // counter is one of a vector, once it was needed.
 type counter struct {
 	made atomic.Pointer[prometheus.Counter]
+}
+
+// value returns what was counted.
+func (c *counter) value() float64 {
+	made := c.made.Load()
+	if made == nil {
+		return 0
+	}
+	var m dto.Metric
+	if err := (*made).Write(&m); err != nil {
+		return 0
+	}
+	return m.GetCounter().GetValue()
 }
 
 func (c *counter) inc(of func() prometheus.Counter) { c.add(1, of) }
@@ -391,6 +436,7 @@ func (s *serverCounters) countNear(near *topology.Narrowing, zone model.Place) {
 	if !near.Known {
 		return
 	}
+	s.located.Add(1)
 	for i, share := range [...]float64{near.FarOfAll, near.FarOfGroup} {
 		s.crossZone[i].add(share, func() prometheus.Counter {
 			return crossZoneTotal.WithLabelValues(s.server, [...]string{"all", "narrowed"}[i])

@@ -31,6 +31,8 @@ func setup(c *caddy.Controller) error {
 	}
 	sub.generation.Add(sub)
 	h := newHandler(s)
+	page := &shown{stanza: s, handler: h, generation: showings.Of(c)}
+	page.generation.Add(page)
 	c.OnFirstStartup(func() error {
 		sub.first = true
 		return nil
@@ -54,6 +56,9 @@ func setup(c *caddy.Controller) error {
 		}
 		if targets = newTargetChecks(feed.cache, h.book); targets != nil {
 			h.check(targets)
+		}
+		if err := page.show(feed); err != nil {
+			return plugin.Error(pluginName, err)
 		}
 		feed.wait(s.StartupTimeout)
 		return nil

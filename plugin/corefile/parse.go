@@ -41,6 +41,7 @@ var options = map[string]func(*parser) error{
 	"zonal":                  zonal,
 	"explain":                explain,
 	"history":                keepHistory,
+	"status":                 statusPage,
 	"annotations":            annotations,
 	"clients":                clients,
 	"fqdn_slices":            fqdnSlices,
@@ -68,6 +69,7 @@ func Parse(c *caddy.Controller) (*Stanza, error) {
 			return nil, c.Err(plugin.ErrOnce.Error())
 		}
 		p := &parser{Controller: c, given: make(map[string]bool), linesAt: make(map[string]string)}
+		p.stanza.Where, p.stanza.Lines = p.at(), make(map[string]string)
 		p.stanza.StartupTimeout = defaultStartupTimeout
 		p.stanza.Settings.Annotations = AllAnnotations
 		p.stanza.Settings.Checks = check.DefaultTerms()
@@ -92,6 +94,7 @@ func (p *parser) parse() error {
 	if err := p.check(); err != nil {
 		return err
 	}
+	p.settleHistory()
 	s, o := &p.stanza, &p.options
 	s.Settings.Naming, s.Settings.Policy, s.Settings.Topology = o.Naming, o.Policy, o.Topology
 	s.Settings.Zonal, s.Settings.Explain = o.Zonal, o.Explain
@@ -129,6 +132,9 @@ func (p *parser) option() error {
 		return p.Errf("%s is given twice", option)
 	}
 	p.given[option] = true
+	if p.stanza.Lines[option] == "" {
+		p.stanza.Lines[option] = p.at()
+	}
 	if option == "topology" {
 		p.linesAt[option] = p.at()
 	}

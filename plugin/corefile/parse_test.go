@@ -153,6 +153,12 @@ func TestParseReadsEveryOption(t *testing.T) {
 		{"history", "history 64KiB", func(s *Stanza) { s.Settings.History = 64 << 10 }},
 		{"the largest history", "history 1GiB", func(s *Stanza) { s.Settings.History = 1 << 30 }},
 		{"no history", "history off", func(*Stanza) {}},
+		{"status", "status", func(s *Stanza) {
+			s.Status, s.Settings.Look, s.Settings.History = netip.MustParseAddrPort("127.0.0.1:8053"), true, 16<<20
+		}},
+		{"status elsewhere, without history", "history off\nstatus [::ffff:10.1.0.5]:80", func(s *Stanza) {
+			s.Status, s.Settings.Look = netip.MustParseAddrPort("10.1.0.5:80"), true
+		}},
 		{"checks", "checks on\ncheck_allow databases to 10.20.0.0/16 ports 5432 kinds postgres tcp", func(s *Stanza) {
 			s.Settings.Checks = check.DefaultTerms()
 			s.Settings.Checks.Mode, s.Settings.Checks.Allow = check.On, allowed(t, "databases to 10.20.0.0/16 ports 5432 kinds postgres tcp")
@@ -191,6 +197,8 @@ func TestParseReadsEveryOption(t *testing.T) {
 				t.Errorf("the selectors are %v and %v", got.Labels, got.NamespaceLabels)
 			}
 			got.Labels, got.NamespaceLabels = nil, nil
+			// TestParseNotesTheLines looks at these.
+			got.Where, got.Lines = "", nil
 			if !reflect.DeepEqual(got, want) {
 				t.Errorf("got  %+v\nwant %+v", got, want)
 			}
@@ -284,6 +292,12 @@ func TestParseRefusesMistakesAndNamesTheLine(t *testing.T) {
 		{"a history of other units", "history 16MB", "or off: 16MB"},
 		{"a history of half a unit", "history 1.5MiB", "or off: 1.5MiB"},
 		{"a history of what size", "history", "Testfile:2 - Error during parsing: Wrong argument count"},
+		{"a status page of a host", "status localhost:8053", `Testfile:2 - Error during parsing: status: "localhost:8053" is not an IP address with a port, such as 127.0.0.1:8053`},
+		{"a status page without a port", "status 10.1.0.5", `status: "10.1.0.5" has no port: want an address with one, such as 127.0.0.1:8053`},
+		{"a status page at a port alone", "status :8053", `status: ":8053" is not an IP address with a port`},
+		{"a status page at any port", "status 127.0.0.1:0", `status: "127.0.0.1:0" has no port that is known before`},
+		{"a status page of an interface", "status [fe80::1%eth0]:8053", `is not an IP address with a port`},
+		{"two status pages", "status 127.0.0.1:1 127.0.0.1:2", "Testfile:2 - Error during parsing: Wrong argument count"},
 		{"checks of what mode", "checks yes", `Testfile:2 - Error during parsing: checks: want off, observe or on, not "yes"`},
 		{"checks of nobody", "checks on", "checks on needs check_allow: without it, nothing may be checked"},
 		{"an allowance without checks", "check_allow * to ::/0 ports 80 kinds http", "check_allow has no meaning without checks on, or checks observe"},
@@ -334,6 +348,7 @@ func TestStanzasThatReadAndCompileTheSameHaveOneKey(t *testing.T) {
 		{"another naming", base + "\nendpoint_pod_names", false},
 		{"explanations", base + "\nexplain", false},
 		{"a history", base + "\nhistory 1MiB", false},
+		{"a page", base + "\nhistory off\nstatus", false},
 		{"other annotations", base + " publish", false},
 		{"other labels", strings.Replace(base, "a,b", "a", 1), false},
 		{"namespaces", base + "\nnamespaces a", false},
@@ -351,6 +366,32 @@ func TestStanzasThatReadAndCompileTheSameHaveOneKey(t *testing.T) {
 		if (len(keys) == 1) != c.same {
 			t.Errorf("%s: the keys are the same: %v, want %v", c.name, len(keys) == 1, c.same)
 		}
+	}
+}
+
+func TestParseNotesTheLines(t *testing.T) {
+	s, err := Parse(controller("\nk8s_endpoints {\n  ttl 3\n  external_allow a.example\n  external_allow b.example\n}"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := map[string]string{"ttl": "Testfile:3", "external_allow": "Testfile:4"}
+	if s.Where != "Testfile:2" || !reflect.DeepEqual(s.Lines, want) {
+		t.Errorf("got %s and %v", s.Where, s.Lines)
+	}
+}
+
+// Pages at several places show one cache.
+func TestStanzasWithOtherPagesHaveOneKey(t *testing.T) {
+	keys := make(map[Key]bool)
+	for _, at := range []string{"127.0.0.1:1", "127.0.0.1:2"} {
+		s, err := Parse(controller("k8s_endpoints {\nendpoint http://127.0.0.1:1\nstatus " + at + "\n}"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		keys[s.Key()] = true
+	}
+	if len(keys) != 1 {
+		t.Error("they have several")
 	}
 }
 

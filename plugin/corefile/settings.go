@@ -26,6 +26,8 @@ type Settings struct {
 	Zonal, Explain bool
 	// History is how many bytes what Services were may take, 0 where nothing is kept.
 	History int
+	// Look is true where a page shows how endpoints stand.
+	Look bool
 	// External is what is done about what ExternalName Services lead to.
 	External external.Terms
 	// FQDNSlices makes Services have what names in their slices lead to.
@@ -64,7 +66,7 @@ func annotation(name string) Annotations {
 // Options are for a Service that says nothing itself.
 func (s Settings) Options() records.Options {
 	return records.Options{
-		Naming: s.Naming, Policy: s.Policy, Topology: s.Topology, Zonal: s.Zonal, Explain: s.Explain, History: s.History > 0,
+		Naming: s.Naming, Policy: s.Policy, Topology: s.Topology, Zonal: s.Zonal, Explain: s.Explain, History: s.History > 0, Look: s.Look,
 		External: s.External.Wish(), FQDNSlices: s.FQDNSlices, CheckMode: s.Checks.Mode,
 	}
 }

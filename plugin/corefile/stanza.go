@@ -3,8 +3,8 @@
 //
 // To read it, begin with stanza.go, which has all that a stanza can say. Then
 // parse.go, which reads one: its options stand in sources.go (which objects are
-// read), answers.go (how they are answered for) and clients.go (where clients are), with
-// the help of arguments.go.
+// read), answers.go (how they are answered for), clients.go (where clients are) and status.go (the
+// page), with the help of arguments.go.
 // What a Service may say as well stands in words.go, once for both, with the records that
 // it declares in declared.go, and settings.go puts the two together. block.go is about
 // what stands beside the stanza.
@@ -47,6 +47,13 @@ type Stanza struct {
 	Settings Settings
 	// Clients are where clients are.
 	Clients place.Lines
+	// Status is where the status page is, the zero value for none.
+	Status netip.AddrPort
+
+	// Where is where the stanza begins, "FILE:LINE", and Lines where each option is that it
+	// has, the first line of one that it has several times.
+	Where string
+	Lines map[string]string
 
 	// Manifests is a directory; without one, objects come from an API server.
 	Manifests string
