@@ -61,14 +61,19 @@ type world struct {
 	t       *testing.T
 	cluster *cluster.Cluster
 	space   string
-	dns     string
+	// dns is where its DNS is, and page where its status page is, if it has one.
+	dns, page string
 }
+
+// withPage is the option of one that has one.
+const withPage = "status 127.0.0.1:{{.Port.Page}}"
 
 func newWorld(t *testing.T, c *cluster.Cluster, option string) *world {
 	t.Helper()
 	admin, err := c.Kubeconfig(cluster.AdminUser)
 	must(t, err)
-	return &world{t: t, cluster: c, space: c.Namespace(t), dns: server.New(t, fmt.Sprintf(corefile, admin, option)).Address()}
+	s := server.New(t, fmt.Sprintf(corefile, admin, option))
+	return &world{t: t, cluster: c, space: c.Namespace(t), dns: s.Address(), page: s.AddressOf("Page")}
 }
 
 // outcome is a run of the command.
@@ -102,10 +107,19 @@ func (o *outcome) finding(id why.CauseID, level why.Level) *report.Finding {
 	return &o.Findings[at]
 }
 
+// deadline is long beside what controllers and DNS take, also on a machine that has other things to do.
+const deadline = time.Minute
+
+func (w *world) poll(condition func(context.Context) error) error {
+	ctx, cancel := context.WithTimeout(w.t.Context(), deadline)
+	defer cancel()
+	return poll.Until(ctx, condition)
+}
+
 // until asks until there is such a finding: controllers and DNS come to it by and by.
 func (w *world) until(id why.CauseID, level why.Level, args ...string) (o outcome, f *report.Finding) {
 	w.t.Helper()
-	err := poll.Until(w.t.Context(), func(context.Context) error {
+	err := w.poll(func(context.Context) error {
 		o = w.ask(cluster.AdminUser, args...)
 		if f = o.finding(id, level); f == nil {
 			return fmt.Errorf("there is no finding %s of the level %s:\n%s", id, level, o.text)
@@ -119,7 +133,7 @@ func (w *world) until(id why.CauseID, level why.Level, args ...string) (o outcom
 // untilSays asks until that is said somewhere.
 func (w *world) untilSays(text string, args ...string) {
 	w.t.Helper()
-	must(w.t, poll.Until(w.t.Context(), func(context.Context) error {
+	must(w.t, w.poll(func(context.Context) error {
 		if o := w.ask(cluster.AdminUser, args...); !strings.Contains(o.text, text) {
 			return fmt.Errorf("nothing says %q:\n%s", text, o.text)
 		}
@@ -520,6 +534,49 @@ func TestReplicasThatDiffer(t *testing.T) {
 	if !strings.Contains(out.String(), want) || status != report.Broken {
 		t.Errorf("got %d, want %q in\n%s%s", status, want, out.String(), said.String())
 	}
+}
+
+// What pages remember, and who says so, by two replicas.
+func TestHowItWas(t *testing.T) {
+	w := sharedWorld(t, "publish serving\npod_names all\n"+withPage)
+	other := newWorld(t, w.cluster, "publish serving\npod_names all\n"+withPage)
+	w.service("web", app("web"))
+	for i := range 2 {
+		w.pod(fmt.Sprintf("web-%d", i), app("web"))
+		w.ready(fmt.Sprintf("web-%d", i), fmt.Sprintf("10.9.12.%d", i+1))
+	}
+	w.coreDNS("coredns-1")
+	w.coreDNS("coredns-2")
+	kubeconfig := withForwards(t, w.cluster, forwardtest.Pods{"coredns-1": {"53": w.dns, "8053": w.page}, "coredns-2": {"53": other.dns, "8053": other.page}})
+	until := func(want string, args ...string) {
+		t.Helper()
+		must(t, w.poll(func(context.Context) error {
+			var out, said bytes.Buffer
+			run(t.Context(), append([]string{"-n", w.space, "--kubeconfig", kubeconfig, "--resolver", "none"}, args...), &out, &said)
+			if !strings.Contains(out.String(), want) {
+				return fmt.Errorf("want %q in\n%s%s", want, out.String(), said.String())
+			}
+			return nil
+		}))
+	}
+	until("✓ asks coredns-1: 2 of 2 CoreDNS Pods are ready, k8s_endpoints 0.1.0, current to ", "web")
+	until("✓ web answers 2 addresses, TTL 5\n", "web")
+	must(t, w.cluster.PodUnready(t.Context(), w.space, "web-1"))
+	until(", not in web (publish serving, Corefile:8); its own name stays\n", "web-1.web")
+	until("web answers 10.9.12.1, TTL 5\n    changed at ", "web")
+	until("(10.9.12.2) was not in web: sick since ", "web-1.web", "--at", "1s")
+	until("    web carried 10.9.12.1; web-1.web answered 10.9.12.2\n", "web-1.web", "--at", "1s")
+	until("; the other replica says the same\n", "web-1.web", "--at", "1s")
+	until("  10.9.12.1 10.9.12.2\n", "web", "--since", "5m")
+	until("  10.9.12.1 (web-1 sick)\n    known from ", "web", "--since", "5m")
+	until("– not looked at: history of coredns-1 (it begins at ", "web", "--at", "2h")
+	// By the page alone, without an API server.
+	page := func(args ...string) []string {
+		return append([]string{"--no-cluster", "--status", "http://" + w.page}, args...)
+	}
+	until("! 1 of 2 endpoints are not in web", page("web")...)
+	until("web-1 is sick since ", page("web")...)
+	until("carries 1 endpoint, says the page of ", page("web")...)
 }
 
 // withForwards puts what carries port-forwards in front of the API server, and returns a kubeconfig for it.

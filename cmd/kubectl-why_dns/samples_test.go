@@ -234,9 +234,9 @@ var samples = []struct {
 	{"e what was", func() *sample {
 		s := newSample("web-2.web", "shop", 0)
 		s.Question.At = at("14:03:00")
-		then := v1.Service{KnownFrom: v1.At(time.Date(2026, 11, 27, 19, 26, 2, 0, time.UTC))}
+		then := v1.Service{KnownFrom: v1.At(time.Date(2026, 11, 27, 19, 26, 2, 0, time.UTC)), Policy: []v1.PolicyLine{{Option: "pod_names", Value: "all"}}}
 		for i, address := range []string{"10.1.4.27", "10.1.6.44", "10.1.9.31", "10.1.7.12", "10.1.8.5"} {
-			e := v1.Endpoint{Name: fmt.Sprintf("web-%d", i), Address: address, Tier: "good", Published: true, Named: true}
+			e := v1.Endpoint{Name: fmt.Sprintf("web-%d", i), Address: address, Tier: "good", Published: true}
 			if i == 2 {
 				e.Tier, e.Published, e.Since = "sick", false, v1.At(at("14:02:58"))
 			}

@@ -111,11 +111,16 @@ func (j *judgement) oneThen(s *v1.Service) *Finding {
 		c, in = why.CauseHistory, "was in"
 	}
 	f := j.say(c, fmt.Sprintf("at %s %s (%s) %s %s: %s%s", j.clock(q.At), e.Name, e.Address, in, q.Service, e.Tier, since))
-	own := "%s.%s had no name of its own"
-	if e.Named {
-		own = "%s.%s answered " + e.Address
+	// Pages of the past do not say who had a name of its own, but where all had one.
+	if e.Named || e.Published || allNamed(s) {
+		carried += fmt.Sprintf("; %s.%s answered %s", e.Name, q.Service, e.Address)
 	}
-	return f.detail("%s; "+own, carried, e.Name, q.Service)
+	return f.detail("%s", carried)
+}
+
+// allNamed reports whether all endpoints had names of their own.
+func allNamed(s *v1.Service) bool {
+	return slices.ContainsFunc(s.Policy, func(p v1.PolicyLine) bool { return p.Option == "pod_names" && p.Value == "all" })
 }
 
 // maxRows is how many times of a window are shown.

@@ -108,7 +108,7 @@ func (j *judgement) unready(d *diagnosis, ready corev1.PodCondition) {
 	since := ready.LastTransitionTime.Time
 	text := cmp.Or(ready.Message, ready.Reason, "its condition Ready does not hold")
 	d.cause, d.about = why.CauseReady, []any{p.Name, j.ago(since), text}
-	if probe := j.probe(p.Name); probe != "" {
+	if probe := j.probe(p.Name, since); probe != "" {
 		d.details = append(d.details, probe)
 	}
 	for _, gate := range p.Spec.ReadinessGates {
@@ -134,8 +134,11 @@ func since5(d time.Duration) string { return fmt.Sprintf("%dm", min(int(d/time.M
 // failedProbe is how messages of the kubelet about probes begin (pkg/kubelet/prober/prober.go).
 const failedProbe = "Readiness probe "
 
+// eventsKept is for how long an API server keeps events, by default (--event-ttl).
+const eventsKept = time.Hour
+
 // probe is what the readiness probe of a Pod said last, from its events.
-func (j *judgement) probe(pod string) string {
+func (j *judgement) probe(pod string, since time.Time) string {
 	if !j.Cluster.EventsKnown {
 		return ""
 	}
@@ -150,8 +153,11 @@ func (j *judgement) probe(pod string) string {
 			last = e
 		}
 	}
-	if last == nil {
+	switch {
+	case last == nil && j.Now.Sub(since) > eventsKept:
 		return "no event of a probe any more: events are kept for an hour"
+	case last == nil:
+		return "no event of a probe"
 	}
 	_, said, _ := strings.Cut(last.Message, ": ")
 	times := int(last.Count)

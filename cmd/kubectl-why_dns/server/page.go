@@ -48,13 +48,32 @@ func (a *asker) page(ctx context.Context, s *Server, r *facts.Replica) {
 		return
 	}
 	path := "/services/" + url.PathEscape(q.Namespace) + "/" + url.PathEscape(q.Service)
-	r.Service, err = get[v1.Service](ctx, way.Address, path, nil)
+	r.Service, err = service(ctx, way.Address, path, nil)
 	if err == nil && q.IsPast() {
-		r.AtThen, err = get[v1.Service](ctx, way.Address, path, then(a))
+		r.AtThen, err = service(ctx, way.Address, path, then(a))
 	}
 	if err != nil {
 		r.NoPage = short(err)
 	}
+}
+
+// maxPages is how many pages of endpoints of one Service are read.
+const maxPages = 25
+
+// service reads the page of a Service, with those that follow.
+func service(ctx context.Context, base, path string, args url.Values) (*v1.Service, error) {
+	s, err := get[v1.Service](ctx, base, path, args)
+	for n := 1; err == nil && s.Next != "" && n < maxPages; n++ {
+		var next *url.URL
+		if next, err = url.Parse(s.Next); err != nil {
+			break
+		}
+		var more *v1.Service
+		if more, err = get[v1.Service](ctx, base, path, next.Query()); err == nil {
+			s.Endpoints, s.Next = append(s.Endpoints, more.Endpoints...), more.Next
+		}
+	}
+	return s, err
 }
 
 // noPage says why there is no page. Nobody who listens is the end of a connection behind a port-forward.

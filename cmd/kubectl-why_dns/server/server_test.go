@@ -68,7 +68,11 @@ func stubPage(t *testing.T, digest string) string {
 			http.Error(w, "want JSON", http.StatusBadRequest)
 			return
 		}
-		_ = json.NewEncoder(w).Encode(v1.Service{Namespace: "shop", Name: "web", Digest: digest})
+		one := v1.Service{Namespace: "shop", Name: "web", Digest: digest, Endpoints: []v1.Endpoint{{Name: "web-" + r.URL.Query().Get("page")}}}
+		if r.URL.Query().Get("page") == "" {
+			one.Next = "/services/shop/web?page=1"
+		}
+		_ = json.NewEncoder(w).Encode(one)
 	})
 	page := httptest.NewServer(mux)
 	t.Cleanup(page.Close)
@@ -99,7 +103,7 @@ func TestAServerIsAskedThroughAPortForward(t *testing.T) {
 	f := web(t)
 	Ask(t.Context(), f, servers)
 	one, two, three := f.Servers.Replicas[0], f.Servers.Replicas[1], f.Servers.Replicas[2]
-	if got := one.Records(); len(got) != 1 || got[0] != "10.1.0.1" || !one.TCP || one.Service == nil || one.Overview.Server.Name != "stub" {
+	if got := one.Records(); len(got) != 1 || got[0] != "10.1.0.1" || !one.TCP || one.Service == nil || len(one.Service.Endpoints) != 2 || one.Overview.Server.Name != "stub" {
 		t.Errorf("got %+v", one)
 	}
 	if got := one.Answers[1]; got.Note() != "shop/web has ?[31mno endpoints" || got.TTL != 1 {
