@@ -629,7 +629,7 @@ func (c *cache) about(object *model.Service, o *records.Options, before *records
 		return state.About
 	}
 	_, wrong := c.optionsOf.service(object)
-	return aboutOf(object, o, wrong)
+	return c.recording.about(object, o, wrong)
 }
 
 // causeOf is why a job changes what it does. The first list after a start from a snapshot has

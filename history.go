@@ -35,6 +35,8 @@ type recording struct {
 	now  func() time.Time
 	// resumes is why what was known before a start differs from the first list.
 	resumes history.Cause
+	// plain is what is kept of a headless Service without annotations: nearly all are such.
+	plain string
 }
 
 // processBegan is what the times of all tapes are measured from.
@@ -232,6 +234,17 @@ func (d dirt) mark(key model.ServiceKey, cause history.Cause) {
 	if known, there := d[key]; !there || cause > known {
 		d[key] = cause
 	}
+}
+
+// about is what the history keeps of a Service as a whole. Only who publishes calls it.
+func (r *recording) about(object *model.Service, o *records.Options, wrong error) string {
+	if object.Kind != model.Headless || len(object.Annotations) > 0 {
+		return aboutOf(object, o, wrong)
+	}
+	if r.plain == "" {
+		r.plain = aboutOf(object, o, nil)
+	}
+	return r.plain
 }
 
 // aboutOf is what the history keeps of a Service as a whole. Wrong is what is wrong with its
