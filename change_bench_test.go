@@ -4,9 +4,12 @@ import (
 	"encoding/binary"
 	"fmt"
 	"net/netip"
+	"runtime"
 	"slices"
 	"testing"
 
+	"github.com/k8s-endpoints/k8s_endpoints/plugin/corefile"
+	"github.com/k8s-endpoints/k8s_endpoints/plugin/history"
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/model"
 )
 
@@ -86,4 +89,38 @@ func flipped(slice *model.Slice, endpoints int) *model.Slice {
 		}
 	}
 	return &next
+}
+
+// BenchmarkKept is what Services of 50 endpoints take in memory, more than without that, where it is kept how endpoints stand.
+func BenchmarkKept(b *testing.B) {
+	const services, endpoints = 400, 50
+	heapOf := func(s corefile.Settings) float64 {
+		c := newCache(s, false)
+		for i := range services {
+			for _, change := range statefulSet(endpoints) {
+				if change.Kind == model.KindService {
+					change.Service.Name = fmt.Sprintf("db-%d", i)
+				} else {
+					change.Slice.Service = fmt.Sprintf("db-%d", i)
+					change.Slice.Name = change.Slice.Service + change.Slice.Name
+				}
+				c.Apply([]model.Change{change})
+			}
+		}
+		c.Synced()
+		c.publish()
+		runtime.GC()
+		runtime.GC()
+		var m runtime.MemStats
+		runtime.ReadMemStats(&m)
+		c.close()
+		runtime.KeepAlive(c)
+		return float64(m.HeapAlloc)
+	}
+	for b.Loop() {
+		runtime.GC()
+		off := heapOf(corefile.Settings{})
+		b.ReportMetric((heapOf(corefile.Settings{History: history.DefaultSize})-off)/services/endpoints, "history-B/endpoint")
+		b.ReportMetric((heapOf(corefile.Settings{History: history.DefaultSize, Look: true})-off)/services/endpoints, "status-B/endpoint")
+	}
 }

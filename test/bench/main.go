@@ -17,8 +17,8 @@
 // dnsperf. The working folder must be that of the repository.
 //
 // Read main.go and bench.go first (a run), then servers.go (the servers that are
-// compared, with ceiling.go and images.go). queries.go, changes.go, scale.go and
-// servedns.go are a section each; show.go writes the documents.
+// compared, with ceiling.go and images.go). queries.go, changes.go, scale.go,
+// servedns.go and history.go are a section each; show.go writes the documents.
 package main
 
 import (
@@ -42,6 +42,7 @@ type section struct {
 
 var sections = []section{
 	{"servedns", measureServeDNS},
+	{"history", measureHistory},
 	{"queries", measureQueries},
 	{"changes", measureChanges},
 	{"scale", measureScale},

@@ -31,10 +31,12 @@ type Report struct {
 	Changes  []Changes      `json:"changes,omitempty"`
 	Starts   []Start        `json:"starts,omitempty"`
 	Builds   []Build        `json:"builds,omitempty"`
+	History  []Check        `json:"history,omitempty"`
 	Checks   []Check        `json:"checks,omitempty"`
 }
 
-// Check is a figure of own checks of endpoints, in words, beside what it is to be.
+// Check is a figure in words, beside what it is to be: of own checks of endpoints, or of the
+// history.
 type Check struct {
 	Measure  string `json:"measure"`
 	Target   string `json:"target"`

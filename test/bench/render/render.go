@@ -44,6 +44,7 @@ func Markdown(r *figures.Report, plot string) string {
 		startTable(r.Starts),
 		buildTable(r.Builds),
 		checkTable(r.Checks),
+		historyTable(r.History),
 	}
 	var all []string
 	for _, part := range parts {
@@ -279,13 +280,21 @@ func buildTable(all []figures.Build) string {
 }
 
 func checkTable(all []figures.Check) string {
+	return besideTargets("**Own checks** of endpoints, which `make bench-checks` measures: the built binary on one core, and targets on another, in a\n"+
+		"network of their own on this machine. Both ends' work of the kernel is in what CoreDNS uses.", all)
+}
+
+func historyTable(all []figures.Check) string {
+	return besideTargets("**The history**, in process: the fastest of five runs. Without the option nothing of it is done.", all)
+}
+
+// besideTargets is a table of what was measured beside what it is to be.
+func besideTargets(heading string, all []figures.Check) string {
 	var rows [][]string
 	for _, c := range all {
 		rows = append(rows, []string{c.Measure, c.Target, c.Measured, verdict(c.Met)})
 	}
-	return table("**Own checks** of endpoints, which `make bench-checks` measures: the built binary on one core, and targets on another, in a\n"+
-		"network of their own on this machine. Both ends' work of the kernel is in what CoreDNS uses.", 4,
-		[]string{"measure", "target", "measured", ""}, rows)
+	return table(heading, 4, []string{"measure", "target", "measured", ""}, rows)
 }
 
 func quantiles(q figures.Quantiles) string { return fmt.Sprintf("%.1f / %.1f", q.P50, q.P99) }

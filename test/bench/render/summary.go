@@ -29,10 +29,11 @@ func Summary(r *figures.Report) string {
 			rows = append(rows, []string{m.name, ours, stock})
 		}
 	}
-	// It has no figures of checks.
+	// It has no figures of checks, nor of the history.
 	shown := *r
 	shown.Runs = maps.Clone(r.Runs)
 	delete(shown.Runs, "checks")
+	delete(shown.Runs, "history")
 	text := table(preamble(&shown), 1, []string{"measure", "k8s_endpoints", "kubernetes"}, rows)
 	if builds := buildsInShort(r.Builds); text != "" && builds != "" {
 		text += "\n" + builds
