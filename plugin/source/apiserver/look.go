@@ -32,9 +32,3 @@ func (s *Source) Outage() source.Outage {
 	}
 	return source.Outage{Since: o.began, Next: o.next, Why: o.fault}
 }
-
-// countError counts a request that failed.
-func (s *stream) countError() {
-	watchErrors.WithLabelValues(s.query.name).Inc()
-	s.errors.Add(1)
-}

@@ -196,3 +196,9 @@ func (s *stream) silent(err error) {
 		s.connection.outage.tell(source.Silent, s.connection.of, err.Error())
 	}
 }
+
+// countError counts a request that failed.
+func (s *stream) countError() {
+	watchErrors.WithLabelValues(s.query.name).Inc()
+	s.errors.Add(1)
+}
