@@ -115,7 +115,7 @@ func shortDown(all []v1.Decision) (l line, n int) {
 	}
 	back, down := &all[0], &all[1]
 	l = lineOf(down)
-	l.text = fmt.Sprintf("%s was not ready for %s", down.Changes[0].Endpoint, why.Duration(back.At.Sub(down.At.Time)))
+	l.text = why.Dipped(down.Changes[0].Endpoint, back.At.Sub(down.At.Time))
 	l.carries = through(down.Carried[0], down.Carried[1], back.Carried[1])
 	return l, 2
 }
@@ -141,10 +141,10 @@ func flapsDamped(all []v1.Decision) (l line, n int) {
 	}
 	last := &all[n-1]
 	l = line{at: last.At, until: all[0].At, carries: why.Carried(all[0].Carried[0], all[0].Carried[1]), note: "no answer changed"}
-	l.text = fmt.Sprintf("%s flapped %d times while it was damped", only(last).Endpoint, n/2)
+	l.text = why.FlappedDamped(only(last).Endpoint, n/2)
 	for i := 0; i < n; i += 2 {
 		down := lineOf(&all[i+1])
-		down.text = fmt.Sprintf("down for %s", why.Duration(all[i].At.Sub(all[i+1].At.Time)))
+		down.text = why.Down(all[i].At.Sub(all[i+1].At.Time))
 		down.carries = ""
 		l.folded = append(l.folded, down)
 	}
@@ -161,15 +161,37 @@ func rollout(all []v1.Decision) (l line, n int) {
 		return l, 0
 	}
 	first, last := &all[n-1], &all[0]
-	l = line{at: first.At, until: last.At, carries: fmt.Sprint(r.low), note: fmt.Sprintf("%d changes; never fewer than %d", r.changes, r.low)}
+	l = line{at: first.At, until: last.At, carries: fmt.Sprint(r.low), note: why.Below(r.changes, r.low)}
 	if r.low != r.high {
 		l.carries = fmt.Sprintf("%d to %d", r.low, r.high)
 	}
-	l.text = fmt.Sprintf("Rollout: %d Pods replaced, from %s to %s, %s", r.arrived, r.left[len(r.left)-1], r.left[0], why.Duration(last.At.Sub(first.At.Time)))
+	words := why.Rollout{Pods: r.arrived, First: r.left[len(r.left)-1], Last: r.left[0], Took: last.At.Sub(first.At.Time)}
+	words.Shortest, words.Longest = startTimes(all[:n])
+	l.text = words.String()
 	for i := range n {
 		l.folded = append(l.folded, lineOf(&all[i]))
 	}
 	return l, n
+}
+
+// startTimes returns how long the Pods that came were not ready, at least and at most.
+func startTimes(all []v1.Decision) (shortest, longest time.Duration) {
+	came := make(map[string]time.Time)
+	for i := range slices.Backward(all) {
+		for _, c := range all[i].Changes {
+			switch {
+			case c.From == "" && c.To == "starting":
+				came[c.Address] = all[i].At.Time
+			case c.From == "starting" && c.To == "good" && !came[c.Address].IsZero():
+				took := all[i].At.Sub(came[c.Address])
+				if longest == 0 || took < shortest {
+					shortest = took
+				}
+				longest = max(longest, took)
+			}
+		}
+	}
+	return shortest, longest
 }
 
 // replaced is what is seen of a rollout.
