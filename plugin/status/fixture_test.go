@@ -2,6 +2,7 @@ package status
 
 import (
 	"fmt"
+	"sync"
 	"time"
 
 	v1 "github.com/k8s-endpoints/k8s_endpoints/plugin/status/v1"
@@ -45,12 +46,15 @@ type fake struct {
 	service  *v1.Service
 	history  *v1.History
 	// asked has what was asked for last, and block is called for each page. It may be nil.
+	mu    sync.Mutex
 	asked any
 	block func()
 }
 
 func (f *fake) wait(q any) {
+	f.mu.Lock()
 	f.asked = q
+	f.mu.Unlock()
 	if f.block != nil {
 		f.block()
 	}

@@ -191,13 +191,13 @@ func TestListsHavePages(t *testing.T) {
 }
 
 // A server at a port that is free.
-func serving(t *testing.T, pages Pages) *Server {
+func serving(t *testing.T, pages Pages, p patience) *Server {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := serve(listener, pages)
+	s := serve(listener, pages, p)
 	t.Cleanup(s.End)
 	return s
 }
@@ -230,7 +230,7 @@ func ask(t *testing.T, c net.Conn, path string, within time.Duration) int {
 }
 
 func TestTheSeventeenthConnectionWaits(t *testing.T) {
-	s := serving(t, aBadNight())
+	s := serving(t, aBadNight(), defaultPatience)
 	var all []net.Conn
 	for range maxConnections {
 		c := dial(t, s)
@@ -293,8 +293,7 @@ func TestWhoWaitsTooLongForAPageIsTurnedAway(t *testing.T) {
 }
 
 func TestLargeHeadersAndSlowClientsAreCutOff(t *testing.T) {
-	s := serving(t, aBadNight())
-	s.http.ReadTimeout, s.http.ReadHeaderTimeout = 50*time.Millisecond, 50*time.Millisecond
+	s := serving(t, aBadNight(), patience{read: 50 * time.Millisecond, write: 10 * time.Second, idle: time.Minute})
 	c := dial(t, s)
 	fmt.Fprintf(c, "GET / HTTP/1.1\r\nHost: localhost\r\nX-Long: %s\r\n\r\n", strings.Repeat("a", 8<<10))
 	if err := c.SetReadDeadline(time.Now().Add(5 * time.Second)); err != nil {
@@ -317,8 +316,7 @@ func TestLargeHeadersAndSlowClientsAreCutOff(t *testing.T) {
 func TestASlowReaderKeepsNobodyFromTheirs(t *testing.T) {
 	f := aBadNight()
 	f.overview.Findings[0].Detail = strings.Repeat("a", 1<<20)
-	s := serving(t, f)
-	s.http.WriteTimeout = 300 * time.Millisecond
+	s := serving(t, f, patience{read: time.Minute, write: 300 * time.Millisecond, idle: time.Minute})
 	for range maxRenders + 2 {
 		c := dial(t, s)
 		fmt.Fprintf(c, "GET /?format=json HTTP/1.1\r\nHost: localhost\r\n\r\n")
@@ -329,7 +327,7 @@ func TestASlowReaderKeepsNobodyFromTheirs(t *testing.T) {
 }
 
 func TestAnAddressThatIsTakenIsAnError(t *testing.T) {
-	s := serving(t, aBadNight())
+	s := serving(t, aBadNight(), defaultPatience)
 	if _, err := Listen(netip.MustParseAddrPort(s.Addr().String()), aBadNight()); err == nil {
 		t.Error("two pages are at one address")
 	}

@@ -64,3 +64,13 @@ func TestPages(t *testing.T) {
 		}
 	}
 }
+
+// TestSizes holds a page to what somebody far away can load.
+func TestSizes(t *testing.T) {
+	if n := get(t, aBadNight(), "/services/shop/web", "Accept", "text/html").Body.Len(); n > 30_000 {
+		t.Errorf("the page of a Service has %d bytes", n)
+	}
+	if n := len(assets["/style.css"].content) + len(assets["/why.js"].content); n > 9_000 {
+		t.Errorf("what pages load has %d bytes", n)
+	}
+}

@@ -3,7 +3,6 @@ package status
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net"
 	"net/http"
 	"net/netip"
@@ -12,34 +11,19 @@ import (
 	"golang.org/x/net/netutil"
 )
 
-// DefaultAddress is where the page is unless somebody says otherwise.
-const DefaultAddress = "127.0.0.1:8053"
-
-// Bounds of the server: connections, bytes, and time.
+// Bounds of the server: connections and bytes.
 const (
 	maxConnections = 16
 	maxURL         = 2 << 10
 	// net/http reads 4 KiB more than it is told: together these are 8 KiB.
-	maxHeaders   = 4 << 10
-	readTimeout  = 2 * time.Second
-	writeTimeout = 10 * time.Second
-	idleTimeout  = 30 * time.Second
+	maxHeaders = 4 << 10
 )
 
-// ParseAddress reads where the page is to be: an IP address and a port.
-func ParseAddress(text string) (netip.AddrPort, error) {
-	at, err := netip.ParseAddrPort(text)
-	switch {
-	case err == nil && at.Port() == 0:
-		return at, fmt.Errorf("%q has no port: want one such as %s", text, DefaultAddress)
-	case err == nil:
-		return at, nil
-	}
-	if _, err := netip.ParseAddr(text); err == nil {
-		return at, fmt.Errorf("%q has no port: want an address with one, such as %s", text, DefaultAddress)
-	}
-	return at, fmt.Errorf("%q is not an IP address with a port: want one such as %s, since a name may be anybody's", text, DefaultAddress)
-}
+// patience is how long the server waits for a request, for its reply to be taken, and for the
+// next request.
+type patience struct{ read, write, idle time.Duration }
+
+var defaultPatience = patience{read: 2 * time.Second, write: 10 * time.Second, idle: 30 * time.Second}
 
 // A Server serves the page at one address.
 type Server struct {
@@ -56,7 +40,7 @@ func Listen(at netip.AddrPort, pages Pages) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := serve(listener, pages)
+	s := serve(listener, pages, defaultPatience)
 	log.Infof("The status page is on http://%s", listener.Addr())
 	if !at.Addr().IsLoopback() {
 		log.Infof("The status page on %s shows names and addresses of all Pods to whoever reaches it", listener.Addr())
@@ -64,11 +48,11 @@ func Listen(at netip.AddrPort, pages Pages) (*Server, error) {
 	return s, nil
 }
 
-func serve(listener net.Listener, pages Pages) *Server {
+func serve(listener net.Listener, pages Pages, p patience) *Server {
 	s := &Server{listener: listener, done: make(chan struct{})}
 	s.http = http.Server{
-		Handler: newGate((&router{pages, time.Now}).reply), ReadTimeout: readTimeout, ReadHeaderTimeout: readTimeout,
-		WriteTimeout: writeTimeout, IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeaders,
+		Handler: newGate((&router{pages, time.Now}).reply), ReadTimeout: p.read, ReadHeaderTimeout: p.read,
+		WriteTimeout: p.write, IdleTimeout: p.idle, MaxHeaderBytes: maxHeaders,
 		ErrorLog: silent, DisableGeneralOptionsHandler: true,
 	}
 	go func() {
