@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/netip"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -38,14 +39,14 @@ func (s *watchedSource) Outage() source.Outage              { return s.outage }
 
 // night is a board that shows one cache, whose clock is set by hand.
 type night struct {
-	t *testing.T
+	t testing.TB
 	*board
 	cache  *cache
 	source *watchedSource
 	now    time.Time
 }
 
-func newNight(t *testing.T, stanza string) *night {
+func newNight(t testing.TB, stanza string) *night {
 	t.Helper()
 	s, err := corefile.Parse(controller("k8s_endpoints {\nendpoint http://127.0.0.1:1\nstatus\n" + stanza + "\n}"))
 	if err != nil {
@@ -62,6 +63,21 @@ func newNight(t *testing.T, stanza string) *night {
 	h.cache.Store(n.cache)
 	n.board = &board{stanzas: []*shown{{stanza: s, handler: h, generation: new(reload.Generation[*shown]), feed: f}}}
 	return n
+}
+
+// ofTime is a night whose pages are read at its own time.
+type ofTime struct{ *night }
+
+func (o ofTime) Overview(time.Time) *v1.Overview { return o.night.Overview(o.night.now) }
+
+func (o ofTime) Services(q *status.ServicesQuery) *v1.ServiceList {
+	q.Now = o.night.now
+	return o.night.Services(q)
+}
+
+func (o ofTime) Service(q *status.ServiceQuery) *v1.Service {
+	q.Now, q.From, q.To = o.night.now, o.night.now.Add(-status.Window), o.night.now
+	return o.night.Service(q)
 }
 
 // at sets the clock, "03:04:05", and applies changes.
@@ -574,4 +590,45 @@ func TestAStatusPageAtAnAddressThatIsTakenStopsTheStart(t *testing.T) {
 	if err == nil || !strings.Contains(err.Error(), "Corefile:5 - status: ") || !strings.Contains(err.Error(), "address already in use") {
 		t.Errorf("got %v", err)
 	}
+}
+
+// Readers wait for nobody, and see one state after the other.
+func TestPagesAreReadWhileServicesChange(t *testing.T) {
+	n := newNight(t, "publish serving\npod_names all\ndamping on\nexplain")
+	n.cache.now = time.Now
+	n.cache.Apply([]model.Change{headlessService("shop", "web"), pods("shop", "web", "rrrr"), headlessService("shop", "other")})
+	n.cache.Synced()
+	n.cache.publish()
+	over := make(chan struct{})
+	var readers sync.WaitGroup
+	for range 4 {
+		readers.Go(func() {
+			for {
+				select {
+				case <-over:
+					return
+				default:
+				}
+				now := time.Now()
+				n.Overview(now)
+				n.Services(&status.ServicesQuery{Now: now, Text: "web"})
+				n.History(&status.HistoryQuery{Now: now, Namespace: "shop", Name: "web", From: now.Add(-time.Hour), To: now})
+				s := n.Service(&status.ServiceQuery{Now: now, Namespace: "shop", Name: "web", From: now.Add(-time.Hour), To: now})
+				if s != nil && s.EndpointsTotal != len(s.Endpoints) {
+					t.Errorf("%d endpoints are %d", s.EndpointsTotal, len(s.Endpoints))
+				}
+			}
+		})
+	}
+	for i := range 200 {
+		conditions := []byte("rrrr")
+		conditions[i%4] = "r-st"[i/4%4]
+		n.cache.Apply([]model.Change{pods("shop", "web", string(conditions[:1+i%4])), headlessService("shop", fmt.Sprint("new-", i%7))})
+		if i%5 == 0 {
+			n.cache.Apply([]model.Change{headlessService("shop", "other").Removal()})
+		}
+		n.cache.publish()
+	}
+	close(over)
+	readers.Wait()
 }

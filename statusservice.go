@@ -32,6 +32,7 @@ type servicePage struct {
 	// story is nil where no history is kept, and courses are what endpoints went through in
 	// the window.
 	story   *history.Story
+	all     []history.Course
 	courses map[called][]history.Span
 	flaps   map[called]int
 }
@@ -121,14 +122,14 @@ func (p *servicePage) carriedAt(at time.Time) (n int) {
 
 func (p *servicePage) readCourses() {
 	p.courses, p.flaps = make(map[called][]history.Span), make(map[called]int)
-	all, err := p.story.Spans(p.query.From, p.query.To)
-	if err != nil {
+	var err error
+	if p.all, err = p.story.Spans(p.query.From, p.query.To); err != nil {
 		return
 	}
-	for i := range all {
-		who := calledOf(&all[i].Endpoint)
-		p.courses[who] = append(p.courses[who], all[i].Spans...)
-		p.flaps[who] += all[i].Flaps()
+	for i := range p.all {
+		who := calledOf(&p.all[i].Endpoint)
+		p.courses[who] = append(p.courses[who], p.all[i].Spans...)
+		p.flaps[who] += p.all[i].Flaps()
 	}
 	for who := range p.courses {
 		slices.SortFunc(p.courses[who], func(a, b history.Span) int { return a.From.Compare(b.From) })
@@ -319,11 +320,7 @@ func (p *servicePage) addGone() {
 }
 
 func (p *servicePage) goneBut(here map[called]bool) {
-	all, err := p.story.Spans(p.query.From, p.query.To)
-	if err != nil {
-		return
-	}
-	seen := make(map[called]bool)
+	all, seen := p.all, make(map[called]bool)
 	for i := range all {
 		who := calledOf(&all[i].Endpoint)
 		if here[who] || seen[who] || len(all[i].Spans) == 0 {
