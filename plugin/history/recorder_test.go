@@ -272,6 +272,28 @@ func TestTheClockIsSet(t *testing.T) {
 	}
 }
 
+// A clock is set by less than a second all the time, and what is true now is known by it.
+func TestNowIsKnownByAClockThatIsALittleFast(t *testing.T) {
+	r := New(MinSize, after(0))
+	up := workload(1, -1, 0)
+	r.Record("web.n", nil, up, ByFirstList, 0, after(time.Second))
+	now := after(10 * time.Second)
+	now.Wall = now.Wall.Add(900 * time.Millisecond)
+	s, err := r.Read("web.n", up, now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, row := range []struct {
+		at    time.Duration
+		known bool
+	}{{10 * time.Second, true}, {10900 * time.Millisecond, true}, {11500 * time.Millisecond, false}} {
+		m, known, err := s.At(epoch.Add(row.at))
+		if err != nil || known != row.known || known && len(m.Endpoints) != 1 {
+			t.Errorf("after %v: %+v, %v, %v", row.at, m, known, err)
+		}
+	}
+}
+
 func TestTicksNeverRunBackwards(t *testing.T) {
 	c := newClock(after(time.Minute))
 	last := int64(0)

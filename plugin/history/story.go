@@ -161,9 +161,11 @@ type Stood struct {
 // Known, or after the Story was read.
 func (s *Story) At(t time.Time) (m Moment, known bool, err error) {
 	tick := s.clock.tickOf(t)
-	if tick < s.known || tick > s.read {
+	if tick < s.known || tick > s.read+shiftAbove {
 		return m, false, nil
 	}
+	// Nobody sets a clock that is off by less: then now may be a little later than that.
+	tick = min(tick, s.read)
 	w := newWalk(s.state)
 	if err := s.back(w, tick, func(int64, *entry, []turn) bool { return true }); err != nil {
 		return m, false, err
