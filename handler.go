@@ -13,6 +13,7 @@ import (
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/name"
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/place"
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/records"
+	"github.com/k8s-endpoints/k8s_endpoints/plugin/why"
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/wire"
 
 	"github.com/miekg/dns"
@@ -306,7 +307,7 @@ func (q *query) notOwned() *dns.Msg {
 		if q.cache.serves(q.asked.Name.Namespace) {
 			return q.negative(dns.RcodeSuccess, textOnlyBelow)
 		}
-		return q.negative(dns.RcodeNameError, fmt.Sprintf(textNoServices, q.asked.Name.Namespace))
+		return q.negative(dns.RcodeNameError, fmt.Sprintf(why.TextNoServices, q.asked.Name.Namespace))
 	case name.Reverse:
 		return q.negative(dns.RcodeNameError, q.noteNoAddress())
 	case name.Other, name.Searched:
@@ -322,13 +323,13 @@ func (q *query) notOwned() *dns.Msg {
 func (q *query) noteNoService() string {
 	n := &q.asked.Name
 	service := n.Namespace + "/" + strings.TrimSuffix(n.Key, "."+n.Namespace)
-	if why := q.cache.whyLeftOut(n.Key); why != "" {
-		return fmt.Sprintf(textServiceLeftOut, service, why)
+	if text := q.cache.whyLeftOut(n.Key); text != "" {
+		return fmt.Sprintf(why.TextServiceLeftOut, service, text)
 	}
 	if q.selective {
-		return fmt.Sprintf(textNoSelected, service)
+		return fmt.Sprintf(why.TextNoSelected, service)
 	}
-	return textNoService + service
+	return why.TextNoService + service
 }
 
 func (q *query) apex() *dns.Msg {

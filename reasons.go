@@ -1,6 +1,6 @@
 package endpoints
 
-// The texts of Extended DNS Errors that are not those of a record set (see
+// The texts of Extended DNS Errors that are not those of record sets and Services (see
 // plugin/why). docs/health.md has a row for each of them, and
 // TestEveryReasonIsDocumented holds it to that. The name of a Service follows where a
 // text ends in a space.
@@ -10,13 +10,9 @@ const (
 	textStale    = "as known before, until the first list is complete"
 
 	// Of names that no Service owns.
-	textNoService      = "no headless or ExternalName Service "
-	textNoSelected     = "no headless or ExternalName Service %s that the Corefile selects"
-	textServiceLeftOut = "the Service %s was left out: %s"
-	textNoServices     = "no headless or ExternalName Service in the namespace %s is served"
-	textNoServiceName  = "no name of a Service"
-	textNoAddress      = "no endpoint with this address is known"
-	textLongName       = "the name that this address has is too long, in "
+	textNoServiceName = "no name of a Service"
+	textNoAddress     = "no endpoint with this address is known"
+	textLongName      = "the name that this address has is too long, in "
 
 	// Of names that have no records of the type.
 	textOnlyBelow       = "no records here, at most below"

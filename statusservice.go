@@ -502,7 +502,7 @@ func (p *servicePage) stood(m *history.Moment) {
 func (p *servicePage) gone() {
 	o := p.out
 	if text := p.whyLeftOut(p.key); text != "" {
-		p.find("service-left-out", v1.LevelError, fmt.Sprintf("%s.", fmt.Sprintf(textServiceLeftOut, o.Namespace+"/"+o.Name, source.Shorten(text, maxDetail))))
+		p.find("service-left-out", v1.LevelError, fmt.Sprintf("%s.", fmt.Sprintf(why.TextServiceLeftOut, o.Namespace+"/"+o.Name, source.Shorten(text, maxDetail))))
 	} else {
 		p.find("service-gone", v1.LevelError, fmt.Sprintf("%s/%s is not served any more.", o.Namespace, o.Name))
 	}

@@ -1,6 +1,6 @@
 package why
 
-// The texts of Extended DNS Errors of record sets, as fmt has them. Pages and commands say the
+// The texts of Extended DNS Errors of record sets and of names that have none, as fmt has them. Pages and commands say the
 // same. docs/health.md has a row for each of them, and TestEveryReasonIsDocumented holds it to
 // that. N/S is a Service.
 const (
@@ -41,6 +41,12 @@ const (
 	TextNoType       = "no records of this type here, in "
 	// TextNotOfExternalName has which part of a name there is not.
 	TextNotOfExternalName = "no such %s in %s, which is an ExternalName Service"
+
+	// Of names that no Service has which is served.
+	TextNoService      = "no headless or ExternalName Service "
+	TextNoSelected     = "no headless or ExternalName Service %s that the Corefile selects"
+	TextNoServices     = "no headless or ExternalName Service in the namespace %s is served"
+	TextServiceLeftOut = "the Service %s was left out: %s"
 
 	// Of an endpoint: its name, its tier, and the policy. TextIn joins that with the
 	// Service, where only the address was asked for.

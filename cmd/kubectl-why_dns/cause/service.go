@@ -86,10 +86,10 @@ func (j *judgement) known(s *corev1.Service) {
 func (j *judgement) selected() {
 	q := &j.Question
 	note := j.note()
-	switch leftOut, isLeftOut := strings.CutPrefix(note, "the Service "+q.Key()+" was left out: "); {
+	switch leftOut, isLeftOut := strings.CutPrefix(note, fmt.Sprintf(why.TextServiceLeftOut, q.Key(), "")); {
 	case isLeftOut:
 		j.blame(why.CauseAnnotationAll, q.Key(), leftOut).do(kubectl(q.Namespace, "get", "service", q.Service, "-o", "yaml"))
-	case strings.HasSuffix(note, "that the Corefile selects"), strings.HasSuffix(note, "in the namespace "+q.Namespace+" is served"):
+	case note == fmt.Sprintf(why.TextNoSelected, q.Key()), note == fmt.Sprintf(why.TextNoServices, q.Namespace):
 		j.blame(why.CauseSelected, q.Key()).do(kubectl("kube-system", "get", "configmap", "coredns", "-o", "yaml"))
 	}
 	seen := make(map[string]bool)
@@ -153,7 +153,7 @@ func (j *judgement) unread() {
 			return
 		}
 	}
-	if note := j.note(); strings.HasPrefix(note, fmt.Sprintf("no headless or ExternalName Service %s", q.Key())) && !strings.HasSuffix(note, "selects") {
+	if j.note() == why.TextNoService+q.Key() {
 		j.blame(why.CauseServiceNone, q.Key()).detail("or it has a cluster IP: the API server was not asked")
 		return
 	}
