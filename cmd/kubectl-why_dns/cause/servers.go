@@ -141,9 +141,19 @@ func (j *judgement) lost(r *facts.Replica) {
 		loss := s.Lost[len(s.Lost)-1]
 		j.say(why.CauseServerLost, r.Name, j.clock(loss.From.Time), j.ago(loss.From.Time), loss.Why).
 			detail("answers go on as of then; new Pods do not get into DNS").
-			do(kubectl("kube-system", "logs", r.Name, "--tail=50"))
+			do(kubectl("kube-system", "logs", j.podOf(r), "--tail=50"))
 		return
 	}
+}
+
+// podOf is the name of a server's Pod: its host has the same.
+func (j *judgement) podOf(r *facts.Replica) string {
+	for _, p := range j.Servers.Pods {
+		if p.Name == r.Name {
+			return p.Name
+		}
+	}
+	return r.Overview.Server.Name
 }
 
 // differing compares the servers with each other.

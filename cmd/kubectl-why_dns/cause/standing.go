@@ -49,8 +49,11 @@ func (j *judgement) oneStands(e *stands, policy string) {
 	if e.published && e.named {
 		return
 	}
-	if policy != "" {
+	// Who is damped is left out whatever counts as ready.
+	if policy != "" && !strings.HasPrefix(e.since, "damped") {
 		policy = " (" + policy + ")"
+	} else {
+		policy = ""
 	}
 	c := why.CauseTier
 	if e.named {
