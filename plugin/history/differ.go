@@ -17,6 +17,8 @@ type differ struct {
 	moves []byte
 	n     int
 	at    cursor
+	// wall is the time of the entry, in milliseconds since 1970.
+	wall int64
 	// before and after are what the endpoints are called.
 	before, after roster.Called
 }
@@ -27,8 +29,10 @@ const keepDiffer = 64 << 10
 // absent is the state of a Service that is not served, as far as its endpoints go.
 var absent = State{Roster: new(roster.Roster)}
 
-// diff writes the entry that leads from after to before, and reports whether they differ.
-func (d *differ) diff(before, after *State, cause Cause, lag int64) bool {
+// diff writes the entry that leads from after to before, and reports whether they differ. Wall
+// is the time, in milliseconds since 1970.
+func (d *differ) diff(before, after *State, cause Cause, lag, wall int64) bool {
+	d.wall = wall
 	flags := byte(cause)
 	if (before == nil) != (after == nil) {
 		flags |= turnsServed
@@ -170,6 +174,7 @@ func (d *differ) remark(before, after *State, i, j, n int) {
 		for at := from; at < to; at++ {
 			if was[at] != is[at] {
 				d.moves = appendMove(d.moves, changed, j+at-d.at.after, health.Mark(was[at]))
+				d.appendDamping(before, i+at)
 				d.at.after = j + at
 				d.n++
 			}
@@ -185,7 +190,23 @@ func (d *differ) arrive(j int) {
 
 func (d *differ) leave(before *State, i int) {
 	d.moves = appendMove(d.moves, left, i-d.at.before, health.Mark(before.Marks[i]))
+	d.appendDamping(before, i)
 	d.moves = appendWho(d.moves, before.Roster, &d.before, roster.At(i))
 	d.at.before = i
 	d.n++
+}
+
+// maxDamping is longer than anybody is damped, in milliseconds.
+const maxDamping = 1 << 40
+
+// appendDamping appends when the damping of an endpoint was to end, where it was damped.
+func (d *differ) appendDamping(before *State, i int) {
+	if health.Mark(before.Marks[i]).Tier() != health.Damped {
+		return
+	}
+	left := int64(0)
+	if until, known := before.Until[roster.At(i)]; known {
+		left = 1 + min(max(until.UnixMilli()-d.wall, 0), maxDamping)
+	}
+	d.moves = binary.AppendUvarint(d.moves, uint64(left))
 }

@@ -54,13 +54,16 @@ const (
 )
 
 // move is what happened to one endpoint. Its bytes are the distance from the last index of
-// before, or of after, and the kind in the lowest 2 bits; then what the kind has. An address
-// is 4 bytes or 16, of which the lowest bit of the name's length tells; a 0 for the length of
-// the Pod's name is that nobody knows it.
+// before, or of after, and the kind in the lowest 2 bits; then what the kind has. A Mark of a
+// damped endpoint has behind it in how many milliseconds that was to end, plus one; 0 is not known.
+// An address is 4 bytes or 16, of which the lowest bit of the name's length tells; a 0 for the
+// length of the Pod's name is that nobody knows it.
 type move struct {
 	kind  moveKind
 	index int
 	mark  health.Mark
+	// damped is what stands behind the Mark of a damped endpoint.
+	damped int64
 	// address, name and pod are a part of what was read.
 	address, name, pod []byte
 }
@@ -202,6 +205,9 @@ func (r *reader) move(at *cursor) (m move) {
 	}
 	if m.mark = health.Mark(r.byte()); !m.mark.Known() {
 		r.fail()
+	}
+	if m.mark.Tier() == health.Damped {
+		m.damped = r.milliseconds()
 	}
 	if m.kind == left {
 		r.who(&m)

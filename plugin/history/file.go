@@ -10,6 +10,7 @@ import (
 	"iter"
 	"time"
 
+	"github.com/k8s-endpoints/k8s_endpoints/plugin/health"
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/roster"
 )
 
@@ -179,6 +180,15 @@ func appendState(dst []byte, s *State) []byte {
 	called.Take(s.Roster)
 	for at := range roster.At(s.Roster.Len()) {
 		dst = append(appendWho(dst, s.Roster, &called, at), s.Marks[at])
+		if health.Mark(s.Marks[at]).Tier() != health.Damped {
+			continue
+		}
+		// In milliseconds since 1970; 0 is not known.
+		until := int64(0)
+		if at, known := s.Until[at]; known {
+			until = max(at.UnixMilli(), 0)
+		}
+		dst = binary.AppendUvarint(dst, uint64(until))
 	}
 	return dst
 }

@@ -12,6 +12,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/k8s-endpoints/k8s_endpoints/plugin/health"
+	"github.com/k8s-endpoints/k8s_endpoints/plugin/roster"
+
 	"pgregory.net/rapid"
 )
 
@@ -172,7 +175,9 @@ func TestWhatChangedWhileNobodyLooked(t *testing.T) {
 func FuzzDecode(f *testing.F) {
 	r, up := New(MinSize, after(0)), workload(3, -1, 0)
 	f.Add([]byte(nil))
-	for i, each := range []*State{up.marked(sickMark, 1), workload(3, 1, 7), nil} {
+	damped := up.marked(health.Mark(health.Damped), 0, 1)
+	damped.Until = map[roster.At]time.Time{1: epoch.Add(time.Hour)}
+	for i, each := range []*State{up.marked(sickMark, 1), damped, workload(3, 1, 7), nil} {
 		r.Record("web.n", up, each, BySlice, time.Second, after(time.Duration(i)*time.Second))
 		var file bytes.Buffer
 		if err := r.Encode(&file, "here", maps.All(map[string]*State{"quiet.n": up}), after(time.Minute)); err != nil {

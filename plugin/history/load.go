@@ -254,6 +254,15 @@ func (r *reader) keyframe() *State {
 			return nil
 		}
 		all[i] = m.who()
+		if health.Mark(marks[i]).Tier() != health.Damped {
+			continue
+		}
+		if until := r.milliseconds(); until > 0 {
+			if s.Until == nil {
+				s.Until = make(map[roster.At]time.Time)
+			}
+			s.Until[roster.At(i)] = momentAt(until)
+		}
 	}
 	s.Roster, s.Marks = rosterOf(all), string(marks)
 	if s.Roster == nil {

@@ -93,7 +93,12 @@ func drawState(t *rapid.T, before *State) *State {
 			marks[rapid.IntRange(0, len(marks)-1).Draw(t, "at")] = byte(drawMark(t))
 		}
 	}
-	s.Marks = string(marks)
+	s.Marks, s.Until = string(marks), make(map[roster.At]time.Time)
+	for at, mark := range marks {
+		if until, known := untilOf(s.Roster.Address(roster.At(at))); known && health.Mark(mark).Tier() == health.Damped {
+			s.Until[roster.At(at)] = until
+		}
+	}
 	if rapid.IntRange(0, 3).Draw(t, "rules") == 0 {
 		for family := range s.Rules {
 			s.Rules[family] = health.Rule(rapid.IntRange(0, 1023).Draw(t, "rule"))
@@ -117,7 +122,7 @@ func momentOf(s *State) (m Moment) {
 			e.Pod = podAt(s.Roster, at)
 		}
 		mark := health.Mark(s.Marks[at])
-		m.Endpoints = append(m.Endpoints, Stood{e, mark, s.Rules[s.Roster.Family(at)].Has(mark)})
+		m.Endpoints = append(m.Endpoints, Stood{e, mark, s.Rules[s.Roster.Family(at)].Has(mark), s.Until[at]})
 	}
 	return sorted(m)
 }
@@ -219,11 +224,27 @@ func checkStory(t *rapid.T, r *Recorder, service string, o *oracle, now time.Dur
 		if !reflect.DeepEqual(sorted(got), want) {
 			t.Errorf("%s at %v:\n%+v, want\n%+v", service, at, got, want)
 		}
-		if drawn := drawnAt(courses, epoch.Add(at)); at < now && !slices.Equal(drawn, want.Endpoints) {
+		if drawn := drawnAt(courses, epoch.Add(at)); at < now && !slices.Equal(drawn, untimed(want.Endpoints)) {
 			t.Errorf("the spans of %s at %v:\n%+v, want\n%+v", service, at, drawn, want.Endpoints)
 		}
 	}
 	checkDecisions(t, s, now)
+}
+
+// untimed returns endpoints without the ends of damping, which spans do not have.
+func untimed(all []Stood) []Stood {
+	all = slices.Clone(all)
+	for i := range all {
+		all[i].Until = time.Time{}
+	}
+	return all
+}
+
+// untilOf is when damping ends in these tests. Of some that is not known.
+func untilOf(address netip.Addr) (until time.Time, known bool) {
+	bytes := address.AsSlice()
+	last := bytes[len(bytes)-1]
+	return epoch.Add(1000*time.Hour + time.Duration(last)*time.Second), last%3 > 0
 }
 
 // drawnAt returns who is in a span that has a time.
@@ -231,7 +252,7 @@ func drawnAt(courses []Course, at time.Time) (all []Stood) {
 	for _, c := range courses {
 		for _, s := range c.Spans {
 			if !at.Before(s.From) && at.Before(s.To) {
-				all = append(all, Stood{c.Endpoint, s.Mark, s.InName})
+				all = append(all, Stood{Endpoint: c.Endpoint, Mark: s.Mark, InName: s.InName})
 			}
 		}
 	}
@@ -248,6 +269,10 @@ func checkDecisions(t *rapid.T, s *Story, now time.Duration) {
 		arrived, left := 0, 0
 		for _, c := range d.Changes {
 			arrived, left = arrived+toInt(!c.Was), left+toInt(!c.Is)
+			until, known := untilOf(c.Address)
+			if damped := c.Is && c.After.Tier() == health.Damped; damped && known && !c.Until.Equal(until) || (!damped || !known) && !c.Until.IsZero() {
+				t.Errorf("%+v is not damped until %v", c, until)
+			}
 		}
 		if d.After.Endpoints != d.Before.Endpoints+arrived-left || d.Cause != BySlice && d.Cause != ByRestart {
 			t.Errorf("%+v", d)

@@ -91,7 +91,7 @@ func (r *Recorder) Record(service string, before, after *State, cause Cause, lag
 	if known {
 		before = r.all[at].state
 	}
-	if !r.differ.diff(before, after, cause, max(lag, 0).Milliseconds()) {
+	if !r.differ.diff(before, after, cause, max(lag, 0).Milliseconds(), r.clock.wallOf(tick)) {
 		if known {
 			r.all[at].state = after
 		}

@@ -14,6 +14,7 @@ package history
 
 import (
 	"net/netip"
+	"time"
 
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/health"
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/roster"
@@ -25,6 +26,8 @@ type State struct {
 	Roster *roster.Roster
 	// Marks has a health.Mark for each endpoint, in the order of the Roster.
 	Marks string
+	// Until is when damping ends, of those that are damped, as far as that is known.
+	Until map[roster.At]time.Time
 	// Rules say whom the name of the Service has, by family, and of one that has nobody
 	// whether it exists.
 	Rules [roster.Families]health.Rule

@@ -130,7 +130,7 @@ func (s *Story) back(w *walk, until int64, visit func(tick int64, e *entry, turn
 		}
 		e := s.entry(b)
 		var err error
-		if turns, err = w.undo(&e, turns[:0]); err != nil {
+		if turns, err = w.undo(&e, s.clock.wallOf(b.tick), turns[:0]); err != nil {
 			return err
 		}
 		if !visit(b.tick, &e, turns) {
@@ -155,6 +155,8 @@ type Stood struct {
 	Mark health.Mark
 	// InName is that the name of the Service had it.
 	InName bool
+	// Until is when its damping was to end, zero where it was not damped, or nobody knows.
+	Until time.Time
 }
 
 // At returns how the Service stood, and false where that is not known: the time is before
@@ -177,7 +179,7 @@ func (w *walk) moment() Moment {
 	m := Moment{Served: w.served, About: w.about, Rules: w.rules}
 	for at, id := range w.order {
 		mark := health.Mark(w.marks[at])
-		m.Endpoints = append(m.Endpoints, Stood{w.who[id], mark, w.inName(id, mark)})
+		m.Endpoints = append(m.Endpoints, Stood{w.who[id], mark, w.inName(id, mark), momentAt(w.until[id])})
 	}
 	return m
 }
@@ -385,6 +387,16 @@ type Change struct {
 	Endpoint
 	Was, Is       bool
 	Before, After health.Mark
+	// Until is when its damping ends, zero where it is not damped after, or nobody knows.
+	Until time.Time
+}
+
+// momentAt returns the time of so many milliseconds since 1970, and zero of 0.
+func momentAt(wall int64) time.Time {
+	if wall == 0 {
+		return time.Time{}
+	}
+	return time.UnixMilli(wall).UTC()
 }
 
 // Decisions returns what happened between two times, the last first, in up to most
@@ -408,7 +420,7 @@ func (s *Story) Decisions(from, to time.Time, most int) (all []Decision, err err
 
 func (w *walk) changes(turns []turn) (all []Change) {
 	for _, t := range turns {
-		all = append(all, Change{w.who[t.id], t.kind != arrived, t.kind != left, t.before, t.after})
+		all = append(all, Change{w.who[t.id], t.kind != arrived, t.kind != left, t.before, t.after, momentAt(t.until)})
 	}
 	return all
 }

@@ -18,6 +18,8 @@ type walk struct {
 	ids   map[Endpoint]int32
 	order []int32
 	marks []byte
+	// until has when damping ends, by id, in milliseconds since 1970, where that is known.
+	until map[int32]int64
 	// carried is how many the name has, and tiers has how many are in each.
 	carried int
 	tiers   Tally
@@ -26,7 +28,7 @@ type walk struct {
 
 // newWalk begins at a state, which may be nil.
 func newWalk(s *State) *walk {
-	w := &walk{served: s != nil, ids: make(map[Endpoint]int32)}
+	w := &walk{served: s != nil, ids: make(map[Endpoint]int32), until: make(map[int32]int64)}
 	if s == nil {
 		return w
 	}
@@ -38,6 +40,9 @@ func newWalk(s *State) *walk {
 	for at := range n {
 		name, pod := called.Names(roster.At(at))
 		w.order[at] = w.id(Endpoint{name, pod, s.Roster.Address(roster.At(at))})
+		if until, damped := s.Until[roster.At(at)]; damped {
+			w.until[w.order[at]] = until.UnixMilli()
+		}
 	}
 	w.count()
 	return w
@@ -79,11 +84,26 @@ type turn struct {
 	id            int32
 	kind          moveKind
 	before, after health.Mark
+	// until is when its damping ends after the entry, in milliseconds since 1970; 0 is not
+	// known.
+	until int64
 }
 
-// undo goes back over an entry, and appends to turns who stood otherwise: those who changed,
+// damp notes when the damping of an endpoint ends before an entry at a time, and returns when
+// it does after that.
+func (w *walk) damp(id int32, m *move, wall int64) (after int64) {
+	after = w.until[id]
+	if m.damped > 0 {
+		w.until[id] = wall + m.damped - 1
+	} else if after != 0 {
+		delete(w.until, id)
+	}
+	return after
+}
+
+// undo goes back over an entry at a time, in milliseconds since 1970, and appends to turns who stood otherwise: those who changed,
 // those who arrived from the last on, and those who left.
-func (w *walk) undo(e *entry, turns []turn) ([]turn, error) {
+func (w *walk) undo(e *entry, wall int64, turns []turn) ([]turn, error) {
 	from := len(turns)
 	w.moves = w.moves[:0]
 	r, at := reader{left: e.moves}, cursor{}
@@ -99,7 +119,8 @@ func (w *walk) undo(e *entry, turns []turn) ([]turn, error) {
 			return turns, errDamaged
 		}
 		if m.kind == changed {
-			turns = append(turns, turn{w.order[m.index], changed, m.mark, health.Mark(w.marks[m.index])})
+			id := w.order[m.index]
+			turns = append(turns, turn{id, changed, m.mark, health.Mark(w.marks[m.index]), w.damp(id, m, wall)})
 			w.marks[m.index] = byte(m.mark)
 		}
 	}
@@ -110,7 +131,8 @@ func (w *walk) undo(e *entry, turns []turn) ([]turn, error) {
 		if m.index >= len(w.order) {
 			return turns, errDamaged
 		}
-		turns = append(turns, turn{id: w.order[m.index], kind: arrived, after: health.Mark(w.marks[m.index])})
+		id := w.order[m.index]
+		turns = append(turns, turn{id: id, kind: arrived, after: health.Mark(w.marks[m.index]), until: w.damp(id, &m, wall)})
 		w.order, w.marks = slices.Delete(w.order, m.index, m.index+1), slices.Delete(w.marks, m.index, m.index+1)
 	}
 	for i := range w.moves {
@@ -123,6 +145,7 @@ func (w *walk) undo(e *entry, turns []turn) ([]turn, error) {
 		}
 		id := w.id(m.who())
 		turns = append(turns, turn{id: id, kind: left, before: m.mark})
+		w.damp(id, m, wall)
 		w.order, w.marks = slices.Insert(w.order, m.index, id), slices.Insert(w.marks, m.index, byte(m.mark))
 	}
 	w.settle(e, turns[from:])

@@ -68,7 +68,7 @@ func (l *Looks) Of(at roster.At) Looked {
 	r, n := s.roster, s.stood
 	mark, since := health.Mark(n.Marks[at]), n.since[at]
 	e := Looked{
-		Address: r.Address(at), Mark: mark, Since: since.time(), Before: since.isBefore(), Until: n.until[at],
+		Address: r.Address(at), Mark: mark, Since: since.time(), Before: since.isBefore(), Until: n.Until[at],
 		Name: r.Label(r.Target(at)), InName: s.has(at), Named: s.named.Has(at),
 	}
 	e.Called = l.Called(at)

@@ -48,6 +48,8 @@ func (s *Set) stand(st *health.Standings, c *roster.Current, o *Options, m *Memo
 	}
 	if o.Look {
 		s.stood.found = o.Found
+	}
+	if o.Look || o.History {
 		s.stood.noteDamped(st, c, m)
 	}
 }
@@ -55,11 +57,11 @@ func (s *Set) stand(st *health.Standings, c *roster.Current, o *Options, m *Memo
 // noteDamped notes until when endpoints are damped.
 func (n *stood) noteDamped(st *health.Standings, c *roster.Current, m *Memory) {
 	for at := range st.Tiers[health.Damped].Each {
-		if n.until == nil {
-			n.until = make(map[roster.At]time.Time)
+		if n.Until == nil {
+			n.Until = make(map[roster.At]time.Time)
 		}
 		past, _ := m.health.Past(c.Endpoint(at).ID)
-		n.until[at] = past.Until
+		n.Until[at] = past.Until
 	}
 }
 
@@ -144,7 +146,7 @@ func (s *Set) equalStood(o *Set) bool {
 		return a == b
 	}
 	return a.Marks == b.Marks && a.Rules == b.Rules && a.About == b.About && slices.Equal(a.since, b.since) &&
-		a.found == b.found && maps.Equal(a.until, b.until) && sameRosters(a.Roster, b.Roster)
+		a.found == b.found && maps.Equal(a.Until, b.Until) && sameRosters(a.Roster, b.Roster)
 }
 
 // sameRosters reports whether two Rosters have the same endpoints.

@@ -79,6 +79,27 @@ func TestAStateSaysWhetherAnEmptyNameExists(t *testing.T) {
 	}
 }
 
+func TestAStateSaysUntilWhenEndpointsAreDamped(t *testing.T) {
+	c := newCourse(Options{History: true, Policy: health.Policy{Damping: health.Damping{Mode: health.DampingOn, HalfLife: health.DefaultHalfLife}}})
+	c.report(pods(1, 5, ready)...)
+	var set *Set
+	for range 3 {
+		c.report(append(pods(2, 4, ready), pod(1, down))...)
+		c.pass(5 * time.Second)
+		set = c.report(pods(1, 5, ready)...)
+	}
+	state := set.State()
+	for at := range roster.At(state.Roster.Len()) {
+		damped := health.Mark(state.Marks[at]).Tier() == health.Damped
+		if until, known := state.Until[at]; known != damped || known && !until.After(c.now) {
+			t.Errorf("%v is damped: %v, until %v", state.Roster.Address(at), damped, until)
+		}
+	}
+	if len(state.Until) != 1 {
+		t.Errorf("%d endpoints are damped, want 1", len(state.Until))
+	}
+}
+
 // What differs in a State is swapped in, be the answers the same.
 func TestSetsDifferByHowEndpointsStand(t *testing.T) {
 	compile := func(o Options, all ...model.Endpoint) *Set {

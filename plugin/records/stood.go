@@ -5,7 +5,6 @@ import (
 
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/check"
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/history"
-	"github.com/k8s-endpoints/k8s_endpoints/plugin/roster"
 )
 
 // stood is how the endpoints of a Set stand, where somebody asks later what was, or why. It
@@ -16,9 +15,7 @@ type stood struct {
 	since []dated
 	// explained has a line for each endpoint and one for the policy, or nothing.
 	explained []string
-	// until is when damping ends, of those who are damped, and found what checks have found.
-	// Both are nil where nobody looks at the Set.
-	until map[roster.At]time.Time
+	// found is what checks have found, nil where nobody looks at the Set.
 	found *check.Findings
 }
 

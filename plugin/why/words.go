@@ -63,6 +63,9 @@ type Circumstances struct {
 
 // Change says what happened to one endpoint. It is empty where that is nothing for people.
 func Change(c *history.Change, of Circumstances) string {
+	if of.Until.IsZero() {
+		of.Until = c.Until
+	}
 	who := Name(c.Endpoint)
 	switch {
 	case !c.Was:

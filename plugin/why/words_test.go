@@ -37,6 +37,10 @@ func TestWhatHappenedToAnEndpoint(t *testing.T) {
 	turn := func(a, b health.Mark) history.Change {
 		return history.Change{Endpoint: web5, Was: true, Is: true, Before: a, After: b}
 	}
+	ends := func(c history.Change, until time.Time) history.Change {
+		c.Until = until
+		return c
+	}
 	for _, row := range []struct {
 		change history.Change
 		of     Circumstances
@@ -57,6 +61,7 @@ func TestWhatHappenedToAnEndpoint(t *testing.T) {
 		{turn(sick, damped), Circumstances{Until: at(3, 8, 30)}, "web-5 is up again, damped until 03:08:30"},
 		{turn(good, damped), Circumstances{Until: at(3, 8, 30)}, "web-5 flapped too often: damped until 03:08:30"},
 		{turn(good, damped), Circumstances{}, "web-5 flapped too often: damped"},
+		{ends(turn(sick, damped), at(3, 8, 30)), Circumstances{}, "web-5 is up again, damped until 03:08:30"},
 		{turn(damped, good), Circumstances{}, "web-5 is steady again"},
 		{turn(good, draining), Circumstances{}, "web-5 terminates, still serves"},
 		{turn(draining, dying), Circumstances{}, "web-5 stopped serving"},
