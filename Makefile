@@ -59,7 +59,7 @@ BUILDER = $(or $(shell for each in docker podman buildah; do \
 
 .DELETE_ON_ERROR:
 .PRECIOUS: build/image/linux-%/coredns
-.PHONY: all build run compare why image test controlplane test-race test-messages test-allocs test-fuzz test-matrix soak bench bench-checks man lint clean builder buildah dig dnsperf prometheus resolvers targets software systems picture
+.PHONY: all build run compare why image test controlplane test-race test-messages test-allocs test-fuzz test-browser test-matrix soak bench bench-checks man lint clean builder buildah dig dnsperf prometheus resolvers targets software systems picture chromium
 all: build
 
 build:
@@ -126,7 +126,7 @@ image: builder $(ARCHS:%=build/image/linux-%.tar)
 			--build-arg TARGETOS=linux --build-arg TARGETARCH=$$arch --tag $$tag . ; \
 	done
 
-test: dig buildah prometheus resolvers targets software controlplane test-race test-messages test-allocs test-fuzz
+test: dig buildah prometheus resolvers targets software chromium controlplane test-race test-messages test-allocs test-fuzz test-browser
 
 # The end-to-end tests under test/ need a real etcd, kube-apiserver and
 # kube-controller-manager. Building them takes some minutes the first time; they
@@ -162,6 +162,10 @@ test-allocs:
 
 # Each target runs that many inputs, which takes some ten seconds, and not for a time: at
 # the end of a time Go's coordinator now and then takes its own deadline for a failure.
+# The status page in a real browser. What drives that is a module of its own.
+test-browser:
+	cd test/browser && go vet ./... && go test -count=1 -timeout 10m ./...
+
 test-fuzz:
 	go test -run '^$$' -fuzz '^FuzzParse$$' -fuzztime $$((130000 * $(FUZZ)))x $(MINIMIZE) ./plugin/name
 	go test -run '^$$' -fuzz '^FuzzLoad$$' -fuzztime $$((14000 * $(FUZZ)))x $(MINIMIZE) ./plugin/source/manifests
@@ -240,6 +244,15 @@ buildah:
 else
 buildah:
 	@echo 'not root: the image is not tested, which takes mounts, chroot and files with capabilities'
+endif
+
+# The browser for the status page.
+ifeq ($(shell id -u),0)
+chromium:
+	$(call installed,chromium,chromium)
+else
+chromium:
+	@command -v chromium > /dev/null || echo 'not root: the status page is not tested in a browser, which takes the Debian package chromium'
 endif
 
 dnsperf:
