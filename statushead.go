@@ -94,9 +94,9 @@ func (v *view) troubled(streams []v1.Source, lost []v1.Loss, now time.Time) (all
 	}
 	switch {
 	case !v.isSynced():
-		all = append(all, v1.Finding{ID: "not-ready", Level: v1.LevelError, Text: "Nothing is answered yet: " + textNotReady + "."})
+		all = append(all, v1.Finding{ID: "not-ready", Level: v1.LevelError, Text: "Nothing is answered yet: " + textNotReady + ".", Detail: v.where()})
 	case v.isStale():
-		all = append(all, v1.Finding{ID: "stale", Level: v1.LevelWarning, Text: "Answers are " + textStale + "."})
+		all = append(all, v1.Finding{ID: "stale", Level: v1.LevelWarning, Text: "Answers are " + textStale + ".", Detail: v.where()})
 	}
 	if len(all) > 0 {
 		return all

@@ -1,6 +1,7 @@
 package endpoints
 
 import (
+	"cmp"
 	"net/netip"
 	"slices"
 	"strings"
@@ -25,8 +26,10 @@ func newDecision(service string, d *history.Decision, entered since) v1.Decision
 		At: v1.At(d.At), Cause: d.Cause.String(), LateMs: d.Lag.Milliseconds(), Carried: [2]int{d.Before.Carried, d.After.Carried},
 		Texts: why.Service(service, d.Before, d.After), More: max(len(d.Changes)-mostChanges, 0),
 	}
-	for i := range d.Changes[:min(len(d.Changes), mostChanges)] {
-		c := &d.Changes[i]
+	changes := slices.Clone(d.Changes)
+	slices.SortStableFunc(changes, func(a, b history.Change) int { return cmp.Compare(why.Name(a.Endpoint), why.Name(b.Endpoint)) })
+	for i := range changes[:min(len(changes), mostChanges)] {
+		c := &changes[i]
 		of := why.Circumstances{About: why.About(d.After.About), Heir: heirOf(c, d)}
 		if at, known := entered[c.Address]; known {
 			of.Lasted = d.At.Sub(at)

@@ -37,6 +37,7 @@ var templates = template.Must(template.New("").Funcs(template.FuncMap{
 	"tierNames": func() []string { return tierNames[:] },
 	"policy":    policyOf,
 	"further":   askFurther,
+	"place":     place,
 }).ParseFS(sources, "pages/*.html"))
 
 // htmlPage is what each page has.
@@ -151,7 +152,9 @@ func (p *htmlPage) LinkTo(s v1.ServiceLine) string { return linkTo(&s, keep(nil)
 func (p *htmlPage) Axis() template.HTML { return axis(p.window) }
 
 // Stream draws when a stream was there.
-func (p *htmlPage) Stream(s v1.Source) template.HTML { return streamLine(&s, p.window) }
+func (p *htmlPage) Stream(s v1.Source) template.HTML {
+	return streamLine(&s, p.window, p.Server.Started.Time)
+}
 
 // Spark draws how many endpoints a Service of a list had.
 func (p *htmlPage) Spark(s v1.ServiceLine) template.HTML {

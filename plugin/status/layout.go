@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"net/url"
+	"path"
 	"slices"
 	"strings"
 	"time"
@@ -258,6 +259,9 @@ func short(n *v1.Name, s *v1.Service) string {
 	return n.Name
 }
 
+// place returns where in the Corefile something stands, without the folder.
+func place(where string) string { return path.Base(where) }
+
 // ruled are lines of the policy that have the same source, put together.
 type ruled struct{ Options, Values, Who string }
 
@@ -270,7 +274,7 @@ func policyOf(all []v1.PolicyLine) (lines []ruled) {
 		case p.From == "default":
 			options, values = append(options, p.Option), append(values, p.Value)
 		case p.Where != "":
-			lines = append(lines, ruled{p.Option, p.Value, p.Where})
+			lines = append(lines, ruled{p.Option, p.Value, place(p.Where)})
 		default:
 			lines = append(lines, ruled{p.Option, p.Value, p.From})
 		}

@@ -216,7 +216,7 @@ func tierBar(t *v1.Tiers) template.HTML {
 }
 
 // streamLine draws when a stream was there.
-func streamLine(s *v1.Source, w window) template.HTML {
+func streamLine(s *v1.Source, w window, began time.Time) template.HTML {
 	var d drawing
 	label := "watched"
 	var parts []string
@@ -232,7 +232,7 @@ func streamLine(s *v1.Source, w window) template.HTML {
 	}
 	d.begin(label)
 	d.ticks(w)
-	at := 0.0
+	at := w.at(began)
 	for _, loss := range s.Lost {
 		from, to := w.at(loss.From.Time), 1.0
 		if !loss.To.IsZero() {

@@ -219,7 +219,7 @@ func said(s *v1.ServiceLine) string {
 		parts = append(parts, strings.Join(s.Matches, " "))
 	}
 	if s.Where != "" {
-		parts = append(parts, s.Where)
+		parts = append(parts, place(s.Where))
 	}
 	return strings.Join(parts, "; ")
 }
@@ -403,7 +403,7 @@ func textPolicy(b *bytes.Buffer, s *v1.Service) {
 		if i+1 == len(s.Policy) || s.Policy[i+1].From != p.From || p.From != "default" {
 			who := p.From
 			if p.Where != "" {
-				who = p.Where
+				who = place(p.Where)
 			}
 			text += " (" + who + ")"
 		}
@@ -411,12 +411,12 @@ func textPolicy(b *bytes.Buffer, s *v1.Service) {
 	}
 	b.WriteByte('\n')
 	at := b.Len()
-	paragraph(b, "POLICY ", strings.Join(parts, ", ")+" · "+s.Stanza.Where)
+	paragraph(b, "POLICY ", strings.Join(parts, ", ")+" · "+place(s.Stanza.Where))
 	text := strings.ReplaceAll(b.String()[at:], "\n  ", "\n        ")
 	b.Truncate(at)
 	b.WriteString(text)
 	for _, other := range s.Others {
-		fmt.Fprintf(b, "        also served by %s for %s, by its own rules\n", other.Where, strings.Join(other.Zones, " "))
+		fmt.Fprintf(b, "        also served by %s for %s, by its own rules\n", place(other.Where), strings.Join(other.Zones, " "))
 	}
 }
 
