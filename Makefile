@@ -201,7 +201,7 @@ test-matrix: dig
 		echo "Kubernetes $$version"; \
 		export KUBERNETES_VERSION=$$version; \
 		go run ./test/cluster/build || exit 1; \
-		go test -count=1 -p 1 -timeout 40m ./cmd/compare/... ./test/cluster ./test/deploy ./test/e2e ./test/health ./test/differential || exit 1; \
+		go test -count=1 -p 1 -timeout 40m ./cmd/compare/... ./cmd/kubectl-why_dns ./test/cluster ./test/deploy ./test/e2e ./test/health ./test/differential || exit 1; \
 	done
 
 # Nothing else should run on the machine meanwhile.

@@ -84,6 +84,10 @@ func TestCauses(t *testing.T) {
 		{"a server does not answer", with(well("web"), func(s *sample) {
 			s.Servers.Replicas = []facts.Replica{{Name: "10.96.0.10", Answers: []facts.Answer{{Name: s.Question.Name(), Err: "i/o timeout"}}}}
 		}), []string{"✗ 10.96.0.10 does not answer: i/o timeout [server-pods]"}},
+		{"servers know different things", with(well("web"), func(s *sample) {
+			s.page(v1.Service{Carried: 2, Digest: "a"})
+			s.Servers.Replicas[1].Service.Digest = "b"
+		}), []string{"! replicas answer this alike, and know different things of its Service: coredns-6f7d9c-x2x4z has 2 addresses, coredns-6f7d9c-9k2lm has 2 addresses [replicas]"}},
 		{"a server has just started", with(well("web"), func(s *sample) {
 			for i := range s.Servers.Replicas {
 				s.Servers.Replicas[i].Answers = []facts.Answer{{Name: s.Question.Name(), Rcode: dns.RcodeServerFailure, Notes: []facts.Note{{Code: facts.NotReady, Text: "the first list is not complete"}}}}

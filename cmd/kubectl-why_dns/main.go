@@ -23,8 +23,11 @@ import (
 	"k8s.io/klog/v2"
 )
 
-// patience is how long all may take.
-const patience = 30 * time.Second
+// patience is how long all may take, of one name and of all of a namespace.
+const (
+	patience    = 30 * time.Second
+	patienceAll = 2 * time.Minute
+)
 
 func main() {
 	// What client-go logs of a port-forward that fails is a finding here.
@@ -44,7 +47,11 @@ func run(ctx context.Context, args []string, out, progress io.Writer) int {
 		fmt.Fprintln(progress, err)
 		return report.Unknown
 	}
-	ctx, cancel := context.WithTimeout(ctx, patience)
+	limit := patience
+	if o.all {
+		limit = patienceAll
+	}
+	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	all, err := o.verdicts(ctx)
 	if err != nil {

@@ -84,7 +84,6 @@ var (
 
 // Of the servers.
 var (
-	CauseServerPods       = Cause{IDServerPods, Fine, "%d of %s ready"}
 	CauseServerPodsFew    = Cause{IDServerPods, Warning, "%d of %s ready"}
 	CauseServerPodsNone   = Cause{IDServerPods, Broken, "%d of %s ready: nobody answers"}
 	CauseServerSilent     = Cause{IDServerPods, Broken, "%s does not answer: %s"}
@@ -93,7 +92,7 @@ var (
 	CauseServerStale      = Cause{IDServerCurrent, Warning, "%s answers %s"}
 	CauseServerLost       = Cause{IDServerCurrent, Broken, "%s does not see the cluster since %s, for %s: %s"}
 	CauseReplicasDiffer   = Cause{IDReplicas, Broken, "replicas differ: %s"}
-	CauseReplicasDisagree = Cause{IDReplicas, Warning, "replicas know different things of %s: %s"}
+	CauseReplicasDisagree = Cause{IDReplicas, Warning, "replicas answer this alike, and know different things of its Service: %s"}
 )
 
 // Of the Service.
@@ -147,7 +146,6 @@ var (
 	CauseTier         = Cause{IDTier, Broken, "%s"}
 	CauseTierPart     = Cause{IDTier, Warning, "%s"}
 	CausePolicy       = Cause{IDPolicy, Warning, "publishNotReadyAddresses is set and publish is ready: %d of %s of Pods that are not ready"}
-	CausePolicyOwn    = Cause{IDPolicy, Broken, "%s has no name of its own: pod_names %s"}
 	CauseAnswer       = Cause{IDAnswer, Fine, "%s answers %s"}
 	CauseAnswerWarn   = Cause{IDAnswer, Warning, "%s answers %s"}
 	CauseAnswerNone   = Cause{IDAnswer, Broken, "%s: %s"}

@@ -301,9 +301,9 @@ func (j *judgement) fromAll(r *facts.Replica) string {
 		}
 	}
 	switch {
-	case n == 2 && !facts.Differing(j.Servers.Replicas):
+	case n == 2 && !facts.AnswersDiffer(j.Servers.Replicas):
 		return "both replicas"
-	case n > 2 && !facts.Differing(j.Servers.Replicas):
+	case n > 2 && !facts.AnswersDiffer(j.Servers.Replicas):
 		return fmt.Sprintf("all %d replicas", n)
 	}
 	return r.Name

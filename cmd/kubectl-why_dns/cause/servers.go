@@ -159,8 +159,12 @@ func (j *judgement) podOf(r *facts.Replica) string {
 // differing compares the servers with each other.
 func (j *judgement) differing() {
 	all := j.Servers.Replicas
-	if !facts.Differing(all) {
+	if !facts.AnswersDiffer(all) && !facts.PagesDiffer(all) {
 		return
+	}
+	c := why.CauseReplicasDiffer
+	if !facts.AnswersDiffer(all) && j.answered() {
+		c = why.CauseReplicasDisagree
 	}
 	var parts []string
 	for i := range all {
@@ -172,7 +176,7 @@ func (j *judgement) differing() {
 			parts = append(parts, fmt.Sprintf("%s has %s", r.Name, count(r.Service.Carried, "address")))
 		}
 	}
-	f := j.blame(why.CauseReplicasDiffer, named(parts))
+	f := j.blame(c, named(parts))
 	for _, r := range all {
 		if r.Overview == nil {
 			continue

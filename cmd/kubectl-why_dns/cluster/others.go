@@ -3,7 +3,9 @@ package cluster
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
+	"sync"
 
 	"github.com/k8s-endpoints/k8s_endpoints/cmd/kube"
 	"github.com/k8s-endpoints/k8s_endpoints/cmd/kubectl-why_dns/facts"
@@ -19,15 +21,39 @@ import (
 // maxElsewhere is how many Pods of other namespaces are kept.
 const maxElsewhere = 50
 
+// A census has the Pods of namespaces, each of which is read once for all Services.
+type census struct {
+	mu  sync.Mutex
+	all map[string]func() ([]facts.Labelled, error)
+}
+
+// of returns the Pods of a namespace. The error is errEnough where there are more than were read.
+func (c *census) of(namespace string, read func() ([]facts.Labelled, error)) ([]facts.Labelled, error) {
+	c.mu.Lock()
+	if c.all == nil {
+		c.all = make(map[string]func() ([]facts.Labelled, error))
+	}
+	once := c.all[namespace]
+	if once == nil {
+		once = sync.OnceValues(read)
+		c.all[namespace] = once
+	}
+	c.mu.Unlock()
+	return once()
+}
+
 // others reads the labels of Pods that the selector may mean: those of the namespace, and those elsewhere that match.
 func (r *reading) others(ctx context.Context) {
 	q, c := &r.f.Question, &r.f.Cluster
 	pods := corev1.SchemeGroupVersion.WithResource("pods")
-	err := r.metadata(ctx, pods, q.Namespace, "", maxPods, func(p *metav1.PartialObjectMetadata) error {
-		c.Others = append(c.Others, labelled(p))
-		return nil
+	all, err := r.census.of(q.Namespace, func() (all []facts.Labelled, err error) {
+		err = r.metadata(ctx, pods, q.Namespace, "", maxPods, func(p *metav1.PartialObjectMetadata) error {
+			all = append(all, labelled(p))
+			return nil
+		})
+		return all, err
 	})
-	c.InNamespace = len(c.Others)
+	c.Others, c.InNamespace = slices.Clone(all), len(all)
 	switch {
 	case errors.Is(err, errEnough):
 		c.MoreThan = true

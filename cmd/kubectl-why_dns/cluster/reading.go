@@ -26,12 +26,14 @@ const (
 // errEnough ends a list.
 var errEnough = errors.New("that is enough")
 
-// A Reader reads. Its fields are not changed while it does.
+// A Reader reads. Several goroutines may use one.
 type Reader struct {
 	Clients  kubernetes.Interface
 	Metadata metadata.Interface
 	// Connects is true where connections are to be tried, and so NetworkPolicies are of interest.
 	Connects bool
+
+	census census
 }
 
 // reading is one run of a Reader.

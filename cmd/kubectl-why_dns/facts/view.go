@@ -74,23 +74,33 @@ func (r *Replica) latest() []Answer {
 	return r.Answers
 }
 
-// Differing returns whether replicas gave different answers the last time that they were asked, or know different things
-// of the Service.
-func Differing(all []Replica) bool {
-	seen, digest := "", ""
+// AnswersDiffer reports whether replicas gave different answers the last time that they were asked.
+func AnswersDiffer(all []Replica) bool {
+	seen := ""
 	for i := range all {
-		if text, ok := view(all[i].latest()); ok {
-			if seen != "" && seen != text {
-				return true
-			}
+		text, ok := view(all[i].latest())
+		if ok && seen != "" && seen != text {
+			return true
+		}
+		if ok {
 			seen = text
 		}
-		if s := all[i].Service; s != nil && s.Digest != "" {
-			if digest != "" && digest != s.Digest {
-				return true
-			}
-			digest = s.Digest
+	}
+	return false
+}
+
+// PagesDiffer reports whether replicas know different things of the Service.
+func PagesDiffer(all []Replica) bool {
+	digest := ""
+	for i := range all {
+		s := all[i].Service
+		if s == nil || s.Digest == "" {
+			continue
 		}
+		if digest != "" && digest != s.Digest {
+			return true
+		}
+		digest = s.Digest
 	}
 	return false
 }

@@ -80,7 +80,7 @@ func Ask(ctx context.Context, f *facts.Facts, servers []Server) {
 	}
 	a := asker{question: f.Question}
 	each(a.first)
-	if facts.Differing(replicas) {
+	if facts.AnswersDiffer(replicas) || facts.PagesDiffer(replicas) {
 		wait(ctx, settle)
 		each(a.again)
 	}
@@ -128,15 +128,19 @@ func (a *asker) first(ctx context.Context, s *Server, r *facts.Replica) {
 }
 
 func (a *asker) again(ctx context.Context, s *Server, r *facts.Replica) {
-	if s.DNS == nil || r.Err != "" {
-		return
+	var group sync.WaitGroup
+	if r.Service != nil {
+		group.Go(func() { a.page(ctx, s, r) })
 	}
-	way, err := s.DNS(ctx)
-	if err != nil {
-		return
+	if s.DNS != nil && r.Err == "" {
+		group.Go(func() {
+			if way, err := s.DNS(ctx); err == nil {
+				defer way.close()
+				r.Again = a.answers(ctx, way)
+			}
+		})
 	}
-	defer way.close()
-	r.Again = a.answers(ctx, way)
+	group.Wait()
 }
 
 // explained is the label of the name that says why.

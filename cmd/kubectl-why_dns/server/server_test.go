@@ -133,7 +133,7 @@ func TestServersThatDifferAreAskedAgain(t *testing.T) {
 	if took := time.Since(began); took < settle {
 		t.Errorf("asked again after %v", took)
 	}
-	if facts.Differing(f.Servers.Replicas) {
+	if facts.AnswersDiffer(f.Servers.Replicas) {
 		t.Errorf("they still differ: %+v", f.Servers.Replicas)
 	}
 }
