@@ -417,6 +417,9 @@ func TestAServiceThatThereIsNot(t *testing.T) {
 	o, f := w.until(why.IDService, why.Broken, "biling")
 	says(t, o, f, "there is no Service "+w.space+"/biling", "kubectl get services -A")
 	says(t, o, f, "near: "+w.space+"/billing", "")
+	w.pod("billing-0", app("billing"))
+	o, f = w.until(why.IDService, why.Broken, "billing-0")
+	says(t, o, f, "billing-0 is a Pod: its name in DNS is one below billing", "kubectl why-dns billing-0.billing -n "+w.space)
 }
 
 func TestTheNamesOfANamespaceInShort(t *testing.T) {

@@ -126,6 +126,16 @@ func (j *judgement) missing() {
 	if len(j.Cluster.Namesakes) > 0 {
 		f.detail("near: %s", named(j.Cluster.Namesakes))
 	}
+	if p := j.Cluster.PodNamed; p != nil {
+		below := "of a Service"
+		if p.Spec.Subdomain != "" {
+			below = p.Spec.Subdomain
+		}
+		f.detail("%s is a Pod: its name in DNS is one below %s", p.Name, below)
+		if p.Spec.Subdomain != "" {
+			f.do("kubectl why-dns " + quoted(p.Name+"."+p.Spec.Subdomain) + " -n " + quoted(p.Namespace))
+		}
+	}
 	if q.Endpoint != "" && q.Typed != "" {
 		f.detail("%s was read as the endpoint %s of the Service %s; give -n NAMESPACE, or the full name", q.Typed, q.Endpoint, q.Key())
 	}

@@ -72,6 +72,10 @@ func (r *reading) namesakes(ctx context.Context) {
 		r.failed("Services of like names", err)
 	}
 	slices.Sort(r.f.Cluster.Namesakes)
+	// Nobody misses a Pod that may not be read, or that there is not.
+	if pod, err := r.Clients.CoreV1().Pods(q.Namespace).Get(ctx, q.Service, metav1.GetOptions{}); err == nil {
+		r.f.Cluster.PodNamed = pod
+	}
 }
 
 // slices reads those of the Service.

@@ -16,6 +16,8 @@ type Cluster struct {
 	ServiceKnown bool
 	// Namesakes are Services with that name elsewhere or nearly that name, "N/S".
 	Namesakes []string
+	// PodNamed is the Pod that has the name of the Service that there is not.
+	PodNamed *corev1.Pod
 
 	// Pods are those that the selector matches.
 	Pods      []corev1.Pod
