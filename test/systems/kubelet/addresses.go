@@ -4,9 +4,34 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
+	"sync"
 )
 
-// addresses gives out those of one place. One that was given back waits until another one is,
+// pool is addresses for one or more places, each of which takes from it as it needs.
+type pool struct {
+	mu        sync.Mutex
+	addresses addresses
+}
+
+func (p *pool) take() (netip.Addr, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.addresses.take()
+}
+
+func (p *pool) giveBack(address netip.Addr) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.addresses.giveBack(address)
+}
+
+func (p *pool) prefer(address netip.Addr) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.addresses.prefer(address)
+}
+
+// addresses gives out those of a network. One that was given back waits until another one is,
 // and is then the next: so a rolling restart gives each Pod the address of the one before it.
 type addresses struct {
 	free []netip.Addr

@@ -101,14 +101,19 @@ func newWorld(t *testing.T) *world {
 // create creates a Pod that runs a script.
 func (w *world) create(name, script string, change func(*corev1.Pod)) {
 	w.t.Helper()
+	w.createIn(namespace, name, script, change)
+}
+
+func (w *world) createIn(place, name, script string, change func(*corev1.Pod)) {
+	w.t.Helper()
 	p := &corev1.Pod{
-		ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name, UID: types.UID(name + "-uid")},
+		ObjectMeta: metav1.ObjectMeta{Namespace: place, Name: name, UID: types.UID(place + name + "-uid")},
 		Spec:       corev1.PodSpec{Hostname: name, Subdomain: "db", Containers: []corev1.Container{{Name: "c", Command: []string{"sh", "-c", script}}}},
 	}
 	if change != nil {
 		change(p)
 	}
-	_, err := w.api.CoreV1().Pods(namespace).Create(within(w.t), p, metav1.CreateOptions{})
+	_, err := w.api.CoreV1().Pods(place).Create(within(w.t), p, metav1.CreateOptions{})
 	must(w.t, err)
 }
 
@@ -181,7 +186,7 @@ func TestAPodHasTheEnvironmentAndTheFilesOfOne(t *testing.T) {
 		}
 		return err
 	})
-	etc := filepath.Join(w.kubelet.FolderOf(namespace), "db-0", "db-0-uid", "etc")
+	etc := filepath.Join(w.kubelet.FolderOf(namespace), "db-0", namespace+"db-0-uid", "etc")
 	for name, want := range map[string]string{
 		"resolv.conf": "search n1.svc.cluster.local svc.cluster.local cluster.local\nnameserver 10.96.0.10\noptions ndots:5\n",
 		"hosts":       "127.0.0.1 localhost\n10.244.7.1 db-0.db.n1.svc.cluster.local db-0\n",
@@ -292,6 +297,36 @@ func TestAddressesComeBackInTheOrderInWhichTheyWereGivenUp(t *testing.T) {
 	if got, err := a.take(); err == nil {
 		t.Errorf("beyond the last there is %s", got)
 	}
+}
+
+func TestPlacesBesideEachOtherTakeEachOthersAddresses(t *testing.T) {
+	w := newWorld(t)
+	other := &Place{Namespace: "n2", DNS: "10.96.0.10", Zone: "cluster.local"}
+	w.kubelet.OpenBeside(other, w.place)
+	w.create("db-0", "exec sleep 600", nil)
+	w.untilStatus("db-0", "10.244.7.1 True 0")
+	w.create("db-1", "exec sleep 600", nil)
+	w.untilStatus("db-1", "10.244.7.2 True 0")
+	for _, each := range []string{"db-0", "db-1"} {
+		w.terminate(each)
+		w.untilGone(each)
+	}
+	until(t, func(context.Context) error {
+		w.place.pool.mu.Lock()
+		defer w.place.pool.mu.Unlock()
+		if free := w.place.pool.addresses.free; len(free) != 2 {
+			return fmt.Errorf("%v are free, want both", free)
+		}
+		return nil
+	})
+	// Of two that are free, the first that was given back is taken.
+	w.createIn("n2", "db-0", "exec sleep 600", nil)
+	until(t, func(context.Context) error {
+		if got, want := other.Address("db-0"), netip.MustParseAddr("10.244.7.1"); got != want {
+			return fmt.Errorf("it has %s, want %s", got, want)
+		}
+		return nil
+	})
 }
 
 func TestWhatThisKubeletDoesNotDoIsRefused(t *testing.T) {

@@ -23,10 +23,11 @@ type Place struct {
 	Shared   []string
 	Env      []string
 
-	mu        sync.Mutex
-	addresses addresses
-	pods      []*running
-	held      map[string]bool
+	pool *pool
+
+	mu   sync.Mutex
+	pods []*running
+	held map[string]bool
 	// used are the names of Pods that were here.
 	used    map[string]bool
 	changed chan struct{}
@@ -36,7 +37,14 @@ type Place struct {
 
 // Open begins to run the Pods of a place, with addresses of a network that is its own.
 func (k *Kubelet) Open(p *Place, network netip.Prefix) {
-	p.addresses = newAddresses(network)
+	k.open(p, &pool{addresses: newAddresses(network)})
+}
+
+// OpenBeside does so with the addresses of another place: what one gives back the other takes.
+func (k *Kubelet) OpenBeside(p, other *Place) { k.open(p, other.pool) }
+
+func (k *Kubelet) open(p *Place, of *pool) {
+	p.pool = of
 	p.held, p.used = make(map[string]bool), make(map[string]bool)
 	p.changed = make(chan struct{})
 	p.closed = make(chan struct{})
@@ -122,25 +130,9 @@ func (p *Place) handOver(ctx context.Context, r *running) bool {
 	return pause(ctx, handOverTime)
 }
 
-func (p *Place) takeAddress() (netip.Addr, error) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.addresses.take()
-}
-
-func (p *Place) giveBack(address netip.Addr) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.addresses.giveBack(address)
-}
-
 // Prefer makes an address that was given back the next that is taken, and reports whether it
 // is one.
-func (p *Place) Prefer(address netip.Addr) bool {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.addresses.prefer(address)
-}
+func (p *Place) Prefer(address netip.Addr) bool { return p.pool.prefer(address) }
 
 func (p *Place) add(r *running) {
 	p.mu.Lock()

@@ -86,11 +86,11 @@ func (r *running) run(ctx context.Context) error {
 	if err := refuse(r.pod); err != nil {
 		return err
 	}
-	address, err := r.place.takeAddress()
+	address, err := r.place.pool.take()
 	if err != nil {
 		return err
 	}
-	defer r.place.giveBack(address)
+	defer r.place.pool.giveBack(address)
 	network, err := r.kubelet.runtime.Connect(address)
 	if err != nil {
 		return err
