@@ -327,7 +327,9 @@ software:
 endif
 
 # All lives of all systems, beside the stock plugin. Nothing else should run meanwhile. What
-# was left out, and why, stands at the end.
+# matters most comes first, and each row is written when it is there: after a run that was
+# broken off, `go run ./test/systems/report` shows what there is. How long each round takes is
+# `go test -v -run Hour ./test/systems/plan`. What was left out, and why, stands at the end.
 systems: software controlplane
 	go test -count=1 -timeout 0 -v ./test/systems -run TestSystems -whole -write $(CURDIR)/docs/systems.json
 	go run ./test/systems/report

@@ -17,6 +17,8 @@ import (
 	"github.com/k8s-endpoints/k8s_endpoints/test/cluster"
 	"github.com/k8s-endpoints/k8s_endpoints/test/systems/drivers"
 	"github.com/k8s-endpoints/k8s_endpoints/test/systems/life"
+	"github.com/k8s-endpoints/k8s_endpoints/test/systems/node"
+	"github.com/k8s-endpoints/k8s_endpoints/test/systems/plan"
 	"github.com/k8s-endpoints/k8s_endpoints/test/systems/queries"
 	"github.com/k8s-endpoints/k8s_endpoints/test/systems/results"
 
@@ -37,10 +39,28 @@ type findings struct {
 	skipped map[string]string
 }
 
-func (f *findings) add(row results.Row) {
+// add adds the trials of a row to those of the same life, and returns all of them.
+func (f *findings) add(row results.Row) results.Row {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	if old := f.find(row.System, row.Life, row.Server); old != nil {
+		old.Trials = append(old.Trials, row.Trials...)
+		return *old
+	}
 	f.rows = append(f.rows, row)
+	return row
+}
+
+func (f *findings) find(system, life, server string) *results.Row {
+	// It finds them in the slice that both have.
+	return (&results.File{Rows: f.rows}).Find(system, life, server)
+}
+
+// begins reports whether a life that begins with a system that is whole can be tried.
+func (f *findings) begins(system, server string) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return server == node.Ours || !plan.NeverBegins(f.find(system, drivers.Cold, server))
 }
 
 func (f *findings) skip(system, why string) {
@@ -131,6 +151,7 @@ func (f *findings) write(path string) error {
 			file.Rows = append(file.Rows, row)
 		}
 	}
+	file.Rows = slices.DeleteFunc(file.Rows, func(r results.Row) bool { return !plan.Has(r.System, r.Life, r.Server) })
 	return file.Write(path)
 }
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -18,13 +19,15 @@ import (
 	"github.com/k8s-endpoints/k8s_endpoints/test/network/networktest"
 	"github.com/k8s-endpoints/k8s_endpoints/test/server"
 	"github.com/k8s-endpoints/k8s_endpoints/test/systems/node"
+	"github.com/k8s-endpoints/k8s_endpoints/test/systems/plan"
 	"github.com/k8s-endpoints/k8s_endpoints/test/systems/pod"
+	"github.com/k8s-endpoints/k8s_endpoints/test/systems/results"
 
 	"golang.org/x/sys/unix"
 )
 
 var (
-	whole   = flag.Bool("whole", false, "all lives as often as docs/systems.md has them, on each server, and nothing left out")
+	whole   = flag.Bool("whole", false, "all lives in the rounds of package plan, and nothing left out")
 	servers = flag.String("servers", "", "the servers, of "+strings.Join(node.Names, ",")+"; without -whole it is "+node.Ours)
 	repeat  = flag.Int("repeat", 0, "how often each life is lived; 0 is 1 without -whole")
 	write   = flag.String("write", "", "the file into which results are written, beside those that it has")
@@ -40,16 +43,18 @@ var inNetwork = networktest.Network{
 	Furnish: furnish,
 }
 
-// world is the node of all tests; unfit says why there is none.
+// world is the node of all tests; unfit says why there is none. before is what came of the lives
+// when they were written down last, or empty.
 var (
-	world *node.Node
-	unfit error
+	world  *node.Node
+	unfit  error
+	before results.File
 )
 
 const (
 	// atOnce is how many systems live at the same time: most of it they wait. In whole, where
 	// times are measured, they are fewer.
-	atOnce, atOnceInWhole = 4, 3
+	atOnce = 4
 	// limit is that of the form that make test runs.
 	limit = 300 * time.Second
 )
@@ -114,6 +119,11 @@ func furnish() error {
 	if unfit = pod.TryOverlay(); unfit != nil {
 		return nil
 	}
+	if file, err := results.Read(*write); err == nil {
+		before = *file
+	} else if *write != "" && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
 	p, err := programs(ctx)
 	if err != nil {
 		return err
@@ -137,7 +147,7 @@ func serverNames() []string {
 // together is how many systems live at the same time.
 func together() int {
 	if *whole {
-		return atOnceInWhole
+		return plan.AtOnce
 	}
 	return atOnce
 }

@@ -1,14 +1,13 @@
 package systems
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -16,6 +15,7 @@ import (
 	"github.com/k8s-endpoints/k8s_endpoints/test/systems/drivers"
 	"github.com/k8s-endpoints/k8s_endpoints/test/systems/life"
 	"github.com/k8s-endpoints/k8s_endpoints/test/systems/node"
+	"github.com/k8s-endpoints/k8s_endpoints/test/systems/plan"
 	"github.com/k8s-endpoints/k8s_endpoints/test/systems/results"
 )
 
@@ -24,18 +24,35 @@ var must = polltest.Must
 // slower is by how much times may be longer where systems live beside each other.
 const slower = 4
 
-// alone is held for reading by lives beside which others may go on.
-var alone sync.RWMutex
-
 func TestSystems(t *testing.T) {
 	inside(t)
-	for _, s := range drivers.All {
+	if !*whole || *repeat > 0 {
+		goThrough(t, plan.All(serverNames(), max(1, *repeat)))
+		return
+	}
+	for _, round := range plan.Rounds {
+		round = round.On(serverNames())
+		t.Run(round.Name, func(t *testing.T) {
+			t.Logf("by what came of it before, it takes %.0f min", round.Took(&before, plan.AtOnce).Minutes())
+			goThrough(t, round)
+		})
+	}
+}
+
+// goThrough takes all systems through a round.
+func goThrough(t *testing.T, round plan.Round) {
+	t.Helper()
+	for _, s := range round.Order(&before) {
+		steps := round.Steps(s)
+		if len(steps) == 0 {
+			continue
+		}
 		t.Run(s.Key, func(t *testing.T) {
 			if lacking := lacks(s); len(lacking) > 0 {
 				leaveOut(t, s, lacking)
 			}
 			t.Parallel()
-			live(t, s)
+			live(t, s, steps)
 		})
 	}
 }
@@ -80,92 +97,81 @@ func anyThere(patterns []string) bool {
 	return false
 }
 
-// live takes a system through its lives.
-func live(t *testing.T, s drivers.System) {
+// live takes a system through its lives: of one on several servers the steps follow each other.
+func live(t *testing.T, s drivers.System, steps []plan.Step) {
+	t.Helper()
 	var kept stages
 	t.Cleanup(func() {
 		// The API server must be there to delete what is left.
-		alone.RLock()
-		defer alone.RUnlock()
+		world.Enter(false)
+		defer world.Leave()
 		must(t, kept.close())
-		if *write != "" {
-			must(t, found.write(*write))
-		}
 	})
-	for _, script := range life.All {
-		bounds, has := s.Life(script.Name)
-		if !has {
-			continue
+	for len(steps) > 0 {
+		name := steps[0].Script.Name
+		n := slices.IndexFunc(steps, func(each plan.Step) bool { return each.Script.Name != name })
+		if n < 0 {
+			n = len(steps)
 		}
-		t.Run(script.Name, func(t *testing.T) {
-			if bounds.Long && !*whole && *repeat == 0 {
+		t.Run(name, func(t *testing.T) {
+			if steps[0].Bounds.Long && !*whole && *repeat == 0 {
 				t.Skip("make systems has the time for it, and -repeat 1")
 			}
-			for _, name := range serverNames() {
-				row := results.Row{System: s.Key, Life: script.Name, Server: name}
-				for i := range repeats(s, script, name) {
-					row.Trials = append(row.Trials, trial(t, &kept, s, script, bounds, name, i))
-				}
-				judge(t, row, bounds)
+			for _, step := range steps[:n] {
+				walk(t, &kept, s, step)
 			}
 		})
+		steps = steps[n:]
 	}
 }
 
-// coldStarts is how often a cold start is made on ours in whole, and on others, where what
-// comes of it is only written down.
-const (
-	coldStarts      = 8
-	coldStartsThere = 3
-)
-
-func repeats(s drivers.System, script life.Script, server string) int {
-	switch {
-	case *repeat > 0:
-		return *repeat
-	case !*whole || !script.Fresh:
-		return 1
+// walk takes one step, and writes down what came of it: a run may be broken off.
+func walk(t *testing.T, kept *stages, s drivers.System, step plan.Step) {
+	t.Helper()
+	row := results.Row{System: s.Key, Life: step.Script.Name, Server: step.Server}
+	for i := step.First; i < step.End; i++ {
+		row.Trials = append(row.Trials, trial(t, kept, s, step, i))
 	}
-	starts := cmp.Or(s.Starts, coldStarts)
-	if server != node.Ours {
-		starts = min(starts, coldStartsThere)
+	judge(t, found.add(row), step.Bounds)
+	if *write != "" {
+		must(t, found.write(*write))
 	}
-	return starts
 }
 
 // trialLimit is far above what each part of a trial may take.
 const trialLimit = 6 * time.Minute
 
-func trial(t *testing.T, kept *stages, s drivers.System, script life.Script, bounds drivers.Bounds, server string, i int) results.Trial {
+func trial(t *testing.T, kept *stages, s drivers.System, step plan.Step, i int) results.Trial {
 	t.Helper()
-	if script.Alone {
-		alone.Lock()
-		defer alone.Unlock()
-	} else {
-		alone.RLock()
-		defer alone.RUnlock()
+	if !step.Script.Fresh && !found.begins(s.Key, step.Server) {
+		return results.Trial{Why: "no cold start has ended with a system that is whole"}
 	}
+	world.Enter(step.Script.WithoutAPI)
+	defer world.Leave()
 	ctx, cancel := context.WithTimeout(t.Context(), trialLimit)
 	defer cancel()
-	result, err := attempt(ctx, t, kept, s, script, bounds, server, i)
-	if err != nil && server == node.Ours {
+	begun := time.Now()
+	result, err := attempt(ctx, t, kept, s, step, i)
+	if err != nil && step.Server == node.Ours {
 		t.Fatal(err)
 	}
 	if err != nil {
 		// That others do not get as far as to a life is a result.
 		result = results.Trial{Why: life.Brief(err)}
 	}
-	t.Logf("%s on %s: %s", script.Name, server, oneLine(result))
+	result.Took = time.Since(begun).Seconds()
+	t.Logf("%s on %s: %s", step.Script.Name, step.Server, oneLine(result))
 	return result
 }
 
-func attempt(ctx context.Context, t *testing.T, kept *stages, s drivers.System, script life.Script, bounds drivers.Bounds, server string, i int) (results.Trial, error) {
+func attempt(ctx context.Context, t *testing.T, kept *stages, s drivers.System, step plan.Step, i int) (results.Trial, error) {
 	t.Helper()
+	script, server := step.Script, step.Server
 	stage, err := kept.take(ctx, s, script, server)
 	if err != nil {
 		return results.Trial{}, err
 	}
-	result, err := stage.Run(ctx, script, bounds, i)
+	result, err := stage.Run(ctx, script, step.Bounds, i)
 	if err == nil && server == node.Ours {
 		found.asked(s.Key, stage)
 	}
@@ -179,7 +185,10 @@ func attempt(ctx context.Context, t *testing.T, kept *stages, s drivers.System, 
 		all := stage.Refusals()
 		t.Logf("the last refusals: %s\n%s", strings.Join(all[max(0, len(all)-shownRefusals):], "\n"), asked(stage))
 	}
-	kept.leave(stage, server, err == nil && result.Whole)
+	if result.Failed > step.Bounds.Failed && server == node.Ours {
+		t.Logf("what they were denied:\n%s", asked(stage))
+	}
+	kept.leave(stage, server, err == nil && result.Whole && !script.OwnServer)
 	return result, err
 }
 
@@ -187,6 +196,9 @@ func attempt(ctx context.Context, t *testing.T, kept *stages, s drivers.System, 
 func oneLine(r results.Trial) string {
 	text := fmt.Sprintf("whole %t after %.1f s, %d restarts; contacts %d, dead %d, wrong %d; look-ups %d, denied %d, failed %d; refused %d",
 		r.Whole, r.Seconds, r.Restarts, r.Own, r.Dead, r.Wrong, r.Lookups, r.Denied, r.Failed, r.Refused)
+	if r.Answered > 0 {
+		text += fmt.Sprintf("; the first answer after %.2f s", r.Answered)
+	}
 	if r.Requests > 0 {
 		text += fmt.Sprintf("; requests %d, errors %d, slowest %.2f s", r.Requests, r.Errors, r.Slowest)
 	}
@@ -199,7 +211,6 @@ func oneLine(r results.Trial) string {
 // judge holds ours to its bounds. What the others do is only written down.
 func judge(t *testing.T, row results.Row, bounds drivers.Bounds) {
 	t.Helper()
-	found.add(row)
 	if row.Server != node.Ours {
 		return
 	}
@@ -260,7 +271,7 @@ type stages struct {
 }
 
 func (k *stages) take(ctx context.Context, s drivers.System, script life.Script, server string) (*life.Stage, error) {
-	if k.standing != nil && k.server == server && !script.Fresh {
+	if k.standing != nil && k.server == server && !script.Fresh && !script.OwnServer {
 		stage := k.standing
 		k.standing = nil
 		return stage, nil
@@ -268,7 +279,7 @@ func (k *stages) take(ctx context.Context, s drivers.System, script life.Script,
 	if err := k.close(); err != nil {
 		return nil, err
 	}
-	stage, err := life.Open(ctx, world, s, server, script.Parallel || !script.Fresh)
+	stage, err := life.Open(ctx, world, s, server, script)
 	if err != nil || script.Fresh {
 		return stage, err
 	}

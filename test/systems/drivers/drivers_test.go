@@ -24,8 +24,6 @@ import (
 
 var must = polltest.Must
 
-var lives = []string{Cold, Staggered, Ordered, Rolling, Drain, Reuse, Scale, Absent, Away, Reload}
-
 func TestASystemSaysWhatIsAskedOfIt(t *testing.T) {
 	keys := make(map[string]bool)
 	for _, s := range All {
@@ -41,8 +39,22 @@ func TestASystemSaysWhatIsAskedOfIt(t *testing.T) {
 				t.Error("it has no life")
 			}
 			for name := range s.Lives {
-				if !slices.Contains(lives, name) {
+				if name != Absent && !slices.Contains(Common, name) {
 					t.Errorf("%q is no life", name)
+				}
+			}
+			for _, name := range Common {
+				_, lives := s.Lives[name]
+				if _, spared := s.Spared[name]; lives == spared {
+					t.Errorf("it goes through %s: %t, and is spared that: %t", name, lives, spared)
+				}
+			}
+			for name, why := range s.Spared {
+				if !slices.Contains(Common, name) {
+					t.Errorf("it is spared %q, which is no life", name)
+				}
+				if sentences(t, why); !strings.HasSuffix(why, ".") {
+					t.Errorf("%q is no sentence", why)
 				}
 			}
 			for _, text := range []string{s.Name, s.Needed, s.Stanza, s.Beware} {

@@ -11,7 +11,11 @@ import (
 	"github.com/k8s-endpoints/k8s_endpoints/test/systems/load"
 )
 
-const haproxyProgram = "/usr/sbin/haproxy"
+const (
+	haproxyProgram = "/usr/sbin/haproxy"
+
+	haproxyBlind = "while the API server is away nobody says that a server is down, and HAProxy has no checks here"
+)
 
 var haproxySRV = haproxy("haproxy-srv", "HAProxy, server-template by SRV", "_http._tcp.web.$NAMESPACE.svc.cluster.local")
 
@@ -24,6 +28,7 @@ func haproxy(key, name, target string) System {
 		Name:     name,
 		Proof:    Real,
 		Members:  3,
+		Starts:   3,
 		Needs:    []string{haproxyProgram, "echo"},
 		Workload: "Deployment/web",
 		Version: func(ctx context.Context, _ Place, p Pods) (string, error) {
@@ -38,12 +43,20 @@ func haproxy(key, name, target string) System {
 		Whole: haproxyWhole,
 		Load:  &load.Client{Pod: "lb", URL: "http://127.0.0.1/", Every: 20 * time.Millisecond, Patience: 3 * time.Second},
 		Lives: map[string]Bounds{
-			Cold:    {Formed: 5 * time.Second},
-			Rolling: {Formed: 15 * time.Second},
-			Drain:   {Formed: 10 * time.Second, Long: true},
-			Scale:   {Formed: 20 * time.Second, Long: true},
-			Reload:  {Formed: 20 * time.Second, Long: true},
-			Away:    {Formed: 10 * time.Second, Restarts: 1, Errors: 60, Long: true, Known: "while the API server is away nobody says that a server is down, and HAProxy has no checks here"},
+			Cold:      {Formed: 5 * time.Second},
+			Staggered: {Formed: 8 * time.Second, Long: true},
+			Rolling:   {Formed: 15 * time.Second},
+			Drain:     {Formed: 10 * time.Second, Long: true},
+			Reuse:     {Formed: 10 * time.Second, Long: true},
+			Scale:     {Formed: 20 * time.Second, Long: true},
+			Reload:    {Formed: 20 * time.Second, Long: true},
+			Away:      {Formed: 10 * time.Second, Restarts: 1, Errors: 60, Long: true, Known: haproxyBlind},
+			Together:  {Formed: 8 * time.Second, Long: true},
+			Exchange:  {Formed: 25 * time.Second, Long: true},
+			Outage:    {Formed: 12 * time.Second, Restarts: 1, Errors: 60, Long: true, Answered: answered, Known: haproxyBlind},
+		},
+		Spared: map[string]string{
+			Ordered: "The Pods of a Deployment have no order.",
 		},
 		Needed: "SRV of the port, and A of each target that came without an address, or A and AAAA of the Service, each `timeout resolve`. Only those that are ready; one that drains goes at once.",
 		Stanza: "The default, and in HAProxy `accepted_payload_size 8192`, `hold valid 1s`, `hold obsolete 0s`, `init-addr none`. A server serves on for 3 s after SIGTERM.",

@@ -24,15 +24,20 @@ var memberlist = System{
 	Lives: map[string]Bounds{
 		Cold:      {Formed: 4 * time.Second},
 		Staggered: {Formed: 8 * time.Second},
+		Ordered:   {Formed: 15 * time.Second, Long: true},
 		Rolling:   {Formed: 45 * time.Second, Dead: 5, Known: memberlistFast},
 		Drain:     {Formed: 8 * time.Second, Dead: 5, Known: memberlistGossip},
 		Reuse:     {Formed: 8 * time.Second, Dead: 5, Known: memberlistGossip},
+		Scale:     {Formed: 20 * time.Second, Long: true, Dead: 5, Known: memberlistGossip},
 		Reload:    {Formed: 45 * time.Second, Dead: 5, Known: memberlistFast},
 		Away:      {Formed: 8 * time.Second, Restarts: 1},
+		Together:  {Formed: 8 * time.Second},
+		Exchange:  {Formed: 60 * time.Second, Long: true, Dead: 5, Wrong: 5, Known: memberlistFast},
+		Outage:    {Formed: 10 * time.Second, Long: true, Restarts: 1, Answered: answered},
 	},
 	Needed: "ANY over TCP, then A and AAAA of the Service, before anybody is ready. It asks once, at its start, until it has met somebody.",
 	Stanza: "The default, with `publishNotReadyAddresses`.",
-	Beware: "Names that stay, as those of a StatefulSet do, need a `DeadNodeReclaimTime`. With `publish serving` and no fallback nobody would ever meet anybody: members are ready only once they have.",
+	Beware: "Names that stay, as those of a StatefulSet do, need a `DeadNodeReclaimTime`. Clusters that may get each other's addresses need a `Label` each, or become one. With `publish serving` and no fallback nobody would ever meet anybody: members are ready only once they have.",
 }
 
 // What no answer can help: members tell each other of addresses.

@@ -9,8 +9,14 @@ import (
 	"time"
 )
 
-// mongoPoll is how often the driver asks for SRV records again, whatever their TTL.
-const mongoPoll = 60 * time.Second
+const (
+	// mongoPoll is how often the driver asks for SRV records again, whatever their TTL.
+	mongoPoll = 60 * time.Second
+
+	// mongoLooks is of a driver with its own default, heartbeatFrequencyMS, against a mongos
+	// that does not stream what changes.
+	mongoLooks = "the driver looks at each server each 10 s: at one look it sees that a member has ended, and at the next one that it is back"
+)
 
 var mongodb = System{
 	Key:      "mongodb",
@@ -27,7 +33,15 @@ var mongodb = System{
 	Lives: map[string]Bounds{
 		Cold:      {Formed: 5 * time.Second},
 		Staggered: {Formed: 8 * time.Second},
-		Rolling:   {Formed: 25 * time.Second, Long: true},
+		Ordered:   {Formed: 12 * time.Second, Long: true},
+		Rolling:   {Formed: 35 * time.Second, Long: true, Known: mongoLooks},
+		Drain:     {Formed: 30 * time.Second, Long: true, Known: mongoLooks},
+		Reuse:     {Formed: 30 * time.Second, Long: true, Known: mongoLooks},
+		Reload:    {Formed: 35 * time.Second, Long: true, Known: mongoLooks},
+		Away:      {Formed: 25 * time.Second, Long: true, Restarts: 1, Known: mongoLooks},
+		Together:  {Formed: 12 * time.Second, Long: true},
+		Exchange:  {Formed: 35 * time.Second, Long: true, Known: mongoLooks},
+		Outage:    {Formed: 27 * time.Second, Long: true, Restarts: 1, Answered: answered, Known: mongoLooks},
 		Scale:     {Long: true, Formed: 2*mongoPoll + 5*time.Second},
 	},
 	Needed: "SRV of the port with the name `mongodb`, TXT of the Service, which may be NODATA, and A and AAAA of each target. All that are to be used at the first answer.",

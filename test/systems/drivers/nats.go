@@ -8,7 +8,10 @@ import (
 	"time"
 )
 
-const natsGossip = "servers tell each other of addresses, and ask there once more"
+const (
+	natsGossip = "servers tell each other of addresses, and ask there once more"
+	natsEarly  = "between the end of a server and the new slice some dial it"
+)
 
 var nats = System{
 	Key:      "nats",
@@ -23,12 +26,17 @@ var nats = System{
 	Objects: func(at Place) (string, error) { return manifest("nats.yaml", at) },
 	Whole:   natsWhole,
 	Lives: map[string]Bounds{
-		Cold:      {Formed: 2 * time.Second},
+		Cold:      {Formed: 4 * time.Second},
 		Staggered: {Formed: 5 * time.Second, Long: true},
-		Rolling:   {Formed: 8 * time.Second, Dead: 3, Known: "between the end of a server and the new slice some dial it"},
+		Ordered:   {Formed: 8 * time.Second, Long: true},
+		Rolling:   {Formed: 8 * time.Second, Dead: 3, Known: natsEarly},
 		Drain:     {Formed: 5 * time.Second, Long: true},
-		Reuse:     {Formed: 5 * time.Second, Long: true, Dead: 40, Known: natsGossip},
+		Reuse:     {Formed: 5 * time.Second, Long: true, Dead: 20, Known: natsGossip},
 		Scale:     {Formed: 10 * time.Second, Long: true, Dead: 40, Known: natsGossip},
+		Reload:    {Formed: 12 * time.Second, Long: true, Dead: 3, Known: natsEarly},
+		Together:  {Formed: 6 * time.Second, Long: true},
+		Exchange:  {Formed: 12 * time.Second, Long: true, Dead: 5, Wrong: 5, Known: natsGossip},
+		Outage:    {Formed: 7 * time.Second, Restarts: 1, Long: true, Answered: answered},
 		Away:      {Formed: 5 * time.Second, Restarts: 1, Long: true},
 	},
 	Needed: "A and AAAA of each Pod's name, before it is ready. A route that is denied is tried again each second.",

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"strings"
 	"time"
+
+	"github.com/k8s-endpoints/k8s_endpoints/test/systems/load"
 )
 
 const (
@@ -15,6 +17,20 @@ const (
 	// oldPrimary and newPrimary are the Pods between which the label of the primary moves.
 	oldPrimary = "pg-0"
 	newPrimary = "pg-1"
+
+	labelled = "The label of the primary goes with its Pod, and nobody here labels another one, as Patroni or an operator does."
+
+	// asking asks PgBouncer's server for its name all the time.
+	asking = `while :; do
+		begin=$(date +%s%N)
+		if name=$(PGCONNECT_TIMEOUT=2 $(ls /usr/lib/postgresql/*/bin/psql | tail -1) -h 127.0.0.1 -p 6432 -U app -Atc 'show cluster_name' postgres 2>&1)
+		then result=ok
+		else result=error
+		fi
+		took=$(( ($(date +%s%N) - begin) / 1000000 ))
+		printf '%s %d.%03d %s\n' $result $((took / 1000)) $((took % 1000)) "$(echo $name)"
+		sleep 0.1
+	done`
 )
 
 var pgbouncer = System{
@@ -22,6 +38,7 @@ var pgbouncer = System{
 	Name:     "PgBouncer in front of PostgreSQL, primary by label",
 	Proof:    Real,
 	Members:  2,
+	Starts:   2,
 	Needs:    []string{pgbouncerProgram, postgresProgram},
 	Workload: "StatefulSet/pg",
 	Version: func(ctx context.Context, _ Place, p Pods) (string, error) {
@@ -29,7 +46,24 @@ var pgbouncer = System{
 	},
 	Objects: func(at Place) (string, error) { return manifest("pgbouncer.yaml", at) },
 	Whole:   postgresWhole,
-	Lives:   map[string]Bounds{Cold: {Formed: 15 * time.Second}},
+	Load:    &load.Client{Pod: "pool", Command: []string{"sh", "-c", asking}},
+	Prepare: labelPrimary,
+	Lives: map[string]Bounds{
+		Cold:      {Formed: 15 * time.Second},
+		Staggered: {Formed: 15 * time.Second, Long: true},
+		Ordered:   {Formed: 20 * time.Second, Long: true},
+		Drain:     {Formed: 15 * time.Second, Long: true},
+		Reuse:     {Formed: 15 * time.Second, Long: true},
+		Scale:     {Formed: 30 * time.Second, Long: true},
+		Away:      {Formed: 15 * time.Second, Long: true, Restarts: 1},
+		Outage:    {Formed: 17 * time.Second, Long: true, Restarts: 1, Answered: answered},
+	},
+	Spared: map[string]string{
+		Rolling:  labelled,
+		Exchange: labelled,
+		Reload:   labelled,
+		Together: "Nobody of it asks for a name while it starts.",
+	},
 	Turn: &Turn{
 		Name:   "the label of the primary moves",
 		Make:   movePrimary,
@@ -75,15 +109,17 @@ const (
 	looked = 3 * time.Second
 )
 
-// movePrimary lets PgBouncer have sessions with one server, and then labels the other one.
-func movePrimary(ctx context.Context, s Stage) (func(context.Context, Pods) error, error) {
-	// It may have moved before.
+// labelPrimary lets PgBouncer have sessions with one server: another may have been the primary
+// before.
+func labelPrimary(ctx context.Context, s Stage) error {
 	if err := errors.Join(s.Label(ctx, oldPrimary, "role", "primary"), s.Label(ctx, newPrimary, "role", "")); err != nil {
-		return nil, err
+		return err
 	}
-	if err := awaitPooled(ctx, s, oldPrimary); err != nil {
-		return nil, err
-	}
+	return awaitPooled(ctx, s, oldPrimary)
+}
+
+// movePrimary labels the other server.
+func movePrimary(ctx context.Context, s Stage) (func(context.Context, Pods) error, error) {
 	select {
 	case <-ctx.Done():
 		return nil, context.Cause(ctx)

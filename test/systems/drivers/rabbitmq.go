@@ -10,10 +10,12 @@ import (
 const rabbitmqFolder = "/usr/lib/rabbitmq/bin/"
 
 var rabbitmq = System{
-	Key:      "rabbitmq",
-	Name:     "RabbitMQ, classic_config by Pod name",
-	Proof:    Real,
-	Members:  3,
+	Key:     "rabbitmq",
+	Name:    "RabbitMQ, classic_config by Pod name",
+	Proof:   Real,
+	Members: 3,
+	// Each takes the better part of a minute.
+	Starts:   2,
 	Needs:    []string{rabbitmqFolder + "rabbitmq-server", "/usr/bin/erl"},
 	Workload: "StatefulSet/rmq",
 	Version: func(ctx context.Context, _ Place, p Pods) (string, error) {
@@ -22,8 +24,20 @@ var rabbitmq = System{
 	Objects: func(at Place) (string, error) { return manifest("rabbitmq.yaml", at) },
 	Whole:   rabbitmqWhole,
 	Lives: map[string]Bounds{
-		Cold:    {Formed: 60 * time.Second, Long: true},
-		Rolling: {Formed: 60 * time.Second, Long: true},
+		Cold:      {Formed: 60 * time.Second, Long: true},
+		Staggered: {Formed: 60 * time.Second, Long: true},
+		Ordered:   {Formed: 120 * time.Second, Long: true},
+		Rolling:   {Formed: 60 * time.Second, Long: true},
+		Drain:     {Formed: 45 * time.Second, Long: true},
+		Reuse:     {Formed: 45 * time.Second, Long: true},
+		Reload:    {Formed: 75 * time.Second, Long: true},
+		Away:      {Formed: 45 * time.Second, Long: true, Restarts: 1},
+		Together:  {Formed: 75 * time.Second, Long: true, Restarts: 3},
+		Outage:    {Formed: 50 * time.Second, Long: true, Restarts: 1, Answered: answered},
+	},
+	Spared: map[string]string{
+		Exchange: "Two of its clusters that start and roll at a time need minutes of this machine, of which nothing is DNS.",
+		Scale:    "It takes members in by itself, but who goes stays a member until somebody has it forgotten by hand.",
 	},
 	Needed: "A of its own name and of those of its peers at once, before it is ready: NXDOMAIN stops the boot.",
 	Stanza: "The default.",

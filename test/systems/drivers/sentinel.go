@@ -20,13 +20,18 @@ const (
 	sentinels    = 3
 )
 
-const oldMaster = "sentinels ask at the address of the old master until they have a new one"
+const (
+	oldMaster  = "sentinels ask at the address of the old master until they have a new one"
+	oldReplica = "sentinels ask at the last address of a replica while its name is denied"
+)
 
 var sentinel = System{
-	Key:      "sentinel",
-	Name:     "Redis Sentinel, resolve-hostnames",
-	Proof:    Real,
-	Members:  3,
+	Key:     "sentinel",
+	Name:    "Redis Sentinel, resolve-hostnames",
+	Proof:   Real,
+	Members: 3,
+	// Sentinels look for each other each 10 s only.
+	Starts:   3,
 	Needs:    []string{redisProgram, "/usr/bin/redis-cli"},
 	Workload: "StatefulSet/red",
 	Version: func(ctx context.Context, _ Place, p Pods) (string, error) {
@@ -35,8 +40,20 @@ var sentinel = System{
 	Objects: func(at Place) (string, error) { return manifest("sentinel.yaml", at) },
 	Whole:   sentinelWhole,
 	Lives: map[string]Bounds{
-		Cold:    {Formed: 15 * time.Second},
-		Rolling: {Formed: 40 * time.Second, Long: true, Dead: 30, Known: oldMaster},
+		Cold:      {Formed: 15 * time.Second},
+		Staggered: {Formed: 20 * time.Second, Long: true},
+		Ordered:   {Formed: 25 * time.Second, Long: true},
+		Rolling:   {Formed: 40 * time.Second, Long: true, Dead: 30, Known: oldMaster},
+		Drain:     {Formed: 20 * time.Second, Long: true, Dead: 10, Known: oldReplica},
+		Reuse:     {Formed: 20 * time.Second, Long: true, Dead: 10, Wrong: 5, Known: oldReplica},
+		Scale:     {Formed: 45 * time.Second, Long: true, Dead: 60, Known: "sentinels never forget a replica, and ask at its last address until somebody sends SENTINEL RESET"},
+		Reload:    {Formed: 45 * time.Second, Long: true, Dead: 30, Known: oldMaster},
+		Away:      {Formed: 20 * time.Second, Long: true, Restarts: 1},
+		Together:  {Formed: 30 * time.Second, Long: true, Restarts: 6},
+		Outage:    {Formed: 22 * time.Second, Long: true, Restarts: 1, Answered: answered},
+	},
+	Spared: map[string]string{
+		Exchange: "Without passwords, as here, a sentinel takes any server at an address that it knows for its own.",
 	},
 	Turn: &Turn{
 		Name:   "the Pod of the master is gone, and its name with it",
@@ -45,7 +62,7 @@ var sentinel = System{
 	},
 	Needed: "A and AAAA of the names of all servers and sentinels, each second, also of those that are down.",
 	Stanza: "The default.",
-	Beware: "Host names have at most 45 characters. It asks some 30 times a second for 6 Pods, without a cache. A master whose name is denied is failed over all the same, in 4 s here.",
+	Beware: "Host names have at most 45 characters. It asks some 30 times a second for 6 Pods, without a cache. A master whose name is denied is failed over all the same, in 4 s here. Two of them on one network need passwords, since an address may go from one to the other.",
 }
 
 // sentinelWhole asks the sentinels who leads, whether they know each other and all who follow,

@@ -9,12 +9,13 @@ import (
 	"context"
 	"net/netip"
 	"regexp"
+	"slices"
 	"time"
 
 	"github.com/k8s-endpoints/k8s_endpoints/test/systems/load"
 )
 
-// The lives by name.
+// The lives by name, of which Common has those that are for all.
 const (
 	// Cold is a start of all members at once, none of them ready.
 	Cold = "cold"
@@ -36,9 +37,22 @@ const (
 	Away = "away"
 	// Reload is CoreDNS that reloads its Corefile while members roll.
 	Reload = "reload"
+	// Exchange is two of the system that roll at the same time, each of which gets addresses
+	// of the other.
+	Exchange = "exchange"
+	// Together is Cold, and CoreDNS starts in the same second.
+	Together = "together"
+	// Outage is Away, and CoreDNS starts again meanwhile, with a snapshot.
+	Outage = "outage"
 	// Own is that of the System's Turn.
 	Own = "own"
 )
+
+// Names are those of all lives, in the order in which a system goes through them.
+var Names = []string{Cold, Staggered, Ordered, Together, Rolling, Drain, Absent, Reuse, Exchange, Scale, Reload, Own, Away, Outage}
+
+// Common are the lives that each system goes through, or else says why not.
+var Common = slices.DeleteFunc(slices.Clone(Names), func(life string) bool { return life == Absent || life == Own })
 
 // Proof says what stands behind a row of docs/systems.md.
 type Proof string
@@ -120,6 +134,13 @@ type System struct {
 	// Lives are the lives by name that the system goes through, with what must hold on ours.
 	// Names are those above.
 	Lives map[string]Bounds
+	// Spared are the lives of Common that would say nothing of the system, or that it cannot
+	// go through whatever DNS answers: for each the reason, in one sentence, which stands in
+	// docs/systems.md.
+	Spared map[string]string
+	// Prepare does what somebody does by hand with a system that is whole, before each life
+	// that begins with one; nil is nothing.
+	Prepare func(context.Context, Stage) error
 	// Turn is what happens to this system and to no other, as when its primary moves; nil is
 	// nothing.
 	Turn *Turn
@@ -183,6 +204,9 @@ type Bounds struct {
 	Refused int
 	// Errors are those that the load's client met.
 	Errors int
+	// Answered is the time from the start of a CoreDNS until its first answer, where one
+	// starts again. 0 is no bound.
+	Answered time.Duration
 	// Unformed are the trials that may end without a system that is whole.
 	Unformed int
 	// Long keeps the life out of make test.
@@ -190,3 +214,9 @@ type Bounds struct {
 	// Known says why a bound is not what one would wish, as in "the JVM keeps answers 30 s".
 	Known string
 }
+
+// startsEarly is of systems whose members look for each other's certificates by reverse names.
+const startsEarly = "a member that starts may dial others before its address is in a slice, which then have no name for it"
+
+// answered is the time until the first answer of a CoreDNS with a snapshot, whoever asks.
+const answered = time.Second

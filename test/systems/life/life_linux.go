@@ -2,6 +2,7 @@ package life
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -21,8 +22,12 @@ type Script struct {
 	Fresh bool
 	// Parallel says that members of a fresh one start together.
 	Parallel bool
-	// Alone says that no other system may live meanwhile on the node.
-	Alone bool
+	// WithoutAPI says that the API server goes away in it: no other life may go on meanwhile
+	// on the node but those of the kind.
+	WithoutAPI bool
+	// OwnServer says that the stage has a CoreDNS for itself, which runs from the beginning
+	// where the system does. With Keeps it has a snapshot.
+	OwnServer, Keeps bool
 
 	run func(context.Context, *Stage) error
 }
@@ -33,6 +38,10 @@ type Stage struct {
 	Node   *node.Node
 	System drivers.System
 
+	// own says that nobody else asks the server, and neighbour is one more of the system, if
+	// the life has one.
+	own       bool
+	neighbour *Stage
 	// begun is when the life began, and bounds what must hold for it.
 	begun  time.Time
 	bounds drivers.Bounds
@@ -40,16 +49,59 @@ type Stage struct {
 	repeat int
 }
 
-// Open makes a stage with nothing on it.
-func Open(ctx context.Context, n *node.Node, system drivers.System, server string, parallel bool) (*Stage, error) {
-	if system.Patient && server == node.Ours {
-		server = node.Patient
+// Open makes a stage for a life, with nothing on it.
+func Open(ctx context.Context, n *node.Node, system drivers.System, name string, script Script) (*Stage, error) {
+	if system.Patient && name == node.Ours {
+		name = node.Patient
 	}
-	place, err := n.Open(ctx, system.Key, server, system.Members, parallel)
+	server, err := serverFor(ctx, n, name, script)
 	if err != nil {
 		return nil, err
 	}
-	return &Stage{Place: place, Node: n, System: system}, nil
+	s := &Stage{Node: n, System: system, own: script.OwnServer}
+	if s.Place, err = n.Open(ctx, system.Key, server, system.Members, script.Parallel || !script.Fresh); err != nil {
+		if s.own {
+			err = errors.Join(err, n.Dismiss(server))
+		}
+		return nil, err
+	}
+	return s, nil
+}
+
+// serverFor returns the server that the Pods of a life ask.
+func serverFor(ctx context.Context, n *node.Node, name string, script Script) (*node.Server, error) {
+	if !script.OwnServer {
+		if server := n.Server(name); server != nil {
+			return server, nil
+		}
+		return nil, fmt.Errorf("the server %q does not run", name)
+	}
+	server, err := n.OwnServer(name, script.Keeps)
+	if err == nil && !script.Fresh {
+		err = server.Start(ctx)
+	}
+	if err != nil {
+		return nil, errors.Join(err, n.Dismiss(server))
+	}
+	return server, nil
+}
+
+// Close ends all that lives on the stage.
+func (s *Stage) Close() error {
+	failed := errors.Join(s.leaveNeighbour(), s.Place.Close())
+	if s.own {
+		failed = errors.Join(failed, s.Node.Dismiss(s.Server))
+	}
+	return failed
+}
+
+func (s *Stage) leaveNeighbour() error {
+	if s.neighbour == nil {
+		return nil
+	}
+	neighbour := s.neighbour
+	s.neighbour = nil
+	return neighbour.Close()
 }
 
 // Form starts the system, and returns when it is whole.
@@ -57,9 +109,10 @@ func (s *Stage) Form(ctx context.Context) error {
 	if err := s.create(ctx); err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(ctx, atLeast)
+	// One that starts slowly does so here, too.
+	ctx, cancel := context.WithTimeout(ctx, max(atLeast, 2*s.System.Lives[drivers.Cold].Formed))
 	defer cancel()
-	return poll.Until(ctx, func(ctx context.Context) error { return s.settledAndWhole(ctx, s.System.Members) })
+	return poll.Until(ctx, s.asBegun)
 }
 
 // create creates the objects of the system.
@@ -74,6 +127,11 @@ func (s *Stage) create(ctx context.Context) error {
 // Run takes the system through a life, for the repeat-th time. It waits longer than its bounds
 // say. An error says that the life itself went wrong.
 func (s *Stage) Run(ctx context.Context, script Script, bounds drivers.Bounds, repeat int) (results.Trial, error) {
+	if s.System.Prepare != nil && !script.Fresh {
+		if err := s.System.Prepare(ctx, s.Place); err != nil {
+			return results.Trial{}, err
+		}
+	}
 	s.begun, s.bounds, s.result, s.repeat = time.Now(), bounds, results.Trial{}, repeat
 	before := len(s.Refusals())
 	var running *load.Run
@@ -90,6 +148,7 @@ func (s *Stage) Run(ctx context.Context, script Script, bounds drivers.Bounds, r
 	if running != nil {
 		met, failed := running.Stop()
 		s.result.Requests, s.result.Errors, s.result.Slowest = met.Requests, met.Errors, met.Slowest.Seconds()
+		s.result.Wrong += s.foreign(met.Who)
 		if s.result.Why == "" {
 			s.result.Why = met.Why
 		}
@@ -101,7 +160,7 @@ func (s *Stage) Run(ctx context.Context, script Script, bounds drivers.Bounds, r
 		err = failed[0]
 	}
 	s.tally(before)
-	return s.result, err
+	return s.result, errors.Join(err, s.leaveNeighbour())
 }
 
 func (s *Stage) startLoad(ctx context.Context) (*load.Run, error) {
@@ -152,6 +211,9 @@ func (s *Stage) settledAndWhole(ctx context.Context, members int) error {
 	}
 	return s.whole(ctx, members)
 }
+
+// asBegun is settledAndWhole for as many members as there are without any life.
+func (s *Stage) asBegun(ctx context.Context) error { return s.settledAndWhole(ctx, s.System.Members) }
 
 // longest is that of a reason.
 const longest = 300

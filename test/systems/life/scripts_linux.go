@@ -4,12 +4,17 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"net/netip"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/k8s-endpoints/k8s_endpoints/test/cluster/poll"
 	"github.com/k8s-endpoints/k8s_endpoints/test/systems/drivers"
+	"github.com/k8s-endpoints/k8s_endpoints/test/systems/kubelet"
+
+	"github.com/miekg/dns"
 )
 
 // All are the lives, in the order in which a system goes through them.
@@ -17,14 +22,17 @@ var All = []Script{
 	{Name: drivers.Cold, Fresh: true, Parallel: true, run: cold},
 	{Name: drivers.Staggered, Fresh: true, Parallel: true, run: staggered},
 	{Name: drivers.Ordered, Fresh: true, run: cold},
+	{Name: drivers.Together, Fresh: true, Parallel: true, OwnServer: true, run: together},
 	{Name: drivers.Rolling, run: rolling},
 	{Name: drivers.Drain, run: drain},
 	{Name: drivers.Absent, run: absent},
 	{Name: drivers.Reuse, run: reuse},
+	{Name: drivers.Exchange, run: exchange},
 	{Name: drivers.Scale, run: scale},
-	{Name: drivers.Reload, run: reload},
+	{Name: drivers.Reload, OwnServer: true, run: reload},
 	{Name: drivers.Own, run: own},
-	{Name: drivers.Away, Alone: true, run: away},
+	{Name: drivers.Away, WithoutAPI: true, run: away},
+	{Name: drivers.Outage, WithoutAPI: true, OwnServer: true, Keeps: true, run: outage},
 }
 
 func cold(ctx context.Context, s *Stage) error {
@@ -35,13 +43,25 @@ func cold(ctx context.Context, s *Stage) error {
 	return nil
 }
 
-func (s *Stage) asBegun(ctx context.Context) error { return s.settledAndWhole(ctx, s.System.Members) }
+// together has the server start along with all members.
+func together(ctx context.Context, s *Stage) error {
+	ready := make(chan error, 1)
+	go func() { ready <- s.Server.Start(ctx) }()
+	if err := errors.Join(s.create(ctx), <-ready); err != nil {
+		return err
+	}
+	s.awaitWhole(ctx, s.asBegun)
+	return nil
+}
 
 // steps are how far members come apart, one for each repeat in turn.
 var steps = []time.Duration{200 * time.Millisecond, 50 * time.Millisecond, time.Second}
 
 func staggered(ctx context.Context, s *Stage) error {
-	_, name, _ := strings.Cut(s.System.Workload, "/")
+	kind, name, _ := strings.Cut(s.System.Workload, "/")
+	if kind == "Deployment" {
+		return grown(ctx, s)
+	}
 	members := make([]string, s.System.Members)
 	for i := range members {
 		members[i] = fmt.Sprintf("%s-%d", name, i)
@@ -53,6 +73,29 @@ func staggered(ctx context.Context, s *Stage) error {
 	for _, each := range members {
 		s.Release(each)
 		if err := wait(ctx, steps[s.repeat%len(steps)]); err != nil {
+			return err
+		}
+	}
+	s.awaitWhole(ctx, s.asBegun)
+	return nil
+}
+
+// grown is staggered for members whose names nobody knows before they are there.
+func grown(ctx context.Context, s *Stage) error {
+	first := s.At
+	first.Replicas = 1
+	objects, err := s.System.Objects(first)
+	if err != nil {
+		return err
+	}
+	if err := s.Create(ctx, objects); err != nil {
+		return err
+	}
+	for members := 2; members <= s.System.Members; members++ {
+		if err := wait(ctx, steps[s.repeat%len(steps)]); err != nil {
+			return err
+		}
+		if err := s.Scale(ctx, s.System.Workload, members); err != nil {
 			return err
 		}
 	}
@@ -124,6 +167,45 @@ func reuse(ctx context.Context, s *Stage) error {
 	return s.Delete(ctx, "stranger")
 }
 
+// exchange has a second one of the system on addresses that both share: while both roll, what one
+// gives back the other takes.
+func exchange(ctx context.Context, s *Stage) error {
+	place, err := s.Node.OpenBeside(ctx, s.System.Key, s.Place)
+	if err != nil {
+		return err
+	}
+	s.neighbour = &Stage{Place: place, Node: s.Node, System: s.System}
+	if err := s.neighbour.Form(ctx); err != nil {
+		return err
+	}
+	for range exchanges {
+		// What leads up to it does not count.
+		s.begun = time.Now()
+		if err := errors.Join(s.Roll(ctx, s.System.Workload), s.neighbour.Roll(ctx, s.System.Workload)); err != nil {
+			return err
+		}
+		s.awaitWhole(ctx, func(ctx context.Context) error { return errors.Join(s.asBegun(ctx), s.neighbour.asBegun(ctx)) })
+		if !s.result.Whole || exchanged(s.Lives(), s.neighbour.Lives()) {
+			return nil
+		}
+	}
+	s.result.Whole, s.result.Why = false, "no address went from one to the other"
+	return nil
+}
+
+// exchanges is how often both roll at the most: where new members start before old ones end, the
+// first time only gives addresses back, and who takes them is not said.
+const exchanges = 4
+
+// exchanged reports whether an address has been of both.
+func exchanged(one, other []kubelet.Life) bool {
+	had := make(map[netip.Addr]bool)
+	for _, each := range one {
+		had[each.Address] = true
+	}
+	return slices.ContainsFunc(other, func(l kubelet.Life) bool { return had[l.Address] })
+}
+
 // more is how many members come and go.
 const more = 4
 
@@ -155,7 +237,7 @@ const (
 
 func reload(ctx context.Context, s *Stage) error {
 	for i := range reloads {
-		if err := s.Node.Reload(ctx, s.Server.Name); err != nil {
+		if err := s.Server.Reload(ctx); err != nil {
 			return err
 		}
 		if i == rolledAt {
@@ -172,17 +254,53 @@ func reload(ctx context.Context, s *Stage) error {
 }
 
 // away counts the time until a member is back that died while the API server was away.
-func away(ctx context.Context, s *Stage) (err error) {
+func away(ctx context.Context, s *Stage) error {
 	victim, err := s.victim()
 	if err != nil {
 		return err
 	}
-	if err := s.Node.StopAPI(); err != nil {
+	return s.withoutAPI(ctx, func() error { return s.crash(ctx, victim) })
+}
+
+// outage is away, and the server starts again before. Whoever asks it then has an answer of what
+// it kept.
+func outage(ctx context.Context, s *Stage) error {
+	victim, err := s.victim()
+	if err != nil {
 		return err
 	}
-	s.begun = time.Now()
+	known := s.Address(victim)
+	return s.withoutAPI(ctx, func() error {
+		took, err := s.Server.Restart(ctx, func(ctx context.Context) error { return s.answers(ctx, known) })
+		if err != nil {
+			return err
+		}
+		s.result.Answered = took.Seconds()
+		return s.crash(ctx, victim)
+	})
+}
+
+// answerLimit bounds one question to a server that may not listen yet.
+const answerLimit = 500 * time.Millisecond
+
+// answers returns nil where the server has a name for an address.
+func (s *Stage) answers(ctx context.Context, known netip.Addr) error {
+	name, err := dns.ReverseAddr(known.String())
+	if err != nil {
+		return err
+	}
+	client := &dns.Client{Timeout: answerLimit}
+	answer, _, err := client.ExchangeContext(ctx, new(dns.Msg).SetQuestion(name, dns.TypePTR), net.JoinHostPort(s.Server.Address, "53"))
+	if err == nil && len(answer.Answer) == 0 {
+		err = fmt.Errorf("%s has no name for %s: %s", s.Server.Name, known, dns.RcodeToString[answer.Rcode])
+	}
+	return err
+}
+
+// crash kills a member, and waits until it is back and all are whole.
+func (s *Stage) crash(ctx context.Context, victim string) error {
 	if err := s.Kill(victim); err != nil {
-		return errors.Join(err, s.Node.StartAPI(ctx))
+		return err
 	}
 	restarts := s.restarts()
 	s.awaitWhole(ctx, func(ctx context.Context) error {
@@ -191,7 +309,17 @@ func away(ctx context.Context, s *Stage) (err error) {
 		}
 		return s.whole(ctx, s.System.Members)
 	})
-	if err := s.Node.StartAPI(ctx); err != nil {
+	return nil
+}
+
+// withoutAPI begins the life with the API server gone, and waits at the end until the system is
+// whole with it, too.
+func (s *Stage) withoutAPI(ctx context.Context, do func() error) error {
+	err := s.Node.WithoutAPI(ctx, func() error {
+		s.begun = time.Now()
+		return do()
+	})
+	if err != nil {
 		return err
 	}
 	limited, cancel := context.WithTimeout(ctx, atLeast)

@@ -84,6 +84,21 @@ func (s *Stage) tallyContacts() {
 	}
 }
 
+// foreign counts the answers by Pods of others, of all that answered by their names.
+func (s *Stage) foreign(who map[string]int) int {
+	own := make(map[string]bool)
+	for _, each := range s.Lives() {
+		own[each.Pod] = true
+	}
+	n := 0
+	for name, times := range who {
+		if !own[name] {
+			n += times
+		}
+	}
+	return n
+}
+
 // Queries are those of the stage's Pods since the life began.
 func (s *Stage) Queries() []queries.Query {
 	lives := s.Lives()

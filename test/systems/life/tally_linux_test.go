@@ -49,6 +49,16 @@ func TestADenialFailsOnlyWhereThePodHasBeenReady(t *testing.T) {
 	}
 }
 
+func TestAddressesAreExchangedWhereBothHaveHadOne(t *testing.T) {
+	third := kubelet.Life{Pod: "db-1", Address: netip.MustParseAddr("10.244.1.3")}
+	if !exchanged([]kubelet.Life{first, third}, []kubelet.Life{second}) {
+		t.Error("both have had 10.244.1.2, and nothing is said of it")
+	}
+	if exchanged([]kubelet.Life{third}, lives) {
+		t.Error("none has had one of the other, and something is said of it")
+	}
+}
+
 func TestAnAddressBelongsToThePodThatHasItThen(t *testing.T) {
 	for seconds, want := range map[float64]string{0.5: "", 1: "db-0", 9: "db-0", 9.2: "", 12: "web-0"} {
 		got := ""

@@ -16,15 +16,15 @@ type Client struct {
 	// Pod is the Pod whose namespaces it runs in.
 	Pod string
 	// URL is what it gets, with a name that it looks up anew each time. An answer other than
-	// of status 200 to 299 is an error.
+	// of status 200 to 299 is an error. Its first word is the name of the Pod that answers.
 	URL string
 	// Every is the pause between two requests, at least 5 ms.
 	Every time.Duration
 	// Patience is how long one request may take, with its look-up.
 	Patience time.Duration
 	// Command, where it is not empty, is a program that asks instead of URL, until it is
-	// killed. It writes a line for each request: "ok", the seconds that it took, and what was
-	// answered in one word, or "error", the seconds, and why.
+	// killed. It writes a line for each request: "ok", the seconds that it took, and the name
+	// of the Pod that answered, or "error", the seconds, and why.
 	Command []string
 }
 

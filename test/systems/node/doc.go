@@ -2,6 +2,6 @@
 // plane, a kubelet, and one CoreDNS for each way to answer that is compared. Nothing can leave
 // it.
 //
-// Start with node_linux.go; servers_linux.go has the CoreDNS, and place_linux.go the
-// namespaces in which systems live.
+// Start with node_linux.go; servers_linux.go has the CoreDNS, place_linux.go the namespaces in
+// which systems live, and sharing_linux.go how they share the times without an API server.
 package node

@@ -33,15 +33,19 @@ type Node struct {
 	Contacts *contacts.Log
 	Kubelet  *kubelet.Kubelet
 
-	folder  string
-	cluster *cluster.Cluster
-	servers map[string]*Server
-	stop    context.CancelFunc
-	stopped sync.WaitGroup
+	folder     string
+	kubeconfig string
+	cluster    *cluster.Cluster
+	sharing    *sharing
+	servers    map[string]*Server
+	stop       context.CancelFunc
+	stopped    sync.WaitGroup
 
 	mu       sync.Mutex
 	networks []netip.Prefix
 	opened   int
+	// owned counts the servers that places have had for themselves.
+	owned int
 }
 
 // Start makes a node of the network that this process is in, with servers of these names.
@@ -73,11 +77,11 @@ func Start(ctx context.Context, programs Programs, servers ...string) (_ *Node, 
 	if n.cluster, err = cluster.Start(ctx, "deployment-controller", "replicaset-controller"); err != nil {
 		return nil, err
 	}
-	kubeconfig, err := n.cluster.Kubeconfig(cluster.AdminUser)
-	if err != nil {
+	n.sharing = newSharing(n.cluster.StopAPIServer, n.cluster.StartAPIServer)
+	if n.kubeconfig, err = n.cluster.Kubeconfig(cluster.AdminUser); err != nil {
 		return nil, err
 	}
-	if err := n.startServers(ctx, programs.CoreDNS, kubeconfig, servers); err != nil {
+	if err := n.startServers(ctx, servers); err != nil {
 		return nil, err
 	}
 	n.Kubelet = kubelet.New(n.cluster.Clients(), kubelet.Namespaces{Init: programs.Init}, filepath.Join(folder, "pods"))
@@ -113,22 +117,35 @@ func (n *Node) Stop() error {
 // API is the control plane.
 func (n *Node) API() *cluster.Cluster { return n.cluster }
 
-// StopAPI and StartAPI take the API server away, and bring it back.
-func (n *Node) StopAPI() error { return n.cluster.StopAPIServer() }
+// Enter begins a life on the node, which others share. One that will call WithoutAPI waits for
+// those that go on. The caller calls Leave.
+func (n *Node) Enter(waits bool) { n.sharing.enter(waits) }
 
-// StartAPI is told of at StopAPI.
-func (n *Node) StartAPI(ctx context.Context) error { return n.cluster.StartAPIServer(ctx) }
+// Leave ends what Enter began.
+func (n *Node) Leave() { n.sharing.leave() }
 
-func (n *Node) takeNetwork() (netip.Prefix, int, error) {
+// WithoutAPI does something while the API server is away, and returns when it is back.
+func (n *Node) WithoutAPI(ctx context.Context, do func() error) error {
+	return n.sharing.without(ctx, do)
+}
+
+func (n *Node) takeNetwork() (netip.Prefix, error) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	if len(n.networks) == 0 {
-		return netip.Prefix{}, 0, fmt.Errorf("there is no network for one more place")
+		return netip.Prefix{}, errors.New("there is no network for one more place")
 	}
 	first := n.networks[0]
 	n.networks = n.networks[1:]
+	return first, nil
+}
+
+// takeName returns one that no place has had.
+func (n *Node) takeName(stem string) string {
+	n.mu.Lock()
+	defer n.mu.Unlock()
 	n.opened++
-	return first, n.opened, nil
+	return fmt.Sprintf("%s-%d", stem, n.opened)
 }
 
 func (n *Node) giveBack(network netip.Prefix) {

@@ -23,31 +23,51 @@ type Place struct {
 	At     drivers.Place
 	Server *Server
 
-	node    *Node
+	node *Node
+	// network is that of the place, if it has one of its own.
 	network netip.Prefix
 }
 
 // Open makes a place for so many members of a system, whose name begins with the stem. The
 // caller calls Close.
-func (n *Node) Open(ctx context.Context, stem, server string, members int, parallel bool) (*Place, error) {
-	s := n.servers[server]
-	if s == nil {
-		return nil, fmt.Errorf("the server %q does not run", server)
-	}
-	network, number, err := n.takeNetwork()
+func (n *Node) Open(ctx context.Context, stem string, server *Server, members int, parallel bool) (*Place, error) {
+	network, err := n.takeNetwork()
 	if err != nil {
 		return nil, err
 	}
-	name := fmt.Sprintf("%s-%d", stem, number)
+	p, err := n.place(ctx, stem, server, members, parallel)
+	if err != nil {
+		n.giveBack(network)
+		return nil, err
+	}
+	p.network = network
+	n.Kubelet.Open(p.Place, network)
+	return p, nil
+}
+
+// OpenBeside makes a place like another one, whose addresses it shares. It has to be closed
+// before that.
+func (n *Node) OpenBeside(ctx context.Context, stem string, other *Place) (*Place, error) {
+	p, err := n.place(ctx, stem, other.Server, other.At.Replicas, other.At.Parallel)
+	if err != nil {
+		return nil, err
+	}
+	n.Kubelet.OpenBeside(p.Place, other.Place)
+	return p, nil
+}
+
+// place makes one in which the kubelet runs nothing yet.
+func (n *Node) place(ctx context.Context, stem string, server *Server, members int, parallel bool) (*Place, error) {
+	name := n.takeName(stem)
 	p := &Place{
 		At: drivers.Place{
-			Namespace: name, Replicas: members, DNS: s.Address, Work: filepath.Join(n.folder, "work", name),
+			Namespace: name, Replicas: members, DNS: server.Address, Work: filepath.Join(n.folder, "work", name),
 			Apps: n.Programs.Apps, Control: n.Programs.Control, Parallel: parallel,
 		},
-		Server: s, node: n, network: network,
+		Server: server, node: n,
 	}
 	p.Place = &kubelet.Place{
-		Namespace: name, DNS: s.Address, Zone: Zone, Software: n.Programs.Software,
+		Namespace: name, DNS: server.Address, Zone: Zone, Software: n.Programs.Software,
 		Shared: []string{p.At.Work, p.At.Apps, p.At.Control, filepath.Dir(n.Programs.Get)},
 		Env:    []string{"WORK=" + p.At.Work, "APPS=" + p.At.Apps, "CONTROL=" + p.At.Control},
 	}
@@ -58,7 +78,6 @@ func (n *Node) Open(ctx context.Context, stem, server string, members int, paral
 	if err := n.cluster.CreateNamespace(ctx, name); err != nil {
 		return nil, err
 	}
-	n.Kubelet.Open(p.Place, network)
 	return p, nil
 }
 
@@ -70,7 +89,9 @@ func (p *Place) Close() error {
 	ctx, cancel := context.WithTimeout(context.Background(), closeLimit)
 	defer cancel()
 	p.node.Kubelet.Close(p.Place)
-	p.node.giveBack(p.network)
+	if p.network.IsValid() {
+		p.node.giveBack(p.network)
+	}
 	return errors.Join(
 		p.node.cluster.DeleteNamespace(ctx, p.Namespace),
 		os.RemoveAll(p.At.Work),

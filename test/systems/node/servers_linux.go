@@ -10,9 +10,11 @@ import (
 	"path/filepath"
 	"strings"
 	"syscall"
+	"time"
 
 	"github.com/k8s-endpoints/k8s_endpoints/test/cluster/poll"
 	"github.com/k8s-endpoints/k8s_endpoints/test/cluster/process"
+	"github.com/k8s-endpoints/k8s_endpoints/test/network"
 	"github.com/k8s-endpoints/k8s_endpoints/test/systems/queries"
 )
 
@@ -24,14 +26,39 @@ type Server struct {
 	Log *queries.Log
 
 	program, file, kubeconfig string
-	turn                      int
-	cmd                       *exec.Cmd
-	done                      chan error
+	// snapshot is the file of that option, or empty.
+	snapshot string
+	turn     int
+	cmd      *exec.Cmd
+	done     chan error
 }
 
-// start starts it, and returns when it is ready.
-func (s *Server) start(ctx context.Context) error {
-	if err := os.WriteFile(s.file, []byte(corefile(s.Name, s.kubeconfig, s.turn)), 0o644); err != nil {
+// Start starts it, and returns when it is ready.
+func (s *Server) Start(ctx context.Context) error {
+	if err := s.launch(); err != nil {
+		return err
+	}
+	return s.await(ctx, s.ready)
+}
+
+// Restart ends it as its supervisor would, starts it again, and returns how long it took from
+// there until a condition held.
+func (s *Server) Restart(ctx context.Context, condition func(context.Context) error) (time.Duration, error) {
+	if err := s.stop(); err != nil {
+		return 0, err
+	}
+	begun := time.Now()
+	if err := s.launch(); err != nil {
+		return 0, err
+	}
+	err := s.await(ctx, condition)
+	return time.Since(begun), err
+}
+
+func (s *Server) write() error { return os.WriteFile(s.file, []byte(s.corefile()), 0o644) }
+
+func (s *Server) launch() error {
+	if err := s.write(); err != nil {
 		return err
 	}
 	s.cmd = exec.Command(s.program, "-conf", s.file)
@@ -41,7 +68,11 @@ func (s *Server) start(ctx context.Context) error {
 	}
 	s.done = make(chan error, 1)
 	go func(cmd *exec.Cmd, done chan<- error) { done <- cmd.Wait() }(s.cmd, s.done)
-	if err := poll.Until(ctx, s.ready); err != nil {
+	return nil
+}
+
+func (s *Server) await(ctx context.Context, condition func(context.Context) error) error {
+	if err := poll.Until(ctx, condition); err != nil {
 		return fmt.Errorf("the server %s is not ready: %w\n%s", s.Name, err, strings.Join(s.Log.Other(), "\n"))
 	}
 	return nil
@@ -66,8 +97,11 @@ func (s *Server) ready(ctx context.Context) error {
 	return nil
 }
 
-// stop ends it as its supervisor would.
+// stop ends it as its supervisor would, if it was started.
 func (s *Server) stop() error {
+	if s.cmd == nil {
+		return nil
+	}
 	if err := s.cmd.Process.Signal(syscall.SIGTERM); err != nil {
 		return fmt.Errorf("the server %s has ended before: %w\n%s", s.Name, err, strings.Join(s.Log.Other(), "\n"))
 	}
@@ -88,22 +122,39 @@ func (s *Server) complaints() error {
 	return found
 }
 
-// Server is the CoreDNS of that name.
+// Server is the CoreDNS of that name that all places share, or nil where none runs.
 func (n *Node) Server(name string) *Server { return n.servers[name] }
 
-// Restart ends a server and starts it again, and returns when it is ready.
-func (n *Node) Restart(ctx context.Context, name string) error {
-	s := n.servers[name]
-	return errors.Join(s.stop(), s.start(ctx))
+// OwnServer makes a server of that name which one place has for itself, at an address of its
+// own. It does not run yet. One that keeps has a snapshot, and waits for no API server. The
+// caller calls Dismiss.
+func (n *Node) OwnServer(name string, keeps bool) (*Server, error) {
+	n.mu.Lock()
+	n.owned++
+	number := n.owned
+	n.mu.Unlock()
+	address := ownAddress(number)
+	s := &Server{
+		Name: name, Address: address.String(), Log: new(queries.Log), program: n.Programs.CoreDNS,
+		file: filepath.Join(n.folder, fmt.Sprintf("Corefile.%d", number)), kubeconfig: n.kubeconfig,
+	}
+	if keeps {
+		s.snapshot = filepath.Join(n.folder, fmt.Sprintf("snapshot.%d", number))
+	}
+	return s, network.IP("address", "add", s.Address+"/32", "dev", "lo")
 }
 
-// Reload gives a server other options, and returns when it has taken them.
-func (n *Node) Reload(ctx context.Context, name string) error {
+// Dismiss ends what OwnServer began.
+func (n *Node) Dismiss(s *Server) error {
+	return errors.Join(s.stop(), network.IP("address", "delete", s.Address+"/32", "dev", "lo"))
+}
+
+// Reload gives it other options, and returns when it has taken them.
+func (s *Server) Reload(ctx context.Context) error {
 	const noted = "Reloading complete"
-	s := n.servers[name]
 	before := count(s.Log.Other(), noted)
 	s.turn++
-	if err := os.WriteFile(s.file, []byte(corefile(s.Name, s.kubeconfig, s.turn)), 0o644); err != nil {
+	if err := s.write(); err != nil {
 		return err
 	}
 	if err := s.cmd.Process.Signal(syscall.SIGUSR1); err != nil {
@@ -111,7 +162,7 @@ func (n *Node) Reload(ctx context.Context, name string) error {
 	}
 	return poll.Until(ctx, func(context.Context) error {
 		if lines := s.Log.Other(); count(lines, noted) == before {
-			return fmt.Errorf("the server %s has not taken its Corefile: %s", name, strings.Join(lines[max(0, len(lines)-3):], "\n"))
+			return fmt.Errorf("the server %s has not taken its Corefile: %s", s.Name, strings.Join(lines[max(0, len(lines)-3):], "\n"))
 		}
 		return nil
 	})
@@ -128,16 +179,16 @@ func count(lines []string, part string) int {
 }
 
 // startServers starts those of the names, and what they ask.
-func (n *Node) startServers(ctx context.Context, program, kubeconfig string, names []string) error {
+func (n *Node) startServers(ctx context.Context, names []string) error {
 	for _, name := range append([]string{upstream}, names...) {
 		s := &Server{
 			Name: name, Address: addresses[name], Log: new(queries.Log),
-			program: program, file: filepath.Join(n.folder, "Corefile."+name), kubeconfig: kubeconfig,
+			program: n.Programs.CoreDNS, file: filepath.Join(n.folder, "Corefile."+name), kubeconfig: n.kubeconfig,
 		}
 		if s.Address == "" {
 			return fmt.Errorf("there is no server %q; there are %q", name, Names)
 		}
-		if err := s.start(ctx); err != nil {
+		if err := s.Start(ctx); err != nil {
 			return err
 		}
 		n.servers[name] = s

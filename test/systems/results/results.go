@@ -32,10 +32,16 @@ type Trial struct {
 	Failed  int `json:"failed"`
 	// Refused are certificates that members have refused.
 	Refused int `json:"refused"`
+	// Answered is how long it took until the first answer of a CoreDNS that started again, in
+	// seconds.
+	Answered float64 `json:"answered,omitempty"`
 	// Requests, Errors and Slowest, in seconds, are of the load.
 	Requests int     `json:"requests,omitempty"`
 	Errors   int     `json:"errors,omitempty"`
 	Slowest  float64 `json:"slowest,omitempty"`
+	// Took is how long all of it took in seconds, with what leads up to the life and what comes
+	// after.
+	Took float64 `json:"took,omitempty"`
 }
 
 // A Row has the trials of one life of one system that asks one server.
@@ -103,6 +109,9 @@ func (r *Row) Formed() int {
 	return n
 }
 
+// Never reports whether there were trials, and none ended with a system that is whole.
+func (r *Row) Never() bool { return len(r.Trials) > 0 && r.Formed() == 0 }
+
 // Worst is the most of a number in one trial.
 func (r *Row) Worst(of func(Trial) int) int {
 	worst := 0
@@ -126,6 +135,15 @@ func (r *Row) Seconds() (shortest, longest float64) {
 	return shortest, longest
 }
 
+// Answered is the longest time until a first answer, in seconds.
+func (r *Row) Answered() float64 {
+	longest := 0.0
+	for _, each := range r.Trials {
+		longest = max(longest, each.Answered)
+	}
+	return longest
+}
+
 // Missed says which bounds a row does not keep. Times may be so many times as long as they
 // say, at least 1: beside other systems, each waits for a processor. What members do again and
 // again meanwhile they do as many times as often.
@@ -137,24 +155,31 @@ func (r *Row) Missed(b drivers.Bounds, slower float64) []string {
 	if _, longest := r.Seconds(); b.Formed > 0 && longest > slower*b.Formed.Seconds() {
 		missed = append(missed, fmt.Sprintf("it took %.1f s, and may take %s", longest, time.Duration(slower*float64(b.Formed))))
 	}
+	if longest := r.Answered(); b.Answered > 0 && longest > slower*b.Answered.Seconds() {
+		missed = append(missed, fmt.Sprintf("the first answer took %.1f s, and may take %s", longest, time.Duration(slower*float64(b.Answered))))
+	}
 	again := int(slower)
-	for _, each := range []struct {
-		what  string
-		of    func(Trial) int
-		bound int
-	}{
-		{"restarts", func(t Trial) int { return t.Restarts }, b.Restarts},
-		{"contacts with addresses of nobody", func(t Trial) int { return t.Dead }, again * b.Dead},
-		{"contacts with Pods of others", func(t Trial) int { return t.Wrong }, b.Wrong},
-		{"failed look-ups", func(t Trial) int { return t.Failed }, b.Failed},
-		{"refused certificates", func(t Trial) int { return t.Refused }, again * b.Refused},
-		{"errors of the load", func(t Trial) int { return t.Errors }, b.Errors},
-	} {
-		if worst := r.Worst(each.of); worst > each.bound {
-			missed = append(missed, fmt.Sprintf("%d %s, and may be %d", worst, each.what, each.bound))
+	b.Dead, b.Refused = again*b.Dead, again*b.Refused
+	for _, each := range counted {
+		if worst, bound := r.Worst(each.of), each.bound(b); worst > bound {
+			missed = append(missed, fmt.Sprintf("%d %s, and may be %d", worst, each.what, bound))
 		}
 	}
 	return missed
+}
+
+// counted are the numbers of a trial that have a bound.
+var counted = []struct {
+	what  string
+	of    func(Trial) int
+	bound func(drivers.Bounds) int
+}{
+	{"restarts", func(t Trial) int { return t.Restarts }, func(b drivers.Bounds) int { return b.Restarts }},
+	{"contacts with addresses of nobody", func(t Trial) int { return t.Dead }, func(b drivers.Bounds) int { return b.Dead }},
+	{"contacts with Pods of others", func(t Trial) int { return t.Wrong }, func(b drivers.Bounds) int { return b.Wrong }},
+	{"failed look-ups", func(t Trial) int { return t.Failed }, func(b drivers.Bounds) int { return b.Failed }},
+	{"refused certificates", func(t Trial) int { return t.Refused }, func(b drivers.Bounds) int { return b.Refused }},
+	{"errors of the load", func(t Trial) int { return t.Errors }, func(b drivers.Bounds) int { return b.Errors }},
 }
 
 // why is what the first trial that was not whole says.

@@ -53,6 +53,8 @@ func config() *memberlist.Config {
 	// A name that comes back with another address is else refused for good by those that took
 	// it for dead. Consul and Serf have such a time, too.
 	c.DeadNodeReclaimTime = time.Second
+	// Two clusters that get each other's addresses are else one.
+	c.Label = os.Getenv("NAMESPACE")
 	c.Logger = log.New(os.Stderr, "", log.Lmicroseconds)
 	return c
 }

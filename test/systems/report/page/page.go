@@ -36,8 +36,9 @@ func Render(file *results.File) (string, error) {
 		Lines, Told []line
 		Lives       []lived
 		Notes       []string
+		Spared      []string
 		Options     []drivers.Option
-	}{file, tried(file), told(), lives(file), notes(file), drivers.Options})
+	}{file, tried(file), told(), lives(file), notes(file), spared(), drivers.Options})
 	return out.String(), err
 }
 
@@ -109,6 +110,9 @@ func livesOf(file *results.File, s drivers.System) []string {
 			names = append(names, row.Life)
 		}
 	}
+	slices.SortStableFunc(names, func(a, b string) int {
+		return cmp.Compare(slices.Index(drivers.Names, a), slices.Index(drivers.Names, b))
+	})
 	return names
 }
 
@@ -124,6 +128,9 @@ func cell(row *results.Row) string {
 			part = fmt.Sprintf("%.1f–%.1f s", shortest, longest)
 		}
 		parts = append(parts, part)
+	}
+	if longest := row.Answered(); longest > 0 {
+		parts = append(parts, fmt.Sprintf("%.1f s to answer", longest))
 	}
 	for _, each := range []struct {
 		what   string
@@ -149,7 +156,8 @@ func cell(row *results.Row) string {
 func notes(file *results.File) []string {
 	var all []string
 	for _, s := range drivers.All {
-		for _, life := range livesOf(file, s) {
+		names := livesOf(file, s)
+		for _, life := range names {
 			bounds, has := s.Life(life)
 			row := file.Find(s.Key, life, "ours")
 			if !has || row == nil {
@@ -158,10 +166,40 @@ func notes(file *results.File) []string {
 			for _, each := range row.Missed(bounds, 1) {
 				all = append(all, fmt.Sprintf("%s, %s: %s.", s.Name, life, each))
 			}
-			if bounds.Known != "" {
-				all = append(all, fmt.Sprintf("%s, %s: %s.", s.Name, life, strings.TrimSuffix(bounds.Known, ".")))
-			}
 		}
+		all = append(all, reasons(s.Name, names, func(life string) string {
+			bounds, _ := s.Life(life)
+			return strings.TrimSuffix(bounds.Known, ".")
+		})...)
+	}
+	return all
+}
+
+// spared are the lives that systems do not go through, each with the reason.
+func spared() (all []string) {
+	for _, s := range drivers.All {
+		all = append(all, reasons(s.Name, drivers.Common, func(life string) string { return strings.TrimSuffix(s.Spared[life], ".") })...)
+	}
+	return all
+}
+
+// reasons are the sentences that something is so of lives of a system, each with all of those
+// lives; none is said where a reason is empty.
+func reasons(system string, lives []string, reason func(life string) string) (all []string) {
+	var said []string
+	of := make(map[string][]string)
+	for _, life := range lives {
+		why := reason(life)
+		if why == "" {
+			continue
+		}
+		if of[why] == nil {
+			said = append(said, why)
+		}
+		of[why] = append(of[why], life)
+	}
+	for _, why := range said {
+		all = append(all, fmt.Sprintf("%s, %s: %s.", system, strings.Join(of[why], ", "), why))
 	}
 	return all
 }

@@ -2,6 +2,7 @@ package page
 
 import (
 	"os"
+	"slices"
 	"testing"
 
 	"github.com/k8s-endpoints/k8s_endpoints/test/systems/drivers"
@@ -61,6 +62,15 @@ func TestEachDriverHasItsRowsAndEachRowADriver(t *testing.T) {
 	}
 }
 
+func TestAReasonIsSaidOnceOfAllItsLives(t *testing.T) {
+	got := reasons("etcd", []string{"cold", "rolling", "drain", "reuse"}, func(life string) string {
+		return map[string]string{"rolling": "members end", "drain": "one ends", "reuse": "members end"}[life]
+	})
+	if want := []string{"etcd, rolling, reuse: members end.", "etcd, drain: one ends."}; !slices.Equal(got, want) {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
 func TestACellSaysWhatMatters(t *testing.T) {
 	tests := []struct {
 		name   string
@@ -70,6 +80,7 @@ func TestACellSaysWhatMatters(t *testing.T) {
 		{"nothing was lived", nil, "–"},
 		{"one trial", []results.Trial{{Whole: true, Seconds: 0.64}}, "1/1 · 0.6 s · 0 dead"},
 		{"several", []results.Trial{{Whole: true, Seconds: 1}, {Seconds: 45}, {Whole: true, Seconds: 2, Dead: 3}}, "2/3 · 1.0–2.0 s · 3 dead"},
+		{"CoreDNS started again", []results.Trial{{Whole: true, Seconds: 3, Answered: 0.62}}, "1/1 · 3.0 s · 0.6 s to answer · 0 dead"},
 		{"what went wrong", []results.Trial{{Whole: true, Seconds: 1, Wrong: 1, Errors: 2}}, "1/1 · 1.0 s · 0 dead · 1 wrong · 2 errors"},
 	}
 	for _, tc := range tests {

@@ -2,6 +2,7 @@ package node
 
 import (
 	"fmt"
+	"net/netip"
 	"strings"
 
 	"github.com/k8s-endpoints/k8s_endpoints/test/systems/queries"
@@ -28,15 +29,23 @@ const Zone = "cluster.local"
 // upstream answers what no other one owns: nothing exists.
 const upstream = "upstream"
 
+// ownAddress is that of the server with a number which a place has for itself, from 1 on.
+func ownAddress(number int) netip.Addr {
+	const each = 250
+	return netip.AddrFrom4([4]byte{10, 96, byte(1 + number/each), byte(1 + number%each)})
+}
+
 // addresses are of the range of Services.
 var addresses = map[string]string{Ours: "10.96.0.10", Patient: "10.96.0.13", Serving: "10.96.0.11", Stock: "10.96.0.12", upstream: "10.96.0.16"}
 
-// stanzas are the ways to answer; FILE is a kubeconfig, and OPTIONS what a reload puts in.
+// stanzas are the ways to answer; FILE is a kubeconfig, OPTIONS what a reload puts in, and KEEP
+// and BESIDE what a server has that is to start without an API server.
 var stanzas = map[string]string{
 	Ours: `
     k8s_endpoints cluster.local in-addr.arpa ip6.arpa {
         kubeconfig FILE
         fallthrough
+        KEEP
         OPTIONS
     }
 ` + noEndpoints,
@@ -45,6 +54,7 @@ var stanzas = map[string]string{
         kubeconfig FILE
         patience 2s
         fallthrough
+        KEEP
         OPTIONS
     }
 ` + noEndpoints,
@@ -55,6 +65,7 @@ var stanzas = map[string]string{
         pod_names all
         damping observe
         fallthrough
+        KEEP
         OPTIONS
     }
 ` + noEndpoints,
@@ -64,6 +75,7 @@ var stanzas = map[string]string{
         pods insecure
         fallthrough in-addr.arpa ip6.arpa
         OPTIONS
+        BESIDE
     }
     cache 30
 `,
@@ -74,12 +86,13 @@ const noEndpoints = `    kubernetes cluster.local in-addr.arpa ip6.arpa {
         noendpoints
         pods insecure
         fallthrough in-addr.arpa ip6.arpa
+        BESIDE
     }
 `
 
-// corefile is that of a server. Each turn has other options.
-func corefile(name, kubeconfig string, turn int) string {
-	if name == upstream {
+// corefile is that of the server. Each turn has other options.
+func (s *Server) corefile() string {
+	if s.Name == upstream {
 		return fmt.Sprintf(`.:53 {
     bind %s
     template ANY ANY . {
@@ -90,10 +103,16 @@ func corefile(name, kubeconfig string, turn int) string {
 `, addresses[upstream])
 	}
 	options := []string{"", "ttl 4"}
-	if name != Stock {
+	if s.Name != Stock {
 		options = []string{"", "ttl 4", "negative_ttl 2", "explain"}
 	}
-	stanza := strings.NewReplacer("FILE", kubeconfig, "OPTIONS", options[turn%len(options)]).Replace(stanzas[name])
+	keep, beside := "", ""
+	if s.snapshot != "" {
+		// As docs/operations.md says.
+		keep, beside = "snapshot "+s.snapshot, "startup_timeout 500ms"
+	}
+	stanza := strings.NewReplacer("FILE", s.kubeconfig, "OPTIONS", options[s.turn%len(options)], "KEEP", keep, "BESIDE", beside).
+		Replace(stanzas[s.Name])
 	return fmt.Sprintf(`.:53 {
     bind %[1]s
     errors
@@ -102,5 +121,5 @@ func corefile(name, kubeconfig string, turn int) string {
 %[3]s
     forward . %[4]s
 }
-`, addresses[name], queries.Format, stanza, addresses[upstream])
+`, s.Address, queries.Format, stanza, addresses[upstream])
 }
