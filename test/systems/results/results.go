@@ -182,6 +182,45 @@ var counted = []struct {
 	{"errors of the load", func(t Trial) int { return t.Errors }, func(b drivers.Bounds) int { return b.Errors }},
 }
 
+const (
+	// Enough is how many trials there have to be before one believes that what is known has
+	// become better: what members do to each other differs from one trial to the next.
+	Enough = 3
+	// far is how many times as much a bound allows as the worst trial has, where it is kept
+	// by far.
+	far = 4
+	// few is what a bound may allow whether it happens or not: what is rare is not seen each
+	// time.
+	few = 5
+)
+
+// MayBeLoose reports whether Loose has something to say of bounds if nothing goes wrong.
+func MayBeLoose(b drivers.Bounds) bool {
+	best := Row{Trials: slices.Repeat([]Trial{{Whole: true}}, Enough)}
+	return len(best.Loose(b)) > 0
+}
+
+// Loose says which bounds with something that is known are kept by far: what is known has
+// become better, or was never as bad. Restarts are not looked at, since a life may need some
+// of them whatever is known, nor is a bound that allows but a few, or a row of fewer trials than
+// Enough.
+func (r *Row) Loose(b drivers.Bounds) []string {
+	if b.Known == "" || len(r.Trials) < Enough {
+		return nil
+	}
+	b.Restarts = 0
+	var loose []string
+	for _, each := range counted {
+		if worst, bound := r.Worst(each.of), each.bound(b); bound > few && far*worst < bound {
+			loose = append(loose, fmt.Sprintf("%d %s in %d trials, and may be %d", worst, each.what, len(r.Trials), bound))
+		}
+	}
+	if lost := len(r.Trials) - r.Formed(); far*lost < b.Unformed {
+		loose = append(loose, fmt.Sprintf("%d of %d were not whole in time, and %d may be", lost, len(r.Trials), b.Unformed))
+	}
+	return loose
+}
+
 // why is what the first trial that was not whole says.
 func (r *Row) why() string {
 	for _, each := range r.Trials {

@@ -43,6 +43,57 @@ func TestARowSaysWhichBoundsItMisses(t *testing.T) {
 	}
 }
 
+func TestARowSaysWhereWhatIsKnownHasBecomeBetter(t *testing.T) {
+	trials := func(dead ...int) (all []Trial) {
+		for _, each := range dead {
+			all = append(all, Trial{Whole: true, Seconds: 4, Dead: each, Restarts: 1})
+		}
+		return all
+	}
+	known := drivers.Bounds{Dead: 20, Restarts: 9, Known: "members dial each other"}
+	unformed := drivers.Bounds{Unformed: 2, Known: "one is locked out"}
+	tests := []struct {
+		name   string
+		trials []Trial
+		bounds drivers.Bounds
+		want   []string
+	}{
+		{"one trial that is a quarter as bad as it may be is enough", trials(0, 5, 0), known, nil},
+		{"no trial is", trials(0, 4, 0), known, []string{"4 contacts with addresses of nobody in 3 trials, and may be 20"}},
+		{"a few may be whether they happen or not", trials(0, 0, 0), drivers.Bounds{Dead: 5, Known: "members dial each other"}, nil},
+		{"two trials say nothing", trials(0, 0), known, nil},
+		{"of a bound without anything known nothing is said", trials(0, 0, 0), drivers.Bounds{Dead: 20}, nil},
+		{"all are whole, and not all have to be", trials(0, 0, 0), unformed, []string{"0 of 3 were not whole in time, and 2 may be"}},
+		{"one is not whole", append(trials(0, 0), Trial{}), unformed, nil},
+	}
+	for _, tc := range tests {
+		t.Run(tc.name, func(t *testing.T) {
+			row := Row{Trials: tc.trials}
+			if got := row.Loose(tc.bounds); !slices.Equal(got, tc.want) {
+				t.Errorf("got %q, want %q", got, tc.want)
+			}
+		})
+	}
+}
+
+func TestOnlyABoundOfWhatIsKnownMayBeLoose(t *testing.T) {
+	const why = "members dial each other"
+	for _, test := range []struct {
+		name   string
+		bounds drivers.Bounds
+		want   bool
+	}{
+		{"one of what is known", drivers.Bounds{Dead: 20, Known: why}, true},
+		{"one that allows but a few", drivers.Bounds{Dead: 5, Known: why}, false},
+		{"one of a time alone", drivers.Bounds{Formed: time.Minute, Known: why}, false},
+		{"one without anything known", drivers.Bounds{Dead: 20}, false},
+	} {
+		if got := MayBeLoose(test.bounds); got != test.want {
+			t.Errorf("%s: got %t, want %t", test.name, got, test.want)
+		}
+	}
+}
+
 func TestAFileIsReadAsItWasWritten(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "systems.json")
 	want := &File{
