@@ -15,14 +15,14 @@ import (
 	"golang.org/x/perf/benchfmt"
 )
 
-// measureHistory runs the Go benchmarks of the history, each several times, of which the fastest counts: other work of the machine only
-// adds.
+// measureHistory runs the Go benchmarks of the history and of the status page, each several times, of which the fastest counts: other work
+// of the machine only adds.
 func measureHistory(ctx context.Context, b *bench) error {
 	root, err := gobuild.ModuleRoot(ctx)
 	if err != nil {
 		return err
 	}
-	cmd := exec.CommandContext(ctx, "go", "test", "-run", "^$", "-bench", "^Benchmark(Record|Hour|Read|Kept)$", "-benchmem", "-count", "5",
+	cmd := exec.CommandContext(ctx, "go", "test", "-run", "^$", "-bench", "^Benchmark(Record|Hour|Read|Kept|StatusPage)$", "-benchmem", "-count", "3",
 		"-benchtime", b.benchtime.String(), ".", "./plugin/history")
 	cmd.Dir = root
 	out, err := cmd.CombinedOutput()
@@ -58,7 +58,7 @@ func parseHistory(out io.Reader) ([]figures.Check, error) {
 	if err := reader.Err(); err != nil {
 		return nil, err
 	}
-	for _, name := range []string{"Record/flip/3", "Record/flip/10000", "Record/replaced/10000", "Hour", "Read", "Kept"} {
+	for _, name := range []string{"Record/flip/3", "Record/flip/10000", "Record/replaced/10000", "Hour", "Read", "Kept", overviewPage, listPage, servicePage} {
 		if found[name] == nil {
 			return nil, errors.New("there is no benchmark " + name)
 		}
@@ -71,8 +71,18 @@ func parseHistory(out io.Reader) ([]figures.Check, error) {
 		found.read(),
 		found.kept("memory for each endpoint, in Services of 50", "history-B/endpoint"),
 		found.kept("the same with `status`", "status-B/endpoint"),
+		found.page("the status page's overview of 10,000 Services", overviewPage),
+		found.page("its list of them", listPage),
+		found.page("its page of a Service of 1,000 endpoints, after an hour of 10 changes a second", servicePage),
 	}, nil
 }
+
+// The benchmarks of pages.
+const (
+	overviewPage = "StatusPage/overview_of_10000_Services"
+	listPage     = "StatusPage/list_of_10000_Services"
+	servicePage  = "StatusPage/Service_of_1000_endpoints_after_36000_changes"
+)
 
 func valueOf(r *benchfmt.Result, unit string) float64 {
 	value, _ := r.Value(unit)
@@ -122,4 +132,14 @@ func (f fastest) kept(measure, unit string) figures.Check {
 	const most = 5
 	bytes := f.value("Kept", unit)
 	return figures.Check{Measure: measure, Target: fmt.Sprintf("≤ %d bytes", most), Measured: fmt.Sprintf("%.1f bytes", bytes), Met: bytes <= most}
+}
+
+// page is what a page takes, and how large it is.
+func (f fastest) page(measure, name string) figures.Check {
+	const most, largest = 100, 200
+	millis, kilobytes := f.value(name, "sec/op")*1e3, f.value(name, "KB")
+	return figures.Check{
+		Measure: measure, Target: fmt.Sprintf("< %d ms, < %d KB", most, largest),
+		Measured: fmt.Sprintf("%.0f ms, %.0f KB", millis, kilobytes), Met: millis < most && kilobytes < largest,
+	}
 }

@@ -285,7 +285,7 @@ func checkTable(all []figures.Check) string {
 }
 
 func historyTable(all []figures.Check) string {
-	return besideTargets("**The history**, in process: the fastest of five runs. Without the option nothing of it is done.", all)
+	return besideTargets("**The history and the status page**, in process: the fastest of three runs. Without these options nothing of it is done.", all)
 }
 
 // besideTargets is a table of what was measured beside what it is to be.
