@@ -484,10 +484,10 @@ func (p *servicePage) stood(m *history.Moment) {
 	first := min(p.query.Page*status.RowsPerPage, len(order))
 	for _, e := range order[first:min(first+status.RowsPerPage, len(order))] {
 		who := calledOf(&e.Endpoint)
-		is := why.Standing{Tier: e.Mark.Tier(), Published: e.InName, Fails: e.Mark.Failing(), TakenOut: e.Mark.TakenOut()}
+		is := why.Standing{Tier: e.Mark.Tier(), Published: e.InName, Fails: e.Mark.Failing(), TakenOut: e.Mark.TakenOut(), Until: e.Until}
 		out := v1.Endpoint{
 			Name: who.name, Pod: e.Pod, Address: e.Address.String(), Tier: is.Tier.String(), Published: e.InName,
-			Conditions: conditionsOf(e.Mark.Conditions()), TakenOut: e.Mark.TakenOut(), Why: is.Why(), Spans: p.spansOf(who),
+			Conditions: conditionsOf(e.Mark.Conditions()), TakenOut: e.Mark.TakenOut(), Why: is.Why(), DampedUntil: v1.At(e.Until), Spans: p.spansOf(who),
 		}
 		flaps := p.flaps[who]
 		out.Flaps = &flaps

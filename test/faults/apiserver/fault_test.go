@@ -77,6 +77,9 @@ func (s *site) suffer(f fault) {
 			return nil
 		})
 	}
+	if !f.perStream {
+		s.says("/", "is lost since")
+	}
 	lasted := time.Since(began)
 	s.soon.Store(state)
 	must(s.t, f.end(ctx))
@@ -93,6 +96,7 @@ func (s *site) suffer(f fault) {
 		}
 		return err
 	})
+	s.told(f, state)
 	back, lost, warnings = s.lines(backLine)-back, s.lines(lostLine)-lost, s.lines("[WARNING]")-warnings
 	took, n := time.Since(ended), 0
 	if f.tried != nil {

@@ -7,7 +7,7 @@
 // other at random until the duration is over.
 //
 // Read site_test.go first (a CoreDNS under load), then fault_test.go (the
-// course of every fault). The faults are in process_test.go (the API server
+// course of every fault), and page_test.go, which reads the status page meanwhile. The faults are in process_test.go (the API server
 // itself), answers_test.go (its answers), wire_test.go (the connection),
 // identity_test.go (certificates and tokens) and silence_test.go.
 package apiserver

@@ -43,6 +43,7 @@ type site struct {
 	namespace string
 	server    *server.Server
 	load      *load.Load
+	reader    *reader
 	// zones has one for each source.
 	zones []string
 	// shown is the state of the turning Service that is answered. soon is the
@@ -67,10 +68,11 @@ func newSite(t *testing.T, c *cluster.Cluster, namespace string, kubeconfigs ...
 		if i == 0 {
 			corefile.WriteString("    ready 127.0.0.1:{{.Ready}}\n    prometheus 127.0.0.1:{{.Metrics}}\n")
 		}
-		fmt.Fprintf(&corefile, "    k8s_endpoints {\n        kubeconfig %s\n        namespaces %s\n    }\n}\n", file, namespace)
+		fmt.Fprintf(&corefile, "    k8s_endpoints {\n        kubeconfig %s\n        namespaces %s\n        status 127.0.0.1:{{.Port.Status}}\n    }\n}\n", file, namespace)
 	}
 	s.server = server.New(t, corefile.String())
 	s.begin()
+	s.read()
 	return s
 }
 
@@ -288,6 +290,9 @@ func (s *site) stop() {
 	s.t.Logf("%d faults; %v", s.faults, r)
 	if r.Checked == 0 {
 		s.t.Error("no answer was checked")
+	}
+	if err := s.reader.err(); err != nil {
+		s.t.Error(err)
 	}
 }
 
