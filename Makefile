@@ -185,6 +185,7 @@ test-fuzz:
 	go test -run '^$$' -fuzz '^FuzzRedis$$' -fuzztime $$((20000 * $(FUZZ)))x $(MINIMIZE) ./plugin/check/probe
 	go test -run '^$$' -fuzz '^FuzzHealth$$' -fuzztime $$((15000 * $(FUZZ)))x $(MINIMIZE) ./plugin/check/probe
 	go test -run '^$$' -fuzz '^FuzzDNS$$' -fuzztime $$((20000 * $(FUZZ)))x $(MINIMIZE) ./plugin/check/probe
+	go test -run '^$$' -fuzz '^FuzzQuestion$$' -fuzztime $$((50000 * $(FUZZ)))x $(MINIMIZE) ./cmd/kubectl-why_dns/question
 
 # One suite after the other: each has a control plane, servers and a load. Some
 # of them have several tests that take SOAK each.

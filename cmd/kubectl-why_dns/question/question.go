@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"slices"
 	"strings"
 	"time"
 
@@ -40,7 +41,7 @@ const maxName = 254
 // Service in another one. The zone has no final dot.
 func Parse(typed, namespace, zone string) ([]Question, error) {
 	base := Question{Typed: typed, Zone: strings.TrimSuffix(strings.ToLower(zone), "."), Namespace: namespace}
-	if address, err := netip.ParseAddr(typed); err == nil {
+	if address, err := netip.ParseAddr(typed); err == nil && address.Zone() == "" {
 		base.Address = address.Unmap()
 		return []Question{base}, nil
 	}
@@ -54,18 +55,29 @@ func Parse(typed, namespace, zone string) ([]Question, error) {
 	}
 	labels := strings.Split(below, ".")
 	switch {
-	case full && len(labels) > 1:
-		return base.readings(labels, true), nil
-	case full || strings.HasSuffix(lower, "."):
-		base.Outside = true
-		return []Question{base}, nil
+	case full:
+		return base.fitting(base.readings(labels, true))
+	case strings.HasSuffix(lower, "."):
+		return base.fitting(nil)
 	}
-	all := append(base.readings(labels, false), base.readings(labels, true)...)
-	if len(all) == 0 {
-		base.Outside = true
-		all = append(all, base)
+	return base.fitting(append(base.readings(labels, false), base.readings(labels, true)...))
+}
+
+// fitting returns those of the readings that are names. Where there is none, the name is nobody's in the cluster.
+func (q Question) fitting(all []Question) ([]Question, error) {
+	found := len(all) > 0
+	all = slices.DeleteFunc(all, func(one Question) bool {
+		_, ok := dns.IsDomainName(one.Name())
+		return !ok
+	})
+	switch {
+	case len(all) > 0:
+		return all, nil
+	case found:
+		return nil, fmt.Errorf("%q is too long for a name of the cluster", q.Typed)
 	}
-	return all, nil
+	q.Outside = true
+	return []Question{q}, nil
 }
 
 // check refuses what no name of the cluster can be, such as control characters.
@@ -99,13 +111,16 @@ func (q Question) readings(labels []string, withNamespace bool) []Question {
 	case len(labels) == 0:
 	case len(labels) == 1 && !strings.HasPrefix(labels[0], "_"):
 		q.Endpoint = labels[0]
-	case len(labels) == 2 && strings.HasPrefix(labels[0], "_") && strings.HasPrefix(labels[1], "_"):
+	case len(labels) == 2 && isUnderscored(labels[0]) && isUnderscored(labels[1]):
 		q.Port, q.Protocol = labels[0][1:], labels[1][1:]
 	default:
 		return nil
 	}
 	return []Question{q}
 }
+
+// isUnderscored reports whether a label is one of a port or a protocol.
+func isUnderscored(label string) bool { return len(label) > 1 && label[0] == '_' }
 
 // Key is the Service as people write it, namespace first.
 func (q *Question) Key() string { return q.Namespace + "/" + q.Service }

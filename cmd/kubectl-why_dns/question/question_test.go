@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/k8s-endpoints/k8s_endpoints/cmd/kubectl-why_dns/plain"
+
+	"github.com/miekg/dns"
 )
 
 func TestNamesAsPeopleTypeThem(t *testing.T) {
@@ -27,6 +29,7 @@ func TestNamesAsPeopleTypeThem(t *testing.T) {
 		{"_http._tcp.web.db.svc.cluster.local", []string{"_http._tcp.web.db.svc.cluster.local."}},
 		{"10.1.9.31", []string{"31.9.1.10.in-addr.arpa."}},
 		{"fd00::1", []string{"1.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.d.f.ip6.arpa."}},
+		{"_._tcp.web", []string{"_._tcp.web."}},
 		{"db.example.com.", []string{"db.example.com."}},
 		{"a.b.c.d.e", []string{"a.b.c.d.e."}},
 	} {
@@ -46,7 +49,7 @@ func TestNamesAsPeopleTypeThem(t *testing.T) {
 }
 
 func TestWhatIsNoNameIsRefused(t *testing.T) {
-	for _, typed := range []string{"", "a b", "web\x1b[31m", "wéb", "a..b", strings.Repeat("a", 64), strings.Repeat("a.", 200), "web;rm", "$(id)"} {
+	for _, typed := range []string{"", "a b", "web\x1b[31m", "wéb", "a..b", strings.Repeat("a", 64), strings.Repeat("a.", 200), "_" + strings.Repeat("a", 59) + "._" + strings.Repeat("b", 59) + "." + strings.Repeat("c", 60) + "." + strings.Repeat("d", 60) + ".svc", "web;rm", "$(id)", "fe80::1%eth0", "::1%\xa0"} {
 		if all, err := Parse(typed, "shop", "cluster.local"); err == nil {
 			t.Errorf("%q: got %+v", typed, all)
 		} else if text := err.Error(); text != plain.Text(text) {
@@ -95,4 +98,36 @@ func TestAWindowHasABeginningAndAnEnd(t *testing.T) {
 			t.Errorf("%s to %s: got %v, %v and %v", row.from, row.to, a, b, err)
 		}
 	}
+}
+
+// Whatever is typed, each reading of it is a name that is read in the same way.
+func FuzzQuestion(f *testing.F) {
+	for _, seed := range []string{"web", "web-2.web", "_http._tcp.web", "web.db.svc", "web-2.web.db.svc.cluster.local.", "10.1.9.31", "fd00::1", "db.example.com.", "a.b.c.d.e", "_._tcp.web", "..", ".svc"} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, typed string) {
+		all, err := Parse(typed, "shop", "cluster.local")
+		if err != nil {
+			if text := err.Error(); text != plain.Text(text) {
+				t.Fatalf("%q: the error has it as it is: %q", typed, text)
+			}
+			return
+		}
+		if len(all) == 0 {
+			t.Fatalf("%q has no reading", typed)
+		}
+		for _, q := range all {
+			name := q.Name()
+			if _, ok := dns.IsDomainName(name); !ok || name != plain.Text(name) {
+				t.Fatalf("%q is read as %q, which is no name", typed, name)
+			}
+			if q.Outside || q.Address.IsValid() {
+				continue
+			}
+			again, err := Parse(name, "elsewhere", "cluster.local")
+			if err != nil || again[0].Name() != name || again[0].Key() != q.Key() || again[0].Endpoint != q.Endpoint || again[0].Port != q.Port {
+				t.Fatalf("%q is read as %q, and that as %+v, %v", typed, name, again, err)
+			}
+		}
+	})
 }
