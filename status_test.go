@@ -475,6 +475,7 @@ func TestAListFindsServices(t *testing.T) {
 		{"web-3", "", "shop/web"},
 		{"10.1.3.4", "", "shop/web"},
 		{"10.9.9.9", "", ""},
+		{"10.1.2.2", "", "search/es"},
 		{"", "trouble", "ml/gang search/es shop/gone shop/queue shop/web"},
 		{"", "none", "shop/none"},
 		{"", "external", "shop/billing"},
@@ -488,6 +489,14 @@ func TestAListFindsServices(t *testing.T) {
 		if strings.Join(got, " ") != row.want || l.Total != len(got) {
 			t.Errorf("%q in state %q finds %v, want %s", row.text, row.state, got, row.want)
 		}
+	}
+}
+
+func TestAListKnowsWhoHadAnAddress(t *testing.T) {
+	n := aNight(t)
+	l := n.Services(&status.ServicesQuery{Now: n.now, Text: "10.1.2.2"})
+	if len(l.Services) != 1 || fmt.Sprint(l.Services[0].Matches) != "[es-1 had 10.1.2.2 until 03:03:00]" {
+		t.Errorf("got %+v", l.Services)
 	}
 }
 

@@ -404,6 +404,7 @@ func momentAt(wall int64) time.Time {
 func (s *Story) Decisions(from, to time.Time, most int) (all []Decision, err error) {
 	in, w := s.windowOf(from, to), newWalk(s.state)
 	after := w.whole()
+	all = make([]Decision, 0, min(most, len(s.at)))
 	err = s.back(w, in.from-1, func(tick int64, e *entry, turns []turn) bool {
 		before := w.whole()
 		if tick <= in.to && len(all) < most {

@@ -144,6 +144,11 @@ func TestFilesAreKeptForAnHour(t *testing.T) {
 func TestASearchWithOneHitLeadsThere(t *testing.T) {
 	f := aBadNight()
 	f.services.Services, f.services.Total = f.services.Services[4:5], 1
+	f.services.Services[0].Matches = []string{"web-2 had 10.1.9.31 until 02:00:00"}
+	if w := get(t, f, "/services?q=10.1.9.31"); w.Code != 200 || !strings.Contains(w.Body.String(), "web-2 had 10.1.9.31 until 02:00:00") {
+		t.Errorf("an address of the past gets %d and %s", w.Code, w.Body)
+	}
+	f.services.Services[0].Matches = []string{"10.1.9.31"}
 	w := get(t, f, "/services?q=10.1.9.31&format=text")
 	if w.Code != 303 || w.Header().Get("Location") != "/services/shop/web?format=text" {
 		t.Errorf("got %d to %q", w.Code, w.Header().Get("Location"))

@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/netip"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -100,13 +102,20 @@ func (t *router) services(q *request) (*page, error) {
 		return nil, err
 	}
 	of := t.pages.Services(&ServicesQuery{q.now, strings.ToLower(strings.TrimSpace(q.query.Get("q"))), q.query.Get("state"), number})
-	if of.Query != "" && of.Total == 1 && len(of.Services) == 1 {
+	if of.Query != "" && of.Total == 1 && len(of.Services) == 1 && !isPast(of) {
 		return nil, &elsewhere{linkTo(&of.Services[0], keep(q.query, "format", "refresh"))}
 	}
 	if more := (number + 1) * RowsPerPage; more < of.Total {
 		of.Next = q.with("page", strconv.Itoa(number+2))
 	}
 	return &page{of, func(b *bytes.Buffer) { textServices(b, of) }, func(b *bytes.Buffer) { htmlServices(b, q, of) }}, nil
+}
+
+// isPast reports whether an address was asked for that the Service has no more: the list says
+// who had it, and until when.
+func isPast(l *v1.ServiceList) bool {
+	_, err := netip.ParseAddr(l.Query)
+	return err == nil && !slices.Contains(l.Services[0].Matches, l.Query)
 }
 
 func (t *router) service(q *request, namespace, name string) (*page, error) {

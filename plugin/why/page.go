@@ -2,6 +2,7 @@ package why
 
 import (
 	"fmt"
+	"net/netip"
 	"strings"
 	"time"
 )
@@ -72,6 +73,11 @@ func NoEndpoints(service string, selector bool, before int, until time.Time) str
 // Carries says how many endpoints a name has.
 func Carries(service string, carried, endpoints int) string {
 	return fmt.Sprintf("%s carries %d of %d endpoints.", service, carried, endpoints)
+}
+
+// Had says until when an endpoint had an address that nobody has now.
+func Had(endpoint string, address netip.Addr, until time.Time) string {
+	return fmt.Sprintf("%s had %s until %s", endpoint, address, clock(until))
 }
 
 // Flapped says how often an endpoint did.
