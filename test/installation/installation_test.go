@@ -39,7 +39,7 @@ func TestTheReadmesWayIntoOnesOwnCoreDNS(t *testing.T) {
 	must(t, err)
 	line, err := documents.Fenced(t.Context(), documents.Readme, "of `plugin.cfg`, right before `cache:cache`:", "txt")
 	must(t, err)
-	commands, err := documents.Fenced(t.Context(), documents.Readme, "`cache:cache`, and build:", "sh")
+	commands, err := documents.Fenced(t.Context(), documents.Readme, "to `plugin.cfg`, and build:", "sh")
 	must(t, err)
 
 	dir := sources(t, root)

@@ -118,7 +118,7 @@ func TestTheSlimBuildRunsWhatIsShownAndDeployed(t *testing.T) {
 		{"in a cluster", example(t, "In a cluster, in front of *kubernetes*:", "txt"), map[string]string{
 			"db-0.db.default.svc.cluster.local.": "10.244.0.10", "example.org.": "192.0.2.80",
 		}},
-		{"from a folder of manifests", example(t, "From a folder of manifests, without a cluster:", "corefile"), map[string]string{
+		{"from a folder of manifests", example(t, "From a folder of manifests:", "corefile"), map[string]string{
 			"db-0.db.default.svc.cluster.local.": "10.244.0.10",
 		}},
 		{"of a remote cluster", remote, map[string]string{
