@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 )
 
 // The files, in the folder of the module.
@@ -62,7 +63,7 @@ func page(ctx context.Context, root string) ([]byte, error) {
 		return nil, err
 	}
 	defer os.Remove(file.Name())
-	_, err = file.Write(append([]byte(titleBlock), body...))
+	_, err = file.Write(append([]byte(titleBlock), withoutPictures(body)...))
 	if err = errors.Join(err, file.Close()); err != nil {
 		return nil, err
 	}
@@ -78,6 +79,12 @@ func withoutTitle(text []byte) ([]byte, error) {
 	}
 	return rest, nil
 }
+
+// picture is a paragraph that is nothing but a picture.
+var picture = regexp.MustCompile(`(?m)^!\[.*\]\(.*\)\n\n`)
+
+// withoutPictures cuts them, which a terminal does not show.
+func withoutPictures(text []byte) []byte { return picture.ReplaceAll(text, nil) }
 
 func render(ctx context.Context, module, file string) ([]byte, error) {
 	cmd := exec.CommandContext(ctx, "go", "tool", "mmark", "-man", file)

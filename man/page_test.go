@@ -54,6 +54,13 @@ func linesAfter(text, prefix string) []string {
 	return found
 }
 
+func TestPicturesAreCut(t *testing.T) {
+	got := string(withoutPictures([]byte("before\n\n![The page](docs/status.png)\n\nafter [a link](docs/why.md)!\n")))
+	if want := "before\n\nafter [a link](docs/why.md)!\n"; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
 func TestOnlyTheTitleOfTheReadmeIsCut(t *testing.T) {
 	got, err := withoutTitle([]byte("# k8s_endpoints\n\n~~~ sh\n# a comment\n~~~\n"))
 	if want := "\n~~~ sh\n# a comment\n~~~\n"; err != nil || string(got) != want {
