@@ -388,6 +388,22 @@ func TestAllRepliesAreAsTheSchemaHasThem(t *testing.T) {
 	}
 }
 
+func TestTheOverviewCountsAllThatIsLeftOut(t *testing.T) {
+	n := newNight(t, "")
+	var changes []model.Change
+	for i := range 3 * maxLeftOut {
+		changes = append(changes, leftOutService("shop", fmt.Sprintf("odd-%02d", i), "it is odd"))
+	}
+	n.at("03:00:00", changes...)
+	n.cache.Synced()
+	n.cache.publish()
+	o := n.Overview(n.now)
+	sameText(t, "what is wrong", said(o.Findings), fmt.Sprintf("warning left out: %d × Service", 3*maxLeftOut))
+	if len(o.LeftOut) != maxLeftOut || o.LeftOutTotal != 3*maxLeftOut {
+		t.Errorf("it shows %d of %d", len(o.LeftOut), o.LeftOutTotal)
+	}
+}
+
 // The reasons of the page are those of _explain.
 func TestThePageAndExplainSayTheSame(t *testing.T) {
 	n := newNight(t, "publish serving\npod_names all\nexplain\ndamping on")

@@ -63,10 +63,10 @@ func newOverview(views []*view, now time.Time) *v1.Overview {
 		s.LeftOut = append(s.LeftOut, v.leftOutOf()...)
 	}
 	s.Served.Namespaces = len(s.namespaces)
-	s.LeftOutTotal = len(s.LeftOut)
-	s.LeftOut = s.LeftOut[:min(len(s.LeftOut), maxLeftOut)]
 	s.rank()
 	s.say()
+	s.LeftOutTotal = len(s.LeftOut)
+	s.LeftOut = s.LeftOut[:min(len(s.LeftOut), maxLeftOut)]
 	if len(s.Findings) == 0 {
 		s.Findings = append(s.Findings, v1.Finding{ID: "all-well", Level: v1.LevelOK, Text: why.AllWell(s.Served.Headless+s.Served.ExternalName, watched)})
 	}
