@@ -160,12 +160,12 @@ test-allocs:
 	go test -run Alloc . ./plugin/...
 	go test -count=1 $(ALONE)
 
-# Each target runs that many inputs, which takes some ten seconds, and not for a time: at
-# the end of a time Go's coordinator now and then takes its own deadline for a failure.
 # The status page in a real browser. What drives that is a module of its own.
 test-browser:
 	cd test/browser && go vet ./... && go test -count=1 -timeout 10m ./...
 
+# Each target runs that many inputs, which takes some ten seconds, and not for a time: at
+# the end of a time Go's coordinator now and then takes its own deadline for a failure.
 test-fuzz:
 	go test -run '^$$' -fuzz '^FuzzParse$$' -fuzztime $$((130000 * $(FUZZ)))x $(MINIMIZE) ./plugin/name
 	go test -run '^$$' -fuzz '^FuzzLoad$$' -fuzztime $$((14000 * $(FUZZ)))x $(MINIMIZE) ./plugin/source/manifests
