@@ -10,7 +10,7 @@ import (
 
 const (
 	natsGossip = "servers tell each other of addresses, and ask there once more"
-	natsEarly  = "between the end of a server and the new slice some dial it"
+	natsEarly  = "between the end of a server and the new slice each of the two others may dial it, which is six times in three ends"
 )
 
 var nats = System{
@@ -29,11 +29,11 @@ var nats = System{
 		Cold:      {Formed: 4 * time.Second},
 		Staggered: {Formed: 5 * time.Second, Long: true},
 		Ordered:   {Formed: 8 * time.Second, Long: true},
-		Rolling:   {Formed: 8 * time.Second, Dead: 3, Known: natsEarly},
+		Rolling:   {Formed: 8 * time.Second, Dead: 6, Known: natsEarly},
 		Drain:     {Formed: 5 * time.Second, Long: true},
 		Reuse:     {Formed: 5 * time.Second, Long: true, Dead: 20, Known: natsGossip},
 		Scale:     {Formed: 10 * time.Second, Long: true, Dead: 40, Known: natsGossip},
-		Reload:    {Formed: 12 * time.Second, Long: true, Dead: 3, Known: natsEarly},
+		Reload:    {Formed: 12 * time.Second, Long: true, Dead: 6, Known: natsEarly},
 		Together:  {Formed: 6 * time.Second, Long: true},
 		Exchange:  {Formed: 12 * time.Second, Long: true, Dead: 5, Wrong: 5, Known: natsGossip},
 		Outage:    {Formed: 7 * time.Second, Restarts: 1, Long: true, Answered: answered},
