@@ -1,6 +1,7 @@
 package endpoints
 
 import (
+	"context"
 	"fmt"
 	"maps"
 	"os"
@@ -8,6 +9,7 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -310,3 +312,30 @@ func TestTheHistoryIsThatOfTheModel(t *testing.T) {
 }
 
 var epochOfHistory = time.Date(2026, 11, 28, 3, 7, 42, 0, time.UTC)
+
+// What is said of a Service is kept by the goroutine that compiles, while the source tells of
+// others: what is wrong with annotations comes from the one to the other.
+func TestAHistoryIsKeptWhileAnnotationsChange(t *testing.T) {
+	c, _ := recordedCache(t)
+	c.Synced()
+	ctx, cancel := context.WithCancel(t.Context())
+	var running sync.WaitGroup
+	running.Go(func() { c.run(ctx) })
+	annotated := func(name, annotation, text string) {
+		change := headlessService("default", name)
+		change.Service.Annotations = model.NewAnnotations(map[string]string{annotation: text})
+		c.Apply([]model.Change{change})
+	}
+	for i := range 300 {
+		annotated(fmt.Sprintf("db-%d", i%7), "txt", fmt.Sprint(i))
+	}
+	annotated("bad", "ttl", "soon")
+	cancel()
+	running.Wait()
+	c.publish()
+	for name, wrong := range map[string]bool{"db-0": false, "bad": true} {
+		if about := c.set(name + ".default").State().About; strings.Contains(about, "soon") != wrong {
+			t.Errorf("of %s it is kept %q", name, about)
+		}
+	}
+}
