@@ -35,22 +35,15 @@ func (a Annotations) Get(name string) string {
 }
 
 // annotations keeps what is for this plugin, and nothing else of the object's memory.
-func annotations(all map[string]string) (a Annotations) {
-	n := 0
-	for name := range all {
-		if strings.HasPrefix(name, AnnotationPrefix) {
-			n++
-		}
-	}
-	if n == 0 {
-		return nil
-	}
-	a = make(Annotations, 0, n)
+func annotations(all map[string]string) Annotations {
+	var kept map[string]string
 	for name, text := range all {
 		if short, ok := strings.CutPrefix(name, AnnotationPrefix); ok {
-			a = append(a, Annotation{strings.Clone(short), strings.Clone(text)})
+			if kept == nil {
+				kept = make(map[string]string)
+			}
+			kept[strings.Clone(short)] = strings.Clone(text)
 		}
 	}
-	slices.SortFunc(a, func(x, y Annotation) int { return strings.Compare(x.Name, y.Name) })
-	return a
+	return NewAnnotations(kept)
 }
