@@ -21,8 +21,8 @@ const (
 var zookeeperFresh = zookeeper("zookeeper", "ZooKeeper, quorum TLS, JVM that keeps no answer",
 	"-Djava.security.properties=$WORK/java.security",
 	map[string]Bounds{
-		Cold:      {Formed: 15 * time.Second},
-		Staggered: {Formed: 15 * time.Second, Long: true},
+		Cold:      {Formed: 12 * time.Second},
+		Staggered: {Formed: 12 * time.Second, Long: true},
 		Drain:     {Formed: 15 * time.Second, Long: true, Dead: 5, Known: jvmKeeps},
 		Absent:    {Formed: 30 * time.Second, Long: true, Dead: 5, Known: jvmKeeps},
 		Rolling:   {Formed: 25 * time.Second, Dead: 5, Refused: 4, Known: zkEarly},

@@ -271,13 +271,31 @@ func outage(ctx context.Context, s *Stage) error {
 	}
 	known := s.Address(victim)
 	return s.withoutAPI(ctx, func() error {
-		took, err := s.Server.Restart(ctx, func(ctx context.Context) error { return s.answers(ctx, known) })
-		if err != nil {
+		if err := s.restartServer(ctx, known); err != nil {
 			return err
 		}
-		s.result.Answered = took.Seconds()
 		return s.crash(ctx, victim)
 	})
+}
+
+// silentAfter is for how long a server may give no answer: what it has not got by then it has
+// not kept.
+const silentAfter = 10 * time.Second
+
+// restartServer notes when the server that starts again has a name for an address.
+func (s *Stage) restartServer(ctx context.Context, known netip.Addr) error {
+	limited, cancel := context.WithTimeout(ctx, silentAfter)
+	defer cancel()
+	took, err := s.Server.Restart(limited, func(ctx context.Context) error { return s.answers(ctx, known) })
+	switch {
+	case err == nil:
+		s.result.Answered = took.Seconds()
+	case limited.Err() == nil || ctx.Err() != nil:
+		return err
+	default:
+		s.result.Silent = true
+	}
+	return nil
 }
 
 // answerLimit bounds one question to a server that may not listen yet.

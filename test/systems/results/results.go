@@ -35,6 +35,8 @@ type Trial struct {
 	// Answered is how long it took until the first answer of a CoreDNS that started again, in
 	// seconds.
 	Answered float64 `json:"answered,omitempty"`
+	// Silent says that there was none.
+	Silent bool `json:"silent,omitempty"`
 	// Requests, Errors and Slowest, in seconds, are of the load.
 	Requests int     `json:"requests,omitempty"`
 	Errors   int     `json:"errors,omitempty"`
@@ -144,6 +146,16 @@ func (r *Row) Answered() float64 {
 	return longest
 }
 
+// Silent is in how many trials a CoreDNS that started again gave no answer.
+func (r *Row) Silent() (n int) {
+	for _, each := range r.Trials {
+		if each.Silent {
+			n++
+		}
+	}
+	return n
+}
+
 // Missed says which bounds a row does not keep. Times may be so many times as long as they
 // say, at least 1: beside other systems, each waits for a processor. What members do again and
 // again meanwhile they do as many times as often.
@@ -157,6 +169,9 @@ func (r *Row) Missed(b drivers.Bounds, slower float64) []string {
 	}
 	if longest := r.Answered(); b.Answered > 0 && longest > slower*b.Answered.Seconds() {
 		missed = append(missed, fmt.Sprintf("the first answer took %.1f s, and may take %s", longest, time.Duration(slower*float64(b.Answered))))
+	}
+	if n := r.Silent(); b.Answered > 0 && n > 0 {
+		missed = append(missed, fmt.Sprintf("%d times there was no answer, and may be 0", n))
 	}
 	again := int(slower)
 	b.Dead, b.Refused = again*b.Dead, again*b.Refused

@@ -30,6 +30,7 @@ func TestARowSaysWhichBoundsItMisses(t *testing.T) {
 		{"one that was never whole", with(func(t *Trial) { t.Whole, t.Why = false, "1 of 3" }), 1, []string{"1 of 2 were not whole in time, and 0 may be: 1 of 3"}},
 		{"no number at its bound", with(func(t *Trial) { t.Dead = 1 }), 1, nil},
 		{"a number above its bound", with(func(t *Trial) { t.Dead = 2 }), 1, []string{"2 contacts with addresses of nobody, and may be 1"}},
+		{"no first answer", with(func(t *Trial) { t.Silent = true }), 2, []string{"1 times there was no answer, and may be 0"}},
 		{"the time until the first answer", with(func(t *Trial) { t.Answered = 2.5 }), 2, []string{"the first answer took 2.5 s, and may take 2s"}},
 		{"each of two", with(func(t *Trial) { t.Wrong, t.Errors = 1, 3 }), 1, []string{"1 contacts with Pods of others, and may be 0", "3 errors of the load, and may be 0"}},
 	}

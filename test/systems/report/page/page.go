@@ -132,6 +132,9 @@ func cell(row *results.Row) string {
 	if longest := row.Answered(); longest > 0 {
 		parts = append(parts, fmt.Sprintf("%.1f s to answer", longest))
 	}
+	if row.Silent() > 0 {
+		parts = append(parts, "no answer")
+	}
 	for _, each := range []struct {
 		what   string
 		of     func(results.Trial) int

@@ -100,6 +100,7 @@ func TestACellSaysWhatMatters(t *testing.T) {
 		{"one trial", []results.Trial{{Whole: true, Seconds: 0.64}}, "1/1 · 0.6 s · 0 dead"},
 		{"several", []results.Trial{{Whole: true, Seconds: 1}, {Seconds: 45}, {Whole: true, Seconds: 2, Dead: 3}}, "2/3 · 1.0–2.0 s · 3 dead"},
 		{"CoreDNS started again", []results.Trial{{Whole: true, Seconds: 3, Answered: 0.62}}, "1/1 · 3.0 s · 0.6 s to answer · 0 dead"},
+		{"CoreDNS started again with nothing", []results.Trial{{Silent: true, Restarts: 1}}, "0/1 · no answer · 0 dead · 1 restarts"},
 		{"what went wrong", []results.Trial{{Whole: true, Seconds: 1, Wrong: 1, Errors: 2}}, "1/1 · 1.0 s · 0 dead · 1 wrong · 2 errors"},
 	}
 	for _, tc := range tests {
