@@ -185,6 +185,9 @@ func attempt(ctx context.Context, t *testing.T, kept *stages, s drivers.System, 
 		all := stage.Refusals()
 		t.Logf("the last refusals: %s\n%s", strings.Join(all[max(0, len(all)-shownRefusals):], "\n"), asked(stage))
 	}
+	if result.Wrong > 0 && server == node.Ours {
+		t.Logf("contacts with Pods of others:\n%s", strings.Join(stage.Wrong(), "\n"))
+	}
 	if result.Failed > step.Bounds.Failed && server == node.Ours {
 		t.Logf("what they were denied:\n%s", asked(stage))
 	}

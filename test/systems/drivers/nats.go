@@ -31,7 +31,7 @@ var nats = System{
 		Ordered:   {Formed: 8 * time.Second, Long: true},
 		Rolling:   {Formed: 8 * time.Second, Dead: 6, Known: natsEarly},
 		Drain:     {Formed: 5 * time.Second, Long: true},
-		Reuse:     {Formed: 5 * time.Second, Long: true, Dead: 20, Known: natsGossip},
+		Reuse:     {Formed: 5 * time.Second, Long: true, Dead: 20, Wrong: 2, Known: natsGossip + ", whoever has them by then"},
 		Scale:     {Formed: 10 * time.Second, Long: true, Dead: 40, Known: natsGossip},
 		Reload:    {Formed: 12 * time.Second, Long: true, Dead: 6, Known: natsEarly},
 		Together:  {Formed: 6 * time.Second, Long: true},

@@ -1,10 +1,12 @@
 package life
 
 import (
+	"fmt"
 	"net/netip"
 	"strings"
 	"time"
 
+	"github.com/k8s-endpoints/k8s_endpoints/test/systems/contacts"
 	"github.com/k8s-endpoints/k8s_endpoints/test/systems/kubelet"
 	"github.com/k8s-endpoints/k8s_endpoints/test/systems/node"
 	"github.com/k8s-endpoints/k8s_endpoints/test/systems/pod"
@@ -67,21 +69,61 @@ func owner(of []kubelet.Life, address netip.Addr, at time.Time) *kubelet.Life {
 }
 
 func (s *Stage) tallyContacts() {
+	for _, c := range s.contacts() {
+		switch {
+		case c.to == nil:
+			s.result.Dead++
+		case s.isWrong(c):
+			s.result.Wrong++
+		default:
+			s.result.Own++
+		}
+	}
+}
+
+// contact is one of a Pod of the stage with an address of Pods.
+type contact struct {
+	contacts.Contact
+	// to is whose the address was then, nil where it was nobody's.
+	from, to *kubelet.Life
+}
+
+// contacts are those since the life began.
+func (s *Stage) contacts() (own []contact) {
 	all := s.Node.Kubelet.Lives()
 	for _, c := range s.Node.Contacts.Since(s.begun) {
 		from := owner(all, c.From.Addr(), c.At)
 		if from == nil || from.Namespace != s.Namespace || !pod.Range.Contains(c.To.Addr()) || c.To.Addr() == pod.Gateway {
 			continue
 		}
-		switch to := owner(all, c.To.Addr(), c.At); {
-		case to == nil:
-			s.result.Dead++
-		case to.Namespace != s.Namespace || to.Labels[node.Stranger] != "":
-			s.result.Wrong++
-		default:
-			s.result.Own++
-		}
+		own = append(own, contact{c, from, owner(all, c.To.Addr(), c.At)})
 	}
+	return own
+}
+
+func (s *Stage) isWrong(c contact) bool {
+	return c.to != nil && (c.to.Namespace != s.Namespace || c.to.Labels[node.Stranger] != "")
+}
+
+// lately is how long before a contact a question may have led to it.
+const lately = 2 * time.Second
+
+// Wrong says of each contact with a Pod of others who had it, and when, and what it had asked last.
+func (s *Stage) Wrong() (lines []string) {
+	const stamp = "15:04:05.000"
+	for _, c := range s.contacts() {
+		if !s.isWrong(c) {
+			continue
+		}
+		line := fmt.Sprintf("%s %s to %s, of %s since %s", c.At.Format(stamp), c.from.Pod, c.To, c.to.Pod, c.to.Begun.Format(stamp))
+		for _, q := range s.Queries() {
+			if q.From == c.From.Addr() && q.At.Before(c.At) && c.At.Sub(q.At) < lately {
+				line += fmt.Sprintf("; %s %s %s %s", q.At.Format(stamp), q.Type, q.Name, q.Rcode)
+			}
+		}
+		lines = append(lines, line)
+	}
+	return lines
 }
 
 // foreign counts the answers by Pods of others, of all that answered by their names.
