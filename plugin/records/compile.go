@@ -42,15 +42,7 @@ func Compile(service *model.Service, all []*model.Slice, o Options, memory *Memo
 	if service.Kind != model.Headless {
 		// What it remembers of slices would outlive them.
 		*memory = Memory{}
-		s.standAlone(&o)
-		if o.CheckMode != check.Off && o.Check != (check.Wanted{}) {
-			s.checked = &checked{wanted: unique.Make(o.Check), mode: o.CheckMode}
-		}
-		o.External.Checked = s.checked != nil && o.CheckMode == check.On
-		if s.plan = external.NewPlan(service, &o.External, o.Rules); s.plan != nil {
-			s.plan.Backups = o.Policy.SRVTiers == health.SRVAll
-			s.plan.Explain, s.salt = o.Explain, saltOf(service.ServiceKey)
-		}
+		s.compileAlone(&o)
 		return s
 	}
 	c := compilers.Get().(*compiler)
@@ -96,6 +88,19 @@ func Compile(service *model.Service, all []*model.Slice, o Options, memory *Memo
 	c.keepMissing(s, all, o.Policy.PodNames)
 	s.explainLeftOut()
 	return s
+}
+
+// compileAlone compiles a Service without endpoints of its own.
+func (s *Set) compileAlone(o *Options) {
+	s.standAlone(o)
+	if o.CheckMode != check.Off && o.Check != (check.Wanted{}) {
+		s.checked = &checked{wanted: unique.Make(o.Check), mode: o.CheckMode}
+	}
+	o.External.Checked = s.checked != nil && o.CheckMode == check.On
+	if s.plan = external.NewPlan(s.Service, &o.External, o.Rules); s.plan != nil {
+		s.plan.Backups = o.Policy.SRVTiers == health.SRVAll
+		s.plan.Explain, s.salt = o.Explain, saltOf(s.Service.ServiceKey)
+	}
 }
 
 // saltOf returns a number for a Service, the same in each process.

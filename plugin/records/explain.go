@@ -31,7 +31,7 @@ type explainer struct {
 	current   *roster.Current
 	standings *health.Standings
 	takenOut  roster.Bits
-	since     []dated
+	since     func(roster.At) dated
 	checks    checkExplainer
 	// waits is true where the Service name waits for endpoints.
 	waits bool
@@ -44,12 +44,12 @@ func (s *Set) explain(c *roster.Current, st *health.Standings, takenOut roster.B
 		return
 	}
 	e := explainer{m, c, st, takenOut, s.stood.since, s.explainChecks(o.Found), s.Waits()}
-	s.stood.explained = append(s.stood.explained, "policy: "+o.Policy.String()+s.checkText()+topologyText(o.Topology, s.Service))
+	s.stood.explain("policy: " + o.Policy.String() + s.checkText() + topologyText(o.Topology, s.Service))
 	if e.waits {
-		s.stood.explained = append(s.stood.explained, s.waits())
+		s.stood.explain(s.waits())
 	}
-	s.stood.explained = append(s.stood.explained, s.near.explain()...)
-	size, left, order := explanationSize(s.stood.explained[0]), c.Len(), byAddress(c.Roster)
+	s.stood.explain(s.near.explain()...)
+	size, left, order := explanationSize(s.explained()[0]), c.Len(), byAddress(c.Roster)
 	for _, published := range []bool{false, true} {
 		for _, at := range order {
 			if st.InName.Has(at) != published {
@@ -57,10 +57,10 @@ func (s *Set) explain(c *roster.Current, st *health.Standings, takenOut roster.B
 			}
 			line := e.explain(at)
 			if size += explanationSize(line); size > maxExplanation {
-				s.stood.explained = append(s.stood.explained, fmt.Sprintf("and %d more endpoints", left))
+				s.stood.explain(fmt.Sprintf("and %d more endpoints", left))
 				return
 			}
-			s.stood.explained = append(s.stood.explained, line)
+			s.stood.explain(line)
 			left--
 		}
 	}
@@ -69,7 +69,7 @@ func (s *Set) explain(c *roster.Current, st *health.Standings, takenOut roster.B
 // explainLeftOut puts a line about slices that are left out behind that of the policy.
 func (s *Set) explainLeftOut() {
 	if text := s.leftOut(); text != "" && len(s.explained()) > 0 {
-		s.stood.explained = slices.Insert(s.stood.explained, 1, text)
+		*s.stood.explanation = slices.Insert(*s.stood.explanation, 1, text)
 	}
 }
 
@@ -85,7 +85,7 @@ func byAddress(r *roster.Roster) []roster.At {
 
 func (e *explainer) explain(at roster.At) string {
 	c, st := e.current, e.standings
-	since := e.since[at]
+	since := e.since(at)
 	if failed, ok := e.checks.since(c.Address(at)); ok && st.Tier(at) == health.Sick && st.Fails(at) {
 		since = datedAt(failed)
 	}
@@ -150,7 +150,7 @@ func explanationSize(line string) int { return sizePointer + sizeFixed + 1 + min
 // why says whether an endpoint is published, and why not.
 func (e *explainer) why(at roster.At) string {
 	c, st := e.current, e.standings
-	since := e.since[at]
+	since := e.since(at)
 	is := why.Standing{
 		Tier: st.Tier(at), Published: st.InName.Has(at), Waits: e.waits, Fails: st.Fails(at), TakenOut: e.takenOut.Has(at),
 		Named: st.Named.Has(at), Since: since.time(), Before: since.isBefore(),

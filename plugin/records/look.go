@@ -30,7 +30,7 @@ type Looks struct {
 // Look returns how endpoints stand. It is nil where nobody has asked for that before
 // (Options.Look).
 func (s *Set) Look() *Looks {
-	if s.stood == nil || s.stood.since == nil {
+	if s.stood == nil || s.stood.dates == "" {
 		return nil
 	}
 	l := &Looks{set: s, checks: s.explainChecks(s.stood.found)}
@@ -66,7 +66,7 @@ type Looked struct {
 func (l *Looks) Of(at roster.At) Looked {
 	s := l.set
 	r, n := s.roster, s.stood
-	mark, since := health.Mark(n.Marks[at]), n.since[at]
+	mark, since := health.Mark(n.Marks[at]), n.since(at)
 	e := Looked{
 		Address: r.Address(at), Mark: mark, Since: since.time(), Before: since.isBefore(), Until: n.Until[at],
 		Name: r.Label(r.Target(at)), InName: s.has(at), Named: s.named.Has(at),
@@ -93,7 +93,7 @@ func (l *Looks) Called(at roster.At) string {
 }
 
 // Since returns since when an endpoint is in its tier, at the latest.
-func (l *Looks) Since(at int) time.Time { return l.set.stood.since[at].time() }
+func (l *Looks) Since(at int) time.Time { return l.set.stood.since(roster.At(at)).time() }
 
 func (l *Looks) check(e *Looked, at roster.At) {
 	e.Check, e.CheckSince = l.checks.found.Of(e.Address)

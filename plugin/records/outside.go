@@ -88,7 +88,7 @@ func (s *Set) explainOutside(all []*model.Slice, o *Options) {
 			}
 			known[n.Name] = true
 			line := strings.TrimSuffix(n.Name, ".") + " " + s.whyOutside(n.Name, o)
-			s.stood.explained = append(s.stood.explained, line)
+			s.stood.explain(line)
 		}
 	}
 }

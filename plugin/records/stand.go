@@ -22,10 +22,10 @@ func (s *Set) State() *history.State {
 
 // explained returns the lines of the explanation.
 func (s *Set) explained() []string {
-	if s.stood == nil {
+	if s.stood == nil || s.stood.explanation == nil {
 		return nil
 	}
-	return s.stood.explained
+	return *s.stood.explanation
 }
 
 // marks is memory for the marks of endpoints.
@@ -83,7 +83,7 @@ func (s *Set) standAlone(o *Options) {
 }
 
 func (s *Set) stoodBefore() *stood {
-	if s == nil || s.stood == nil || s.stood.since == nil {
+	if s == nil || s.stood == nil || s.stood.dates == "" {
 		return nil
 	}
 	return s.stood
@@ -96,18 +96,15 @@ func (n *stood) date(before *stood, began, now time.Time) {
 	if before == nil && !began.IsZero() {
 		fresh = datedAt(began) | forLonger
 	}
-	n.since = make([]dated, len(n.Marks))
-	for at := range n.since {
-		n.since[at] = fresh
-	}
-	if before == nil {
-		return
-	}
-	for at, was := range samePlaces(n.Roster, before.Roster) {
-		if health.Mark(n.Marks[at]).Tier() == health.Mark(before.Marks[was]).Tier() {
-			n.since[at] = before.since[was]
+	since := slices.Repeat([]dated{fresh}, len(n.Marks))
+	if before != nil {
+		for at, was := range samePlaces(n.Roster, before.Roster) {
+			if health.Mark(n.Marks[at]).Tier() == health.Mark(before.Marks[was]).Tier() {
+				since[at] = before.since(was)
+			}
 		}
 	}
+	n.dates = pack(since)
 }
 
 // samePlaces yields the places of endpoints that two Rosters have, with the same address,
@@ -145,7 +142,7 @@ func (s *Set) equalStood(o *Set) bool {
 	if a == nil || b == nil {
 		return a == b
 	}
-	return a.Marks == b.Marks && a.Rules == b.Rules && a.About == b.About && slices.Equal(a.since, b.since) &&
+	return a.Marks == b.Marks && a.Rules == b.Rules && a.About == b.About && a.dates == b.dates &&
 		a.found == b.found && maps.Equal(a.Until, b.Until) && sameRosters(a.Roster, b.Roster)
 }
 

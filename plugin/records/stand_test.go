@@ -40,7 +40,7 @@ func TestAStateSaysWhoIsInTheName(t *testing.T) {
 		c.report(all...)
 		set := c.report(pod(1, ready), pod(2, down), pod(3, draining), pod(4, dying), pod(5, down))
 		state := set.State()
-		if state.About != "policy" || state.Roster != set.roster || len(state.Marks) != len(all) || set.stood.since != nil {
+		if state.About != "policy" || state.Roster != set.roster || len(state.Marks) != len(all) || set.stood.dates != "" {
 			t.Fatalf("%s: got %+v", name, state)
 		}
 		for at := range roster.At(len(all)) {

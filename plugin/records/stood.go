@@ -5,18 +5,30 @@ import (
 
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/check"
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/history"
+	"github.com/k8s-endpoints/k8s_endpoints/plugin/roster"
 )
 
 // stood is how the endpoints of a Set stand, where somebody asks later what was, or why. It
-// takes a byte an endpoint, and four more where somebody asks since when.
+// takes a byte an endpoint, and what dates take where somebody asks since when.
 type stood struct {
 	history.State
-	// since has, by place, since when endpoints are in their tiers. It may be nil.
-	since []dated
-	// explained has a line for each endpoint and one for the policy, or nothing.
-	explained []string
+	// dates say, by place, since when endpoints are in their tiers. They may be empty.
+	dates dates
+	// explanation has a line for each endpoint and one for the policy. It may be nil.
+	explanation *[]string
 	// found is what checks have found, nil where nobody looks at the Set.
 	found *check.Findings
+}
+
+// since returns since when an endpoint is in its tier.
+func (n *stood) since(at roster.At) dated { return n.dates.of(int(at), len(n.Marks)) }
+
+// explain adds a line to the explanation.
+func (n *stood) explain(lines ...string) {
+	if n.explanation == nil {
+		n.explanation = new([]string)
+	}
+	*n.explanation = append(*n.explanation, lines...)
 }
 
 // dated is since when an endpoint is in its tier, in seconds since the beginning of 2020, or
