@@ -34,7 +34,7 @@ func head(views []*view, kind string, now time.Time) v1.Header {
 func thisServer() v1.Server {
 	// Without a name there is none.
 	name, _ := os.Hostname()
-	server := v1.Server{Name: name, Version: release.Version(), Started: v1.At(processBegan)}
+	server := v1.Server{Name: name, Version: release.Version(), Commit: release.Commit, Started: v1.At(processBegan)}
 	if words := strings.Fields(caddy.AppVersion); len(words) > 0 {
 		server.CoreDNS = words[0]
 	}

@@ -4,6 +4,7 @@
 package main
 
 import (
+	"cmp"
 	"slices"
 
 	"github.com/coredns/caddy"
@@ -31,8 +32,7 @@ func init() {
 func main() {
 	release.Own = version
 	caddy.AppVersion = coremain.CoreVersion + " k8s_endpoints-" + version
-	if coremain.GitCommit == "" {
-		coremain.GitCommit = commit.Current()
-	}
+	release.Commit = cmp.Or(coremain.GitCommit, commit.Current())
+	coremain.GitCommit = cmp.Or(coremain.GitCommit, commit.Source())
 	coremain.Run()
 }

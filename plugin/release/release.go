@@ -10,6 +10,10 @@ import (
 // Empty is that of the module, which only a program that requires it has.
 var Own string
 
+// Commit is the one that a program was built from, as cmd/coredns says before it starts. It is
+// empty where nobody knows.
+var Commit string
+
 const module = "github.com/k8s-endpoints/k8s_endpoints"
 
 // Version returns the version of the plugin, such as 0.1.0, and "unknown" where nothing

@@ -76,10 +76,19 @@ func newHTML(q *request, h *v1.Header, title string) *htmlPage {
 	return p
 }
 
+// abbreviated is a commit as people read it, with what follows its hash.
+func abbreviated(commit string) string {
+	const hash, enough = 40, 7
+	if len(commit) < hash {
+		return commit
+	}
+	return commit[:enough] + commit[hash:]
+}
+
 func footer(h *v1.Header) string {
 	text := "k8s_endpoints " + h.Server.Version
 	if h.Server.Commit != "" {
-		text += " (" + h.Server.Commit + ")"
+		text += " (" + abbreviated(h.Server.Commit) + ")"
 	}
 	if h.Server.CoreDNS != "" {
 		text += " in CoreDNS " + h.Server.CoreDNS

@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -55,6 +56,9 @@ func TestWhatWasIsKnownAfterARestart(t *testing.T) {
 	must(t, m.CreateSlice(within(t), cluster.HandmadeSlice(m.namespace, "kept-2", "kept", nil, m.v4(14))))
 	path := "/services/" + m.namespace + "/kept/history"
 	before := untilChanged(t, first, path, 1, 2)
+	if version := output(t, "-version"); !strings.Contains(version, cmp.Or(before.Server.Commit, "commit unknown")) {
+		t.Errorf("the page says that the commit is %q, and -version says %q", before.Server.Commit, version)
+	}
 	must(t, first.Stop())
 	m.gate.Close()
 	if info, err := os.Stat(m.snapshot + ".history"); err != nil || info.Mode() != 0o600 {

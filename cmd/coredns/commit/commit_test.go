@@ -2,6 +2,7 @@ package commit
 
 import (
 	"runtime/debug"
+	"strings"
 	"testing"
 )
 
@@ -37,6 +38,13 @@ func TestSource(t *testing.T) {
 			}
 			if got := source(info); got != test.want {
 				t.Errorf("got %q, want %q", got, test.want)
+			}
+			want := ""
+			if strings.HasPrefix(test.want, commit) {
+				want = test.want
+			}
+			if got := of(info); got != want {
+				t.Errorf("its commit is %q, want %q", got, want)
 			}
 		})
 	}
