@@ -15,21 +15,26 @@ import (
 	"golang.org/x/perf/benchfmt"
 )
 
-// measureHistory runs the Go benchmarks of the history and of the status page, each several times, of which the fastest counts: other work
-// of the machine only adds.
+// measureHistory runs the Go benchmarks of the history, the status page and the command, each several times, of which the fastest
+// counts: other work of the machine only adds. Then it asks a server whose page is read.
 func measureHistory(ctx context.Context, b *bench) error {
 	root, err := gobuild.ModuleRoot(ctx)
 	if err != nil {
 		return err
 	}
-	cmd := exec.CommandContext(ctx, "go", "test", "-run", "^$", "-bench", "^Benchmark(Record|Hour|Read|Kept|StatusPage)$", "-benchmem", "-count", "3",
-		"-benchtime", b.benchtime.String(), ".", "./plugin/history")
+	cmd := exec.CommandContext(ctx, "go", "test", "-run", "^$", "-bench", "^Benchmark(Record|Hour|Read|Kept|StatusPage|Why)$", "-benchmem", "-count", "3",
+		"-benchtime", b.benchtime.String(), ".", "./plugin/history", "./cmd/kubectl-why_dns")
 	cmd.Dir = root
 	out, err := cmd.CombinedOutput()
 	if err != nil {
 		return fmt.Errorf("%s: %w\n%s", strings.Join(cmd.Args, " "), err, out)
 	}
-	b.report.History, err = parseHistory(bytes.NewReader(out))
+	checks, err := parseHistory(bytes.NewReader(out))
+	if err != nil {
+		return err
+	}
+	check, err := measureWatched(ctx, b)
+	b.report.History = append(checks, check)
 	return err
 }
 
@@ -58,7 +63,7 @@ func parseHistory(out io.Reader) ([]figures.Check, error) {
 	if err := reader.Err(); err != nil {
 		return nil, err
 	}
-	for _, name := range []string{"Record/flip/3", "Record/flip/10000", "Record/replaced/10000", "Hour", "Read", "Kept", overviewPage, listPage, servicePage} {
+	for _, name := range []string{"Record/flip/3", "Record/flip/10000", "Record/replaced/10000", "Hour", "Read", "Kept", overviewPage, listPage, servicePage, "Why"} {
 		if found[name] == nil {
 			return nil, errors.New("there is no benchmark " + name)
 		}
@@ -70,10 +75,11 @@ func parseHistory(out io.Reader) ([]figures.Check, error) {
 		found.hour(),
 		found.read(),
 		found.kept("memory for each endpoint, in Services of 50", "history-B/endpoint"),
-		found.kept("the same with `status`", "status-B/endpoint"),
+		found.kept("the same with `status`, where they share up to 7 dates", "status-B/endpoint"),
 		found.page("the status page's overview of 10,000 Services", overviewPage),
 		found.page("its list of them", listPage),
 		found.page("its page of a Service of 1,000 endpoints, after an hour of 10 changes a second", servicePage),
+		found.why(),
 	}, nil
 }
 
@@ -132,6 +138,16 @@ func (f fastest) kept(measure, unit string) figures.Check {
 	const most = 5
 	bytes := f.value("Kept", unit)
 	return figures.Check{Measure: measure, Target: fmt.Sprintf("≤ %d bytes", most), Measured: fmt.Sprintf("%.1f bytes", bytes), Met: bytes <= most}
+}
+
+// why is what the whole command takes.
+func (f fastest) why() figures.Check {
+	const most = 2
+	seconds := f.value("Why", "sec/op")
+	return figures.Check{
+		Measure: "`kubectl why-dns`, with the API server and two servers that it finds", Target: fmt.Sprintf("< %d s", most),
+		Measured: fmt.Sprintf("%.2f s", seconds), Met: seconds < most,
+	}
 }
 
 // page is what a page takes, and how large it is.

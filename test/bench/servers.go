@@ -24,13 +24,16 @@ var plugins = []string{figures.Ours, figures.Stock}
 // server is one of them, alone in its CoreDNS.
 type server struct {
 	*coredns.Process
-	// pprof and metrics are where it has profiles and metrics, as all of it does.
-	address, pprof, metrics string
+	// pprof and metrics are where it has profiles and metrics, as all of it does. page is where
+	// it has a status page, if it has.
+	address, pprof, metrics, page string
 }
 
 // settings of a server. The zero value is the usual one.
 type settings struct {
 	pinned, traced bool
+	// watched is with a status page and a history, which only our plugin has.
+	watched bool
 	// kubeconfig is another than the scene's.
 	kubeconfig string
 	// program is another than the bench's: one that need not have all plugins.
@@ -41,14 +44,14 @@ type settings struct {
 func (b *bench) start(sc *scene, plugin string, set settings) (*server, error) {
 	s := new(server)
 	var unasked string
-	for _, address := range []*string{&s.address, &s.pprof, &s.metrics, &unasked} {
+	for _, address := range []*string{&s.address, &s.pprof, &s.metrics, &s.page, &unasked} {
 		var err error
 		if *address, err = coredns.Address(); err != nil {
 			return nil, err
 		}
 	}
 	kubeconfig := cmp.Or(set.kubeconfig, sc.kubeconfig)
-	program := coredns.Program{Path: cmp.Or(set.program, b.program), Core: coredns.AnyCore, Corefile: s.corefile(plugin, kubeconfig)}
+	program := coredns.Program{Path: cmp.Or(set.program, b.program), Core: coredns.AnyCore, Corefile: s.corefile(plugin, kubeconfig, set)}
 	if set.program == "" {
 		program.Corefile += block(unasked, "pprof "+s.pprof, "prometheus "+s.metrics)
 	}
@@ -66,10 +69,15 @@ func (b *bench) start(sc *scene, plugin string, set settings) (*server, error) {
 // corefile puts nothing in front of the plugin: neither what reads or changes
 // answers, for which ours would have to be messages, nor what only costs time.
 // Profiles and metrics come from a server block that nobody asks.
-func (s *server) corefile(plugin, kubeconfig string) string {
+func (s *server) corefile(plugin, kubeconfig string, set settings) string {
+	options := ""
+	if set.watched {
+		options = fmt.Sprintf("status %s\n        history 16MiB", s.page)
+	}
 	return block(s.address, fmt.Sprintf(`%s cluster.local in-addr.arpa ip6.arpa {
         kubeconfig %s
-    }`, plugin, kubeconfig))
+        %s
+    }`, plugin, kubeconfig, options))
 }
 
 func block(address string, plugins ...string) string {
