@@ -10,7 +10,7 @@ import (
 
 const (
 	natsGossip = "servers tell each other of addresses, and ask there once more"
-	natsEarly  = "between the end of a server and the new slice each of the two others may dial it, which is six times in three ends"
+	natsEarly  = "between the end of a server and the new slice each of the two others may dial it"
 )
 
 var nats = System{
@@ -29,11 +29,11 @@ var nats = System{
 		Cold:      {Formed: 4 * time.Second},
 		Staggered: {Formed: 5 * time.Second, Long: true},
 		Ordered:   {Formed: 8 * time.Second, Long: true},
-		Rolling:   {Formed: 8 * time.Second, Dead: 6, Known: natsEarly},
-		Drain:     {Formed: 5 * time.Second, Long: true},
+		Rolling:   {Formed: 8 * time.Second, Dead: 6, Known: natsEarly + ", six times in three ends"},
+		Drain:     {Formed: 5 * time.Second, Long: true, Dead: 4, Known: natsEarly + ", and once more by what gossip said"},
 		Reuse:     {Formed: 5 * time.Second, Long: true, Dead: 20, Wrong: 2, Known: natsGossip + ", whoever has them by then"},
 		Scale:     {Formed: 10 * time.Second, Long: true, Dead: 40, Known: natsGossip},
-		Reload:    {Formed: 12 * time.Second, Long: true, Dead: 6, Known: natsEarly},
+		Reload:    {Formed: 12 * time.Second, Long: true, Dead: 6, Known: natsEarly + ", six times in three ends"},
 		Together:  {Formed: 6 * time.Second, Long: true},
 		Exchange:  {Formed: 12 * time.Second, Long: true, Dead: 5, Wrong: 5, Known: natsGossip},
 		Outage:    {Formed: 7 * time.Second, Restarts: 1, Long: true, Answered: answered},
