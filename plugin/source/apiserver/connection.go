@@ -68,16 +68,17 @@ func (c *connection) delayed() {
 	c.brief = 0
 }
 
-// broke notes that a watch did not last, and returns true where that is a fault.
-func (c *connection) broke() bool {
+// broke notes that a watch did not last, and says whether the one before it did not either, and
+// whether that is a fault.
+func (c *connection) broke() (again, fault bool) {
 	c.mu.Lock()
 	c.brief++
-	fault := c.brief >= faultyWatches
+	again, fault = c.brief > 1, c.brief >= faultyWatches
 	c.mu.Unlock()
 	if fault {
 		c.faulty("the watch ends again and again")
 	}
-	return fault
+	return again, fault
 }
 
 // faulty logs an error of client-go, unless the connection is lost in any case, or

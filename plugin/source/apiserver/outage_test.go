@@ -204,7 +204,8 @@ func TestRequestsWaitAfterTrouble(t *testing.T) {
 		{"one that expired again after a watch is not",
 			func(r *requests) { r.failed(errExpired); r.ended(steadyTime); r.failed(errExpired) }, false},
 		{"a watch that lasted is not", func(r *requests) { r.ended(steadyTime) }, false},
-		{"a watch that did not last is", func(r *requests) { r.ended(steadyTime - 1) }, true},
+		{"nor is one that did not", func(r *requests) { r.ended(steadyTime - 1) }, false},
+		{"two in a row that did not last are", func(r *requests) { r.ended(steadyTime - 1); r.ended(0) }, true},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -233,8 +234,18 @@ func TestTheWaitBeginsAnewOnlyAfterAWatchThatLasted(t *testing.T) {
 		r.ended(0) // a list, and a watch that broke off
 		await()
 	}
-	if r.pace.Duration != 64*time.Nanosecond {
-		t.Errorf("after six failures the wait is %s", r.pace.Duration)
+	if r.pace.Duration != 8*time.Nanosecond {
+		t.Errorf("after three failures the wait is %s", r.pace.Duration)
+	}
+	r.ended(8 * time.Nanosecond) // not longer than the wait that comes
+	await()
+	if r.pace.Duration != 16*time.Nanosecond {
+		t.Errorf("after a watch as long as the wait before it the wait is %s", r.pace.Duration)
+	}
+	r.ended(17 * time.Nanosecond)
+	await()
+	if r.pace.Duration != 2*time.Nanosecond {
+		t.Errorf("after a watch that was longer than its wait the wait is %s", r.pace.Duration)
 	}
 	r.ended(steadyTime)
 	await()

@@ -27,13 +27,15 @@ type requests struct {
 	stream *stream
 	// gate is held by a list under way. A reflector that ends leaves it behind.
 	gate chan struct{}
-	// retry is the first backoff, pace what is left of it.
-	retry, pace wait.Backoff
+	// retry is the first backoff.
+	retry wait.Backoff
 
-	// mu guards the rest. troubled means that the last request failed or its watch
-	// did not last, settled that a watch has lasted, and expired that the resource
-	// version had when a watch was last to be opened.
+	// mu guards the rest. pace is what is left of the backoff. troubled means that the
+	// last request failed or its watch did not last, settled that a watch has lasted for
+	// so long that the backoff begins anew, and expired that the resource version had
+	// when a watch was last to be opened.
 	mu                         sync.Mutex
+	pace                       wait.Backoff
 	troubled, settled, expired bool
 }
 
@@ -51,17 +53,34 @@ func (r *requests) drain() { r.gate <- struct{}{} }
 // a request is made.
 func (r *requests) await(ctx context.Context) error {
 	away := r.stream.connection.outage.lasts()
-	r.mu.Lock()
-	troubled, settled := r.troubled, r.settled
-	r.troubled, r.settled = false, false
-	r.mu.Unlock()
-	if settled {
-		r.pace = r.retry
-	}
-	if !troubled || away {
+	if !r.takeTrouble() || away {
 		return ctx.Err()
 	}
-	return pause(ctx, r.pace.Step(), nil)
+	return pause(ctx, r.step(), nil)
+}
+
+// takeTrouble reports whether there was trouble since it was asked last.
+func (r *requests) takeTrouble() (troubled bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.settled {
+		r.pace = r.retry
+	}
+	troubled = r.troubled
+	r.troubled, r.settled = false, false
+	return troubled
+}
+
+// step returns how long to wait.
+func (r *requests) step() time.Duration {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.pace.Step()
+}
+
+// longestStep is the most that step may return next.
+func (r *requests) longestStep() time.Duration {
+	return time.Duration(float64(r.pace.Duration) * (1 + r.pace.Jitter))
 }
 
 // ListWithContext reads one page of a list.
@@ -149,8 +168,14 @@ func (r *requests) ended(after time.Duration) {
 		r.stream.connection.settled()
 		return
 	}
-	r.troubled = true
-	if r.stream.connection.broke() {
+	// An API server that starts again and again is there for seconds: a long wait would
+	// miss them. Where watches last longer than waits, there are few of them anyway.
+	r.settled = after > r.longestStep()
+	// The first one may have ended with the API server, or because that is back and does
+	// not know the resource version any more: the request that follows tells.
+	again, fault := r.stream.connection.broke()
+	r.troubled = r.troubled || again
+	if fault {
 		r.stream.countError()
 	}
 }
