@@ -188,7 +188,8 @@ func attempt(ctx context.Context, t *testing.T, kept *stages, s drivers.System, 
 	if result.Wrong > 0 && server == node.Ours {
 		t.Logf("contacts with Pods of others:\n%s", strings.Join(stage.Wrong(), "\n"))
 	}
-	if result.Failed > step.Bounds.Failed && server == node.Ours {
+	late := step.Bounds.Formed > 0 && result.Seconds > step.Bounds.Formed.Seconds()
+	if (late || result.Failed > step.Bounds.Failed) && server == node.Ours {
 		t.Logf("what they were denied:\n%s", asked(stage))
 	}
 	kept.leave(stage, server, err == nil && result.Whole && !script.OwnServer)

@@ -72,7 +72,7 @@ func Open(ctx context.Context, n *node.Node, system drivers.System, name string,
 func serverFor(ctx context.Context, n *node.Node, name string, script Script) (*node.Server, error) {
 	if !script.OwnServer {
 		if server := n.Server(name); server != nil {
-			return server, nil
+			return server, n.Settle(ctx, server)
 		}
 		return nil, fmt.Errorf("the server %q does not run", name)
 	}

@@ -44,6 +44,8 @@ type Node struct {
 	mu       sync.Mutex
 	networks []netip.Prefix
 	opened   int
+	// returns counts how often the API server has come back.
+	returns int
 	// owned counts the servers that places have had for themselves.
 	owned int
 }
@@ -77,7 +79,7 @@ func Start(ctx context.Context, programs Programs, servers ...string) (_ *Node, 
 	if n.cluster, err = cluster.Start(ctx, "deployment-controller", "replicaset-controller"); err != nil {
 		return nil, err
 	}
-	n.sharing = newSharing(n.cluster.StopAPIServer, n.cluster.StartAPIServer)
+	n.sharing = newSharing(n.cluster.StopAPIServer, n.startAPIServer)
 	if n.kubeconfig, err = n.cluster.Kubeconfig(cluster.AdminUser); err != nil {
 		return nil, err
 	}
@@ -127,6 +129,13 @@ func (n *Node) Leave() { n.sharing.leave() }
 // WithoutAPI does something while the API server is away, and returns when it is back.
 func (n *Node) WithoutAPI(ctx context.Context, do func() error) error {
 	return n.sharing.without(ctx, do)
+}
+
+func (n *Node) startAPIServer(ctx context.Context) error {
+	n.mu.Lock()
+	n.returns++
+	n.mu.Unlock()
+	return n.cluster.StartAPIServer(ctx)
 }
 
 func (n *Node) takeNetwork() (netip.Prefix, error) {

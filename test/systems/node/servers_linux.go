@@ -29,8 +29,10 @@ type Server struct {
 	// snapshot is the file of that option, or empty.
 	snapshot string
 	turn     int
-	cmd      *exec.Cmd
-	done     chan error
+	// settled is Node.returns when Settle has returned last. The Node guards it.
+	settled int
+	cmd     *exec.Cmd
+	done    chan error
 }
 
 // Start starts it, and returns when it is ready.
