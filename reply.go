@@ -4,8 +4,8 @@ import (
 	"iter"
 	"math"
 
+	"github.com/k8s-endpoints/k8s_endpoints/plugin/model"
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/records"
-	"github.com/k8s-endpoints/k8s_endpoints/plugin/source"
 
 	"github.com/miekg/dns"
 )
@@ -167,12 +167,7 @@ func (q *query) shortened(text string) string {
 	if len(text) <= sureNote {
 		return text
 	}
-	most := q.capacity() - q.offset() - sizeSOA - records.NoteSize("")
-	if len(text) <= most {
-		return text
-	}
-	const dots = " ..."
-	return source.Shorten(text, max(most, sureNote)-len(dots))
+	return model.Shorten(text, max(q.capacity()-q.offset()-sizeSOA-records.NoteSize(""), sureNote))
 }
 
 // The timers of the SOA record, in seconds, are the stock kubernetes plugin's.

@@ -12,6 +12,7 @@ import (
 
 	"github.com/coredns/caddy"
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/history"
+	"github.com/k8s-endpoints/k8s_endpoints/plugin/model"
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/release"
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/source"
 	v1 "github.com/k8s-endpoints/k8s_endpoints/plugin/status/v1"
@@ -89,7 +90,7 @@ func (v *view) troubled(streams []v1.Source, lost []v1.Loss, now time.Time) (all
 	if outage := s.Outage(); !outage.Since.IsZero() {
 		all = append(all, v1.Finding{
 			ID: "source-lost", Level: v1.LevelError, Text: why.Lost(s.From(), outage.Since, now),
-			Detail: why.LostDetail(source.Shorten(outage.Why, maxDetail), outage.Next, lossesBefore(lost, now), now),
+			Detail: why.LostDetail(model.Shorten(outage.Why, maxDetail), outage.Next, lossesBefore(lost, now), now),
 		})
 	}
 	switch {
@@ -141,7 +142,7 @@ func (v *view) losses(from, to time.Time) (all []v1.Loss) {
 		return all
 	}
 	if !outage.Since.IsZero() && outage.Since.Before(to) {
-		all = append(all, v1.Loss{From: v1.At(outage.Since), Why: source.Shorten(outage.Why, maxDetail)})
+		all = append(all, v1.Loss{From: v1.At(outage.Since), Why: model.Shorten(outage.Why, maxDetail)})
 	}
 	return all
 }
@@ -156,7 +157,7 @@ func lossesOf(r *recording, from, to time.Time) (all []v1.Loss) {
 		switch open := n > 0 && all[n-1].To.IsZero(); {
 		case e.Kind == history.Lost && !open:
 			_, how, _ := strings.Cut(e.Text, "\n")
-			all = append(all, v1.Loss{From: v1.At(e.At), Why: source.Shorten(how, maxDetail)})
+			all = append(all, v1.Loss{From: v1.At(e.At), Why: model.Shorten(how, maxDetail)})
 		case e.Kind == history.Back && open:
 			all[n-1].To = v1.At(e.At)
 		}
@@ -213,16 +214,16 @@ const maxLeftOut = 20
 func (v *view) leftOutOf() (all []v1.LeftOut) {
 	for key, text := range v.leftOut.All {
 		name, namespace, _ := strings.Cut(key, ".")
-		all = append(all, v1.LeftOut{Kind: "Service", Namespace: namespace, Name: name, Text: source.Shorten(text, maxDetail)})
+		all = append(all, v1.LeftOut{Kind: "Service", Namespace: namespace, Name: name, Text: model.Shorten(text, maxDetail)})
 	}
 	for key, set := range v.sets.All {
 		if text := set.LeftOut(); text != "" {
 			name, namespace, _ := strings.Cut(key, ".")
-			all = append(all, v1.LeftOut{Kind: "EndpointSlice", Namespace: namespace, Name: name, Text: source.Shorten(text, maxDetail)})
+			all = append(all, v1.LeftOut{Kind: "EndpointSlice", Namespace: namespace, Name: name, Text: model.Shorten(text, maxDetail)})
 		}
 	}
 	for _, refused := range v.refusals.All() {
-		all = append(all, v1.LeftOut{Kind: refused.Kind, Namespace: refused.Namespace, Name: refused.Name, Text: source.Shorten(refused.Why, maxDetail)})
+		all = append(all, v1.LeftOut{Kind: refused.Kind, Namespace: refused.Namespace, Name: refused.Name, Text: model.Shorten(refused.Why, maxDetail)})
 	}
 	slices.SortFunc(all, func(a, b v1.LeftOut) int {
 		return cmp.Or(cmp.Compare(a.Namespace, b.Namespace), cmp.Compare(a.Name, b.Name), cmp.Compare(a.Kind, b.Kind))

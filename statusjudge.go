@@ -11,7 +11,6 @@ import (
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/history"
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/model"
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/records"
-	"github.com/k8s-endpoints/k8s_endpoints/plugin/source"
 	v1 "github.com/k8s-endpoints/k8s_endpoints/plugin/status/v1"
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/why"
 
@@ -211,7 +210,7 @@ func targetOf(s *model.Service) string {
 	if s.Address.IsValid() {
 		return s.Address.String()
 	}
-	return source.Shorten(strings.TrimSuffix(s.Target, "."), maxDetail)
+	return model.Shorten(strings.TrimSuffix(s.Target, "."), maxDetail)
 }
 
 func tiersOf(n [health.Tiers]int) v1.Tiers {

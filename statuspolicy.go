@@ -8,7 +8,6 @@ import (
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/health"
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/model"
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/records"
-	"github.com/k8s-endpoints/k8s_endpoints/plugin/source"
 	v1 "github.com/k8s-endpoints/k8s_endpoints/plugin/status/v1"
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/topology"
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/why"
@@ -28,7 +27,7 @@ func (p *policyLines) add(option, value string) {
 	if value == "" {
 		return
 	}
-	line := v1.PolicyLine{Option: option, Value: source.Shorten(value, maxDetail), From: "default"}
+	line := v1.PolicyLine{Option: option, Value: model.Shorten(value, maxDetail), From: "default"}
 	annotation := strings.ReplaceAll(option, "_", "-")
 	if isOwn := hasAnnotation(p.service, annotation); isOwn && !strings.Contains(p.wrong, model.AnnotationPrefix+annotation+":") {
 		line.From = "annotation"

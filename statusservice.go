@@ -13,7 +13,6 @@ import (
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/model"
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/records"
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/roster"
-	"github.com/k8s-endpoints/k8s_endpoints/plugin/source"
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/status"
 	v1 "github.com/k8s-endpoints/k8s_endpoints/plugin/status/v1"
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/why"
@@ -358,7 +357,7 @@ func (p *servicePage) sayNow(d *verdict) {
 	_, err := p.settings.Of(p.set.Service)
 	if err != nil {
 		for line := range strings.SplitSeq(err.Error(), "\n") {
-			p.find("annotation-left-out", v1.LevelWarning, "Left out: "+source.Shorten(line, maxDetail))
+			p.find("annotation-left-out", v1.LevelWarning, "Left out: "+model.Shorten(line, maxDetail))
 		}
 	}
 	if len(o.Findings) == 0 {
@@ -502,7 +501,7 @@ func (p *servicePage) stood(m *history.Moment) {
 func (p *servicePage) gone() {
 	o := p.out
 	if text := p.whyLeftOut(p.key); text != "" {
-		p.find("service-left-out", v1.LevelError, fmt.Sprintf("%s.", fmt.Sprintf(why.TextServiceLeftOut, o.Namespace+"/"+o.Name, source.Shorten(text, maxDetail))))
+		p.find("service-left-out", v1.LevelError, fmt.Sprintf("%s.", fmt.Sprintf(why.TextServiceLeftOut, o.Namespace+"/"+o.Name, model.Shorten(text, maxDetail))))
 	} else {
 		p.find("service-gone", v1.LevelError, fmt.Sprintf("%s/%s is not served any more.", o.Namespace, o.Name))
 	}

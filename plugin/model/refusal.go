@@ -34,14 +34,15 @@ func Refusal(err error) string {
 	if r, ok := errors.AsType[*refusal](err); ok {
 		short = r.short
 	}
-	return strings.Clone(cut(strings.Map(plain, short), MaxRefused))
+	return strings.Clone(Shorten(strings.Map(plain, short), MaxRefused))
 }
 
 // quoted returns a bad value as short words have it.
-func quoted(value string) string { return `"` + cut(value, maxQuoted) + `"` }
+func quoted(value string) string { return `"` + Shorten(value, maxQuoted) + `"` }
 
-// cut returns what fits into most bytes of a text.
-func cut(text string, most int) string {
+// Shorten returns a text, or where it has more than most bytes, of which there are at least
+// three, its beginning and dots: as much as fits into them.
+func Shorten(text string, most int) string {
 	if len(text) <= most {
 		return text
 	}

@@ -8,6 +8,8 @@ import (
 	"sync"
 	"unicode"
 
+	"github.com/k8s-endpoints/k8s_endpoints/plugin/model"
+
 	clog "github.com/coredns/coredns/plugin/pkg/log"
 )
 
@@ -165,18 +167,9 @@ func shownReason(why error) string {
 	return shown(strings.ReplaceAll(why.Error(), "\n", "; "), maxReason)
 }
 
-// Shorten returns text, or where it has more than most bytes what fits into
-// them and " ...".
-func Shorten(text string, most int) string {
-	if len(text) <= most {
-		return text
-	}
-	return strings.ToValidUTF8(text[:most], "") + " ..."
-}
-
 // shown returns text as it may stand in a line of the log.
 func shown(text string, most int) string {
-	text = Shorten(text, most)
+	text = model.Shorten(text, most)
 	if strings.ContainsFunc(text, func(r rune) bool { return !unicode.IsPrint(r) }) {
 		return strconv.Quote(text)
 	}

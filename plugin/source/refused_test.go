@@ -173,8 +173,8 @@ func TestARefusalIsOneShortLine(t *testing.T) {
 		{"a name with a line break", "a\n[INFO] all is well", "wrong", `Left out the Thing default/"a\n[INFO] all is well": wrong`},
 		{"a reason with a line break", "a", "one\ntwo", "Left out the Thing default/a: one; two"},
 		{"a reason with an escape", "a", "\x1b[2J", `Left out the Thing default/a: "\x1b[2J"`},
-		{"a long name", strings.Repeat("a", 1<<20), "wrong", strings.Repeat("a", maxShown) + " ...: wrong"},
-		{"a long reason", "a", strings.Repeat("ä", 1<<20), strings.Repeat("ä", maxReason/2) + " ..."},
+		{"a long name", strings.Repeat("a", 1<<20), "wrong", strings.Repeat("a", maxShown-3) + "...: wrong"},
+		{"a long reason", "a", strings.Repeat("ä", 1<<20), strings.Repeat("ä", maxReason/2-2) + "..."},
 	} {
 		refuse(row.object, row.why)
 		if got := lines(); len(got) != 1 || !strings.HasSuffix(got[0], row.want) {

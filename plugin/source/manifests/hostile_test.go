@@ -36,14 +36,14 @@ func TestManifestsThatWouldTakeTooMuchAreRefused(t *testing.T) {
 		{"lists inside one another", "a.yaml", []byte(strings.Repeat("[", 100_000)), "a.yaml:1: exceeded max depth of 10000"},
 		{"lists inside one another without brackets", "a.yaml", []byte(strings.Repeat("- ", 100_000)), "a.yaml:1: exceeded max depth of 10000"},
 		{"lists inside one another in JSON", "a.json", []byte(strings.Repeat("[", 100_000)), "a.json:1: invalid character '[' exceeded max depth"},
-		{"an error that repeats a megabyte", "a.yaml", fmt.Appendf(nil, "a: *%s\n", bytes.Repeat([]byte("b"), 1<<20)), "bbbb ..."},
+		{"an error that repeats a megabyte", "a.yaml", fmt.Appendf(nil, "a: *%s\n", bytes.Repeat([]byte("b"), 1<<20)), "bbbb..."},
 		{"a list that is none, at great length", "a.yaml", []byte(list + "  a: " + strings.Repeat("b", 1<<20)), "a.yaml:1: items is a mapping; it must be a list"},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			t.Chdir(t.TempDir())
 			must(t, os.WriteFile(row.file, row.content, 0o600))
 			s, err := New(".", Options{})
-			if err == nil || !strings.Contains(err.Error(), row.want) || len(err.Error()) > maxMessage+10 || s != nil {
+			if err == nil || !strings.Contains(err.Error(), row.want) || len(err.Error()) > maxMessage || s != nil {
 				t.Errorf("got  %.500v\nwant %s", err, row.want)
 			}
 		})

@@ -9,7 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 
-	"github.com/k8s-endpoints/k8s_endpoints/plugin/source"
+	"github.com/k8s-endpoints/k8s_endpoints/plugin/model"
 
 	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
@@ -47,7 +47,7 @@ func (c *content) isEmpty() bool { return len(c.objects) == 0 && len(c.skipped) 
 func parse(maker maker, path string, data []byte) (content, error) {
 	p := parser{maker: maker, content: content{skipped: make(map[string]int)}}
 	if err := p.file(path, data); err != nil {
-		return content{}, errors.New(source.Shorten(fmt.Sprintf("%s:%v", path, err), maxMessage))
+		return content{}, errors.New(model.Shorten(fmt.Sprintf("%s:%v", path, err), maxMessage))
 	}
 	return p.content, nil
 }
