@@ -29,6 +29,15 @@ func (b *bench) profiled(ctx context.Context, name, pprof string, duration time.
 }
 
 func save(ctx context.Context, url, file string) error {
+	out, err := os.Create(file)
+	if err != nil {
+		return err
+	}
+	return errors.Join(read(ctx, url, out), out.Close())
+}
+
+// read writes what is at a URL.
+func read(ctx context.Context, url string, to io.Writer) error {
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 	if err != nil {
 		return err
@@ -41,10 +50,6 @@ func save(ctx context.Context, url, file string) error {
 	if response.StatusCode != http.StatusOK {
 		return fmt.Errorf("%s: %s", url, response.Status)
 	}
-	out, err := os.Create(file)
-	if err != nil {
-		return err
-	}
-	_, err = io.Copy(out, response.Body)
-	return errors.Join(err, out.Close())
+	_, err = io.Copy(to, response.Body)
+	return err
 }

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net/http"
 	"os"
 	"path/filepath"
 	"time"
@@ -134,18 +133,5 @@ func (s *server) keepReading(ctx context.Context) (stop func() (read int, err er
 }
 
 func (s *server) readPage(ctx context.Context) error {
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+s.page+"/services/"+workload.Namespace+"/"+watched.Name, nil)
-	if err != nil {
-		return err
-	}
-	response, err := http.DefaultClient.Do(request)
-	if err != nil {
-		return err
-	}
-	defer response.Body.Close()
-	if response.StatusCode != http.StatusOK {
-		return fmt.Errorf("the status page: %s", response.Status)
-	}
-	_, err = io.Copy(io.Discard, response.Body)
-	return err
+	return read(ctx, "http://"+s.page+"/services/"+workload.Namespace+"/"+watched.Name, io.Discard)
 }
