@@ -62,7 +62,7 @@ func TestOursComesFirstAndOnceBeforeAgain(t *testing.T) {
 	for _, round := range Rounds {
 		names = append(names, round.Name)
 	}
-	if want := []string{"ours", "ours-long", "ours-away", "ours-again", "stock", "serving"}; !slices.Equal(names, want) {
+	if want := []string{"ours", "ours-long", "ours-away", "ours-again", "stock", "serving", "stock-away"}; !slices.Equal(names, want) {
 		t.Errorf("the rounds are %q, want %q", names, want)
 	}
 }
@@ -94,7 +94,9 @@ func TestOnlyWhatIsLivedHasARow(t *testing.T) {
 	}{
 		{"etcd", drivers.Cold, node.Stock, true},
 		{"etcd", drivers.Outage, node.Ours, true},
-		{"etcd", drivers.Outage, node.Stock, false},
+		{"etcd", drivers.Outage, node.Stock, true},
+		{"etcd", drivers.Outage, node.Serving, false},
+		{"etcd", drivers.Scale, node.Stock, false},
 		{"etcd", drivers.Scale, node.Ours, false},
 		{"nobody", drivers.Cold, node.Ours, false},
 	} {

@@ -44,8 +44,9 @@ var Rounds = []Round{
 	{"ours-long", []string{node.Ours}, isLong, once},
 	{"ours-away", []string{node.Ours}, isAway, once},
 	{"ours-again", []string{node.Ours}, isAny, again},
-	{"stock", []string{node.Stock}, isOfStock, upTo},
-	{"serving", []string{node.Serving}, isOfServing, upTo},
+	{"stock", []string{node.Stock}, hasAPI, upTo},
+	{"serving", []string{node.Serving}, hasAPI, upTo},
+	{"stock-away", []string{node.Stock}, isWithoutAPI, upTo},
 }
 
 // All is a round with all lives on some servers, each as often as that.
@@ -97,20 +98,14 @@ func isShort(_ life.Script, b drivers.Bounds) bool { return !b.Long }
 
 func isLong(script life.Script, b drivers.Bounds) bool { return b.Long && !script.WithoutAPI }
 
-// isAway are lives that share the times without the API server where they come together.
 func isAway(script life.Script, b drivers.Bounds) bool { return b.Long && script.WithoutAPI }
 
-// isOfStock leaves out what the stock plugin has nothing for, a snapshot, and what makes no
-// difference to it: members one by one, a reload, which only adds to a rolling restart, and the
-// API server away for a second or two.
-func isOfStock(script life.Script, _ drivers.Bounds) bool {
-	return !script.WithoutAPI && script.Name != drivers.Ordered && script.Name != drivers.Reload
-}
+// isWithoutAPI are lives that share the times without the API server where they come together.
+func isWithoutAPI(script life.Script, _ drivers.Bounds) bool { return script.WithoutAPI }
 
-// isOfServing are the lives in which it matters who is published.
-func isOfServing(script life.Script, _ drivers.Bounds) bool {
-	return slices.Contains([]string{drivers.Cold, drivers.Staggered, drivers.Rolling, drivers.Drain, drivers.Own}, script.Name)
-}
+// hasAPI are all lives in which it may matter who is published: while nothing is told, nobody
+// is published anew.
+func hasAPI(script life.Script, _ drivers.Bounds) bool { return !script.WithoutAPI }
 
 func once(drivers.System, life.Script, string) (first, end int) { return 0, 1 }
 
