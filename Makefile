@@ -134,8 +134,9 @@ test: dig buildah prometheus resolvers targets software chromium controlplane te
 controlplane:
 	go run ./test/cluster/build
 
-# Packages that wait most of the time, for what the plugin does after seconds and minutes.
-WAITING := ./test/external ./test/faults/apiserver ./test/outside
+# Packages that run beside each other: they wait most of the time, for what the plugin does after
+# seconds and minutes, or measure nothing that others could change.
+BESIDE := ./test/external ./test/faults/apiserver ./test/outside ./test/image ./cmd/...
 
 # Of the programs that tests build and start, go test does not know the sources:
 # without -count it would take an old result for theirs. Those under a load run
@@ -143,8 +144,8 @@ WAITING := ./test/external ./test/faults/apiserver ./test/outside
 test-race:
 	go build -race ./...
 	go test -race -count=1 -timeout 20m . ./plugin/... ./man/...
-	go test -race -count=1 -p 1 -timeout 40m $$(go list ./cmd/... ./test/... | grep -vxF "$$(go list $(WAITING))")
-	go test -race -count=1 -p $(words $(WAITING)) -timeout 40m $(WAITING)
+	go test -race -count=1 -p 1 -timeout 40m $$(go list ./test/... | grep -vxF "$$(go list $(BESIDE))")
+	go test -race -count=1 -p 3 -timeout 40m $(BESIDE)
 
 # What goes as bytes may differ from a message in the writing only: the suites that look at
 # whole answers run once more, with a server that packs all of them.
