@@ -29,13 +29,13 @@ var etcd = System{
 	Lives: map[string]Bounds{
 		Cold:      {Formed: 8 * time.Second, Restarts: etcdEarly},
 		Staggered: {Formed: 10 * time.Second, Restarts: etcdEarly},
-		Rolling:   {Formed: 15 * time.Second, Dead: 30, Refused: 5, Known: etcdEnds + "; " + startsEarly},
-		Drain:     {Formed: 10 * time.Second, Dead: 10, Refused: 1, Known: etcdEnds},
-		Reuse:     {Formed: 10 * time.Second, Long: true, Dead: 10, Wrong: 4, Refused: 1, Known: etcdEnds + ", whoever has its address by then"},
-		Reload:    {Formed: 20 * time.Second, Long: true, Dead: 30, Refused: 5, Known: etcdEnds + "; " + startsEarly},
+		Rolling:   {Formed: 15 * time.Second, Dead: 8, Refused: 5, Known: etcdEnds + "; " + startsEarly},
+		Drain:     {Formed: 10 * time.Second, Dead: 5, Refused: 1, Known: etcdEnds},
+		Reuse:     {Formed: 10 * time.Second, Long: true, Dead: 5, Wrong: 4, Refused: 1, Known: etcdEnds + ", whoever has its address by then"},
+		Reload:    {Formed: 20 * time.Second, Long: true, Dead: 20, Refused: 5, Known: etcdEnds + "; " + startsEarly},
 		Away:      {Formed: 10 * time.Second, Long: true, Restarts: 1},
 		Together:  {Formed: 12 * time.Second, Long: true, Restarts: etcdEarly},
-		Exchange:  {Formed: 20 * time.Second, Long: true, Dead: 30, Wrong: 5, Refused: 5, Known: etcdEnds + ", whoever has its address by then; " + startsEarly},
+		Exchange:  {Formed: 20 * time.Second, Long: true, Dead: 28, Wrong: 5, Refused: 5, Known: etcdEnds + ", whoever has its address by then; " + startsEarly},
 		Outage:    {Formed: 12 * time.Second, Long: true, Restarts: 1, Answered: answered},
 	},
 	Spared: map[string]string{

@@ -58,7 +58,7 @@ var sentinel = System{
 	Turn: &Turn{
 		Name:   "the Pod of the master is gone, and its name with it",
 		Make:   removeMaster,
-		Bounds: Bounds{Formed: 8 * time.Second, Dead: 30, Known: oldMaster},
+		Bounds: Bounds{Formed: 8 * time.Second, Dead: 24, Known: oldMaster},
 	},
 	Needed: "A and AAAA of the names of all servers and sentinels, each second, also of those that are down.",
 	Stanza: "The default.",

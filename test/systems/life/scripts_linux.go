@@ -337,12 +337,12 @@ func (s *Stage) withoutAPI(ctx context.Context, do func() error) error {
 		s.begun = time.Now()
 		return do()
 	})
-	if err != nil {
+	if err != nil || !s.result.Whole {
 		return err
 	}
 	limited, cancel := context.WithTimeout(ctx, atLeast)
 	defer cancel()
-	if err := poll.Until(limited, s.asBegun); err != nil && s.result.Whole {
+	if err := poll.Until(limited, s.asBegun); err != nil {
 		s.result.Whole, s.result.Why = false, "after the return of the API server: "+Brief(err)
 	}
 	return nil

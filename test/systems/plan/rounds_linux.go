@@ -44,8 +44,8 @@ var Rounds = []Round{
 	{"ours-long", []string{node.Ours}, isLong, once},
 	{"ours-away", []string{node.Ours}, isAway, once},
 	{"ours-again", []string{node.Ours}, isAny, again},
-	{"stock", []string{node.Stock}, hasAPI, upTo},
-	{"serving", []string{node.Serving}, hasAPI, upTo},
+	{"stock", []string{node.Stock}, isOfStock, upTo},
+	{"serving", []string{node.Serving}, isOfServing, upTo},
 	{"stock-away", []string{node.Stock}, isWithoutAPI, upTo},
 }
 
@@ -103,9 +103,16 @@ func isAway(script life.Script, b drivers.Bounds) bool { return b.Long && script
 // isWithoutAPI are lives that share the times without the API server where they come together.
 func isWithoutAPI(script life.Script, _ drivers.Bounds) bool { return script.WithoutAPI }
 
-// hasAPI are all lives in which it may matter who is published: while nothing is told, nobody
-// is published anew.
-func hasAPI(script life.Script, _ drivers.Bounds) bool { return !script.WithoutAPI }
+// isOfStock leaves out members that wait for each other: nobody is told of them early or late.
+// Lives without the API server have a round of their own.
+func isOfStock(script life.Script, _ drivers.Bounds) bool {
+	return !script.WithoutAPI && script.Name != drivers.Ordered
+}
+
+// isOfServing leaves out also those in which it does not matter who is published.
+func isOfServing(script life.Script, b drivers.Bounds) bool {
+	return isOfStock(script, b) && script.Name != drivers.Reload
+}
 
 func once(drivers.System, life.Script, string) (first, end int) { return 0, 1 }
 
@@ -124,7 +131,7 @@ const (
 	coldStarts = 8
 	// coldStartsThere is how many there are on others than ours, of a system that makes more of
 	// them than most.
-	coldStartsThere = 3
+	coldStartsThere = 2
 	// longest is the bound of a life that is lived more than once for what is known of it.
 	longest = time.Minute
 )
