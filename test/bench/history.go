@@ -75,7 +75,7 @@ func parseHistory(out io.Reader) ([]figures.Check, error) {
 		found.hour(),
 		found.read(),
 		found.kept("memory for each endpoint, in Services of 50", "history-B/endpoint"),
-		found.kept("the same with `status`, where they share up to 7 dates", "status-B/endpoint"),
+		found.kept("the same with `status`, where all share a date", "status-B/endpoint"),
 		found.page("the status page's overview of 10,000 Services", overviewPage),
 		found.page("its list of them", listPage),
 		found.page("its page of a Service of 1,000 endpoints, after an hour of 10 changes a second", servicePage),
