@@ -16,8 +16,8 @@ import (
 	"k8s.io/client-go/tools/cache"
 )
 
-// steadyTime is how long a watch has to last for the one after it to be opened
-// at once.
+// steadyTime is how long a watch has to last to be no trouble. The first that does
+// not is none either: the one after it is opened at once.
 const steadyTime = 10 * time.Second
 
 // requests makes the requests of one stream, and tells its connection how they
