@@ -23,6 +23,9 @@ const (
 	pluginsValue    = "slim"
 )
 
+// Commit is the one that Binary says it was built from: of a work tree the go command may say none.
+const Commit = "built-for-tests"
+
 // asMessages is the variable that has the plugin write no bytes.
 const asMessages = "github.com/k8s-endpoints/k8s_endpoints/plugin/wire.asMessages"
 
@@ -41,16 +44,17 @@ func variant() (name string, args []string, err error) {
 		}
 	}
 	name = "plain"
+	variables := "-ldflags=-X github.com/coredns/coredns/coremain.GitCommit=" + Commit
 	if os.Getenv(raceVariable) == raceValue {
 		name, args = "race", append(args, "-race")
 	}
 	if AsMessages() {
-		name, args = name+"-messages", append(args, "-ldflags=-X "+asMessages+"=1")
+		name, variables = name+"-messages", variables+" -X "+asMessages+"=1"
 	}
 	if IsSlim() {
 		name, args = name+"-"+pluginsValue, append(args, "-tags="+pluginsValue)
 	}
-	return name, args, nil
+	return name, append(args, variables), nil
 }
 
 var built struct {
