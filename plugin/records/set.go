@@ -7,12 +7,11 @@
 // where a question leads; addresses.go, srv.go, external.go and declared.go make the
 // records, with draw.go for their choice and order, near.go for who gets only those near
 // it, gate.go for names that wait, and zonal.go for names of zones, with zones.go for who is
-// in which. note.go and
-// explain.go say why there is less than a client could expect, and answer.go puts all
-// together. checks.go says what is to be checked, and takes over what checks found, which is
-// kept as checked.go says; checkexplain.go explains it. stand.go keeps how endpoints
-// stand, as stood.go says, for those who ask later what was, and look.go tells people. equal.go
-// compares two Sets.
+// in which. note.go and explain.go say why there is less than a client could expect, and
+// answer.go puts all together. checks.go says what is to be checked, and takes over what
+// checks found, which is kept as checked.go says; checkexplain.go explains it. stand.go keeps
+// how endpoints stand, as stood.go says, for those who ask later what was, with the dates of
+// dates.go, and look.go tells people. equal.go compares two Sets.
 package records
 
 import (

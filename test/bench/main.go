@@ -18,7 +18,8 @@
 //
 // Read main.go and bench.go first (a run), then servers.go (the servers that are
 // compared, with ceiling.go and images.go). queries.go, changes.go, scale.go,
-// servedns.go and history.go are a section each; show.go writes the documents.
+// servedns.go and history.go, with status.go, are a section each; show.go writes the
+// documents.
 package main
 
 import (

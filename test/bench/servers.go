@@ -32,8 +32,8 @@ type server struct {
 // settings of a server. The zero value is the usual one.
 type settings struct {
 	pinned, traced bool
-	// watched is with a status page and a history, which only our plugin has.
-	watched bool
+	// status is with a status page and a history, which only our plugin has.
+	status bool
 	// kubeconfig is another than the scene's.
 	kubeconfig string
 	// program is another than the bench's: one that need not have all plugins.
@@ -71,7 +71,7 @@ func (b *bench) start(sc *scene, plugin string, set settings) (*server, error) {
 // Profiles and metrics come from a server block that nobody asks.
 func (s *server) corefile(plugin, kubeconfig string, set settings) string {
 	options := ""
-	if set.watched {
+	if set.status {
 		options = fmt.Sprintf("status %s\n        history 16MiB", s.page)
 	}
 	return block(s.address, fmt.Sprintf(`%s cluster.local in-addr.arpa ip6.arpa {

@@ -38,7 +38,7 @@ func measureWatched(ctx context.Context, b *bench) (check figures.Check, err err
 	if err := dnsperf.Write(questions, question(watched.FQDN(), dns.TypeA, clientEDNS)); err != nil {
 		return check, err
 	}
-	err = b.with(ctx, func(ctx context.Context, sc *scene) error {
+	err = b.with(ctx, func(ctx context.Context, sc *scene) (err error) {
 		if err := sc.Create(ctx, []workload.Service{watched}); err != nil {
 			return err
 		}
@@ -47,7 +47,7 @@ func measureWatched(ctx context.Context, b *bench) (check figures.Check, err err
 			return err
 		}
 		defer func() { err = errors.Join(err, without.Stop()) }()
-		with, err := b.start(sc, figures.Ours, settings{pinned: true, watched: true})
+		with, err := b.start(sc, figures.Ours, settings{pinned: true, status: true})
 		if err != nil {
 			return err
 		}

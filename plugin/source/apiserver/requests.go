@@ -78,7 +78,7 @@ func (r *requests) step() time.Duration {
 	return r.pace.Step()
 }
 
-// longestStep is the most that step may return next.
+// longestStep is the most that step may return next. The caller has locked.
 func (r *requests) longestStep() time.Duration {
 	return time.Duration(float64(r.pace.Duration) * (1 + r.pace.Jitter))
 }

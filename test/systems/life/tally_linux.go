@@ -111,12 +111,13 @@ const lately = 2 * time.Second
 // Wrong says of each contact with a Pod of others who had it, and when, and what it had asked last.
 func (s *Stage) Wrong() (lines []string) {
 	const stamp = "15:04:05.000"
+	asked := s.Queries()
 	for _, c := range s.contacts() {
 		if !s.isWrong(c) {
 			continue
 		}
 		line := fmt.Sprintf("%s %s to %s, of %s since %s", c.At.Format(stamp), c.from.Pod, c.To, c.to.Pod, c.to.Begun.Format(stamp))
-		for _, q := range s.Queries() {
+		for _, q := range asked {
 			if q.From == c.From.Addr() && q.At.Before(c.At) && c.At.Sub(q.At) < lately {
 				line += fmt.Sprintf("; %s %s %s %s", q.At.Format(stamp), q.Type, q.Name, q.Rcode)
 			}

@@ -3,5 +3,6 @@
 // it.
 //
 // Start with node_linux.go; servers_linux.go has the CoreDNS, place_linux.go the namespaces in
-// which systems live, and sharing_linux.go how they share the times without an API server.
+// which systems live, sharing_linux.go how they share the times without an API server, and
+// settle_linux.go when servers know again what is new after one.
 package node
