@@ -18,6 +18,7 @@ import (
 	"github.com/k8s-endpoints/k8s_endpoints/test/cluster/gobuild"
 	"github.com/k8s-endpoints/k8s_endpoints/test/network/networktest"
 	"github.com/k8s-endpoints/k8s_endpoints/test/server"
+	"github.com/k8s-endpoints/k8s_endpoints/test/systems/drivers"
 	"github.com/k8s-endpoints/k8s_endpoints/test/systems/node"
 	"github.com/k8s-endpoints/k8s_endpoints/test/systems/plan"
 	"github.com/k8s-endpoints/k8s_endpoints/test/systems/pod"
@@ -108,7 +109,8 @@ func furnish() error {
 			return fmt.Errorf("%w: make test installs it", err)
 		}
 	}
-	if err := flag.Set("test.parallel", strconv.Itoa(together())); err != nil {
+	// Those that wait for a lane are Parallel, too.
+	if err := flag.Set("test.parallel", strconv.Itoa(len(drivers.All))); err != nil {
 		return err
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)

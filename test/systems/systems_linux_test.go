@@ -39,9 +39,10 @@ func TestSystems(t *testing.T) {
 	}
 }
 
-// goThrough takes all systems through a round.
+// goThrough takes all systems through a round, in its order.
 func goThrough(t *testing.T, round plan.Round) {
 	t.Helper()
+	lanes := newLanes(together())
 	for _, s := range round.Order(&before) {
 		steps := round.Steps(s)
 		if len(steps) == 0 {
@@ -51,7 +52,10 @@ func goThrough(t *testing.T, round plan.Round) {
 			if lacking := lacks(s); len(lacking) > 0 {
 				leaveOut(t, s, lacking)
 			}
+			begin := lanes.join()
 			t.Parallel()
+			begin()
+			defer lanes.leave()
 			live(t, s, steps)
 		})
 	}
