@@ -29,13 +29,13 @@ var etcd = System{
 	Lives: map[string]Bounds{
 		Cold:      {Formed: 8 * time.Second, Restarts: etcdEarly},
 		Staggered: {Formed: 10 * time.Second, Restarts: etcdEarly},
-		Rolling:   {Formed: 15 * time.Second, Dead: 8, Refused: 5, Known: etcdEnds + "; " + startsEarly},
-		Drain:     {Formed: 10 * time.Second, Dead: 5, Refused: 1, Known: etcdEnds},
-		Reuse:     {Formed: 10 * time.Second, Long: true, Dead: 5, Wrong: 4, Refused: 1, Known: etcdEnds + ", whoever has its address by then"},
-		Reload:    {Formed: 20 * time.Second, Long: true, Dead: 20, Refused: 5, Known: etcdEnds + "; " + startsEarly},
+		Rolling:   {Formed: 15 * time.Second, Dialled: 3 * etcdDials, Refused: 5, Known: etcdEnds + "; " + startsEarly},
+		Drain:     {Formed: 10 * time.Second, Dialled: etcdDials, Refused: 1, Known: etcdEnds},
+		Reuse:     {Formed: 10 * time.Second, Long: true, Dialled: etcdDials, Wrong: 4, Refused: 1, Known: etcdEnds + ", whoever has its address by then"},
+		Reload:    {Formed: 20 * time.Second, Long: true, Dialled: 3 * etcdDials, Refused: 5, Known: etcdEnds + "; " + startsEarly},
 		Away:      {Formed: 10 * time.Second, Long: true, Restarts: 1},
 		Together:  {Formed: 12 * time.Second, Long: true, Restarts: etcdEarly},
-		Exchange:  {Formed: 20 * time.Second, Long: true, Dead: 28, Wrong: 5, Refused: 5, Known: etcdEnds + ", whoever has its address by then; " + startsEarly},
+		Exchange:  {Formed: 20 * time.Second, Long: true, Dialled: 3 * etcdDials, Wrong: 5, Refused: 5, Known: etcdEnds + ", whoever has its address by then; " + startsEarly},
 		Outage:    {Formed: 12 * time.Second, Long: true, Restarts: 1, Answered: answered},
 	},
 	Spared: map[string]string{
@@ -51,6 +51,11 @@ const (
 	// etcdEarly is how often members may start that come before all are known: each ends where
 	// it finds nobody, and is started again after 1, 2 and 4 s.
 	etcdEarly = 9
+	// etcdDials is how often the two others dial a member that has ended: each has two streams
+	// to it, which try ten times a second, and its name stays for a quarter of one. In that time
+	// the kubelet says that the Pod has ended, a controller takes it out of its slice, and the
+	// servers learn of it.
+	etcdDials = 2 * 2 * 10 / 4
 	etcdEnds  = "a member that ends asks for no PTR any more, and refuses who comes then; the others dial it until its name is gone, ten times a second"
 )
 

@@ -198,6 +198,10 @@ type Bounds struct {
 	Restarts int
 	// Dead are contacts with addresses of no Pod, Wrong those with Pods of another system.
 	Dead, Wrong int
+	// Dialled are the contacts with addresses of no Pod that Dead does not count: a member that
+	// has ended is dialled at the others' own pace, for as long as its name may stay. So it
+	// follows from their source, and not from what was seen, which differs by chance.
+	Dialled int
 	// Failed are look-ups that got SERVFAIL, or were denied a Pod that has an address.
 	Failed int
 	// Refused are the lines that Refusal matches.

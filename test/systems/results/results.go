@@ -174,7 +174,7 @@ func (r *Row) Missed(b drivers.Bounds, slower float64) []string {
 		missed = append(missed, fmt.Sprintf("%d times there was no answer, and may be 0", n))
 	}
 	again := int(slower)
-	b.Dead, b.Refused = again*b.Dead, again*b.Refused
+	b.Dead, b.Refused = again*(b.Dead+b.Dialled), again*b.Refused
 	for _, each := range counted {
 		if worst, bound := r.Worst(each.of), each.bound(b); worst > bound {
 			missed = append(missed, fmt.Sprintf("%d %s, and may be %d", worst, each.what, bound))
@@ -217,8 +217,8 @@ func MayBeLoose(b drivers.Bounds) bool {
 
 // Loose says which bounds with something that is known are kept by far: what is known has
 // become better, or was never as bad. Restarts are not looked at, since a life may need some
-// of them whatever is known, nor is a bound that allows but a few, or a row of fewer trials than
-// Enough.
+// of them whatever is known, nor is Dialled, which does not come from what was seen, a bound
+// that allows but a few, or a row of fewer trials than Enough.
 func (r *Row) Loose(b drivers.Bounds) []string {
 	if b.Known == "" || len(r.Trials) < Enough {
 		return nil

@@ -30,6 +30,7 @@ func TestARowSaysWhichBoundsItMisses(t *testing.T) {
 		{"one that was never whole", with(func(t *Trial) { t.Whole, t.Why = false, "1 of 3" }), 1, []string{"1 of 2 were not whole in time, and 0 may be: 1 of 3"}},
 		{"no number at its bound", with(func(t *Trial) { t.Dead = 1 }), 1, nil},
 		{"a number above its bound", with(func(t *Trial) { t.Dead = 2 }), 1, []string{"2 contacts with addresses of nobody, and may be 1"}},
+		{"a number above its bound, where each waits for a processor", with(func(t *Trial) { t.Dead = 2 }), 2, nil},
 		{"no first answer", with(func(t *Trial) { t.Silent = true }), 2, []string{"1 times there was no answer, and may be 0"}},
 		{"the time until the first answer", with(func(t *Trial) { t.Answered = 2.5 }), 2, []string{"the first answer took 2.5 s, and may take 2s"}},
 		{"each of two", with(func(t *Trial) { t.Wrong, t.Errors = 1, 3 }), 1, []string{"1 contacts with Pods of others, and may be 0", "3 errors of the load, and may be 0"}},
@@ -41,6 +42,25 @@ func TestARowSaysWhichBoundsItMisses(t *testing.T) {
 				t.Errorf("got %q, want %q", got, tc.want)
 			}
 		})
+	}
+}
+
+func TestDialledAddsToWhatMayBeDead(t *testing.T) {
+	bounds := drivers.Bounds{Dead: 1, Dialled: 2}
+	for _, test := range []struct {
+		dead   int
+		slower float64
+		want   int
+	}{
+		{3, 1, 0},
+		{4, 1, 1},
+		{12, 4, 0},
+		{13, 4, 1},
+	} {
+		row := Row{Trials: []Trial{{Whole: true, Dead: test.dead}}}
+		if got := row.Missed(bounds, test.slower); len(got) != test.want {
+			t.Errorf("%d, %v times as slow: got %q, want %d bounds that are missed", test.dead, test.slower, got, test.want)
+		}
 	}
 }
 
@@ -65,6 +85,7 @@ func TestARowSaysWhereWhatIsKnownHasBecomeBetter(t *testing.T) {
 		{"two trials say nothing", trials(0, 0), known, nil},
 		{"of a bound without anything known nothing is said", trials(0, 0, 0), drivers.Bounds{Dead: 20}, nil},
 		{"all are whole, and not all have to be", trials(0, 0, 0), unformed, []string{"0 of 3 were not whole in time, and 2 may be"}},
+		{"of what follows from a pace nothing is said", trials(0, 0, 0), drivers.Bounds{Dialled: 20, Known: "members dial each other"}, nil},
 		{"one is not whole", append(trials(0, 0), Trial{}), unformed, nil},
 	}
 	for _, tc := range tests {
