@@ -194,7 +194,7 @@ func attempt(ctx context.Context, t *testing.T, kept *stages, s drivers.System, 
 	}
 	late := step.Bounds.Formed > 0 && result.Seconds > step.Bounds.Formed.Seconds()
 	if (late || result.Failed > step.Bounds.Failed) && server == node.Ours {
-		t.Logf("what they were denied:\n%s", asked(stage))
+		t.Logf("what they were denied, and what they say:\n%s%s", asked(stage), logs(stage))
 	}
 	kept.leave(stage, server, err == nil && result.Whole && !script.OwnServer)
 	return result, err
@@ -235,7 +235,7 @@ func judge(t *testing.T, row results.Row, bounds drivers.Bounds) {
 const shownRefusals = 4
 
 // shownLines is how many of the last lines of each Pod a failure shows.
-const shownLines = 12
+const shownLines = 25
 
 // longest is that of a line.
 const longest = 250
