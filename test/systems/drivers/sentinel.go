@@ -18,11 +18,19 @@ const (
 	redisPort    = 6379
 	sentinelPort = 26379
 	sentinels    = 3
+	// sentinelDials is how often a server that has ended is dialled: each sentinel has two
+	// connections to it, and opens both anew.
+	sentinelDials = 2 * sentinels
 )
 
 const (
 	oldMaster  = "sentinels ask at the address of the old master until they have a new one"
 	oldReplica = "sentinels ask at the last address of a replica while its name is denied"
+	misledWhy  = "a connection that a sentinel has begun to the last address of a denied name is taken by whoever gets that address within 15 s, which may then be promoted in place of the other"
+	// misled is how long it takes sentinels to find that out and to put it right: down-after and two
+	// of the periods in which they ask each server for its role, and twice the time of a failover
+	// until the next one.
+	misled = (2 + 2*10 + 2*5) * time.Second
 )
 
 var sentinel = System{
@@ -43,11 +51,11 @@ var sentinel = System{
 		Cold:      {Formed: 15 * time.Second},
 		Staggered: {Formed: 20 * time.Second, Long: true},
 		Ordered:   {Formed: 25 * time.Second, Long: true},
-		Rolling:   {Formed: 40 * time.Second, Long: true, Dead: 30, Known: oldMaster},
-		Drain:     {Formed: 20 * time.Second, Long: true, Dead: 10, Known: oldReplica},
-		Reuse:     {Formed: 20 * time.Second, Long: true, Dead: 10, Wrong: 5, Known: oldReplica},
+		Rolling:   {Formed: 15*time.Second + 2*misled, Long: true, Dialled: 3 * sentinelDials, Dead: 12, Known: oldMaster + "; " + misledWhy},
+		Drain:     {Formed: 20 * time.Second, Long: true, Dialled: sentinelDials, Dead: 4, Known: oldReplica},
+		Reuse:     {Formed: 20 * time.Second, Long: true, Dialled: sentinelDials, Dead: 4, Wrong: 5, Known: oldReplica},
 		Scale:     {Formed: 45 * time.Second, Long: true, Dead: 60, Known: "sentinels never forget a replica, and ask at its last address until somebody sends SENTINEL RESET"},
-		Reload:    {Formed: 45 * time.Second, Long: true, Dead: 30, Known: oldMaster},
+		Reload:    {Formed: 15*time.Second + 2*misled, Long: true, Dialled: 3 * sentinelDials, Dead: 12, Known: oldMaster + "; " + misledWhy},
 		Away:      {Formed: 20 * time.Second, Long: true, Restarts: 1},
 		Together:  {Formed: 30 * time.Second, Long: true, Restarts: 6},
 		Outage:    {Formed: 22 * time.Second, Long: true, Restarts: 1, Answered: answered},
@@ -62,7 +70,7 @@ var sentinel = System{
 	},
 	Needed: "A and AAAA of the names of all servers and sentinels, each second, also of those that are down.",
 	Stanza: "The default.",
-	Beware: "Host names have at most 45 characters. It asks some 30 times a second for 6 Pods, without a cache. A master whose name is denied is failed over all the same, in 4 s here. Two of them on one network need passwords, since an address may go from one to the other.",
+	Beware: "Host names have at most 45 characters. It asks some 30 times a second for 6 Pods, without a cache. A master whose name is denied is failed over all the same, in 4 s here. While a name is denied it goes on to dial the last address: a server that gets that address within 15 s may be promoted in place of the one that had it, which takes half a minute and more to put right. Two of them on one network need passwords, since an address may go from one to the other.",
 }
 
 // sentinelWhole asks the sentinels who leads, whether they know each other and all who follow,
