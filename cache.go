@@ -77,9 +77,8 @@ type service struct {
 	object *model.Service
 	// slices are sorted by name.
 	slices []*model.Slice
-	// options are how the object wants to be compiled, and wrong what is wrong with that, or nil.
+	// options are how the object wants to be compiled.
 	options *records.Options
-	wrong   error
 	// changes are those of slices that are not compiled yet.
 	changes []health.Transition
 	// triggered is when the oldest change happened that is not compiled yet.
@@ -205,8 +204,9 @@ func (c *cache) readAnnotations(object *model.Service, s *service, removed bool)
 		c.refusals.Forget(kind, object.Namespace, object.Name)
 		return
 	}
-	if s.options, s.wrong = c.optionsOf.service(object); s.wrong != nil {
-		c.refusals.Refuse(log, kind, object.Namespace, object.Name, s.wrong)
+	var wrong error
+	if s.options, wrong = c.optionsOf.service(object); wrong != nil {
+		c.refusals.Refuse(log, kind, object.Namespace, object.Name, wrong)
 		return
 	}
 	c.refusals.Readmit(log, kind, object.Namespace, object.Name)
@@ -407,7 +407,6 @@ type job struct {
 	key       model.ServiceKey
 	object    *model.Service
 	options   *records.Options
-	wrong     error
 	slices    []*model.Slice
 	changes   []health.Transition
 	triggered time.Time
@@ -610,7 +609,7 @@ func (c *cache) compile(j job, before *records.Set) *records.Set {
 	options.ZoneOf, options.Demand, options.Rules = c.zoneOf(), c.demand(&options), c.rules
 	options.Before = before
 	if options.History {
-		options.About = c.about(&j, &options, before)
+		options.About = c.about(j.object, before)
 	}
 	c.findingsOf(&j, &options)
 	set := records.Compile(j.object, j.slices, options, memory, c.now())
@@ -625,11 +624,11 @@ func (c *cache) compile(j job, before *records.Set) *records.Set {
 }
 
 // about is what the history keeps of a Service as a whole.
-func (c *cache) about(j *job, o *records.Options, before *records.Set) string {
-	if state := before.State(); state != nil && before.Service == j.object {
+func (c *cache) about(object *model.Service, before *records.Set) string {
+	if state := before.State(); state != nil && before.Service == object {
 		return state.About
 	}
-	return c.recording.about(j.object, o, j.wrong)
+	return c.recording.about(object, &c.settings)
 }
 
 // causeOf is why a job changes what it does. The first list after a start from a snapshot has
@@ -671,7 +670,7 @@ func (c *cache) job(key model.ServiceKey) job {
 	if !c.byNamespace || c.exposed[key.Namespace] {
 		j.object = s.object
 	}
-	j.options, j.wrong = s.options, s.wrong
+	j.options = s.options
 	j.slices = slices.Clone(s.slices)
 	j.changes, s.changes = s.changes, nil
 	if s.object != nil {

@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/k8s-endpoints/k8s_endpoints/plugin/corefile"
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/history"
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/index"
 	"github.com/k8s-endpoints/k8s_endpoints/plugin/model"
@@ -237,19 +238,20 @@ func (d dirt) mark(key model.ServiceKey, cause history.Cause) {
 }
 
 // about is what the history keeps of a Service as a whole. Only who publishes calls it.
-func (r *recording) about(object *model.Service, o *records.Options, wrong error) string {
+func (r *recording) about(object *model.Service, by *corefile.Settings) string {
 	if object.Kind != model.Headless || len(object.Annotations) > 0 {
-		return aboutOf(object, o, wrong)
+		return aboutOf(object, by)
 	}
 	if r.plain == "" {
-		r.plain = aboutOf(object, o, nil)
+		r.plain = aboutOf(object, by)
 	}
 	return r.plain
 }
 
-// aboutOf is what the history keeps of a Service as a whole. Wrong is what is wrong with its
-// annotations, nil where nothing is.
-func aboutOf(object *model.Service, o *records.Options, wrong error) string {
+// aboutOf is what the history keeps of a Service as a whole, with what is wrong with its
+// annotations. It reads them again: nobody else needs to know that later.
+func aboutOf(object *model.Service, by *corefile.Settings) string {
+	o, wrong := by.Of(object)
 	facts := why.Facts{Kind: "headless", Policy: o.Policy.String(), Drain: o.Drain}
 	if object.Kind == model.ExternalName {
 		facts = why.Facts{Kind: "ExternalName", Target: strings.TrimSuffix(object.Target, ".")}
