@@ -109,11 +109,11 @@ type Policy struct {
 	Publish  Publish
 	PodNames PodNames
 	Fallback Fallback
+	SRVTiers SRVTiers
 	// FailOpen is the percentage from 1 to 100 of endpoints that are up below which sick ones
 	// are published, too, or FailOpenUnset, FailOpenOff or FailOpenByCheck.
 	FailOpen int
 	Damping  Damping
-	SRVTiers SRVTiers
 }
 
 // Checked returns the policy of a Service whose endpoints are checked.

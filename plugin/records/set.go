@@ -115,20 +115,23 @@ type Options struct {
 	Drain []string
 	// Zonal makes the Set answer for names of zones.
 	Zonal bool
-	// Explain makes the Set answer for _explain, and History has a State, with About.
+	// Explain makes the Set answer for _explain, and History has a State with About.
 	Explain, History bool
-	About            string
 	// Look keeps how endpoints stand, and since when, for those who look at the Set.
 	Look bool
+	// FQDNSlices makes a headless Service have what names in its slices lead to.
+	FQDNSlices bool
+	// CheckMode says whether Check counts.
+	CheckMode check.Mode
+	// About is what a State has of the Service as a whole.
+	About string
 	// Before is what is served so far, nil where that is nothing.
 	Before *Set
 	// Declared is kept in the Set.
 	Declared Declared
-	// Check is what a Service asks for, CheckMode whether that counts, and Found what checks
-	// have found; it may be nil.
-	Check     check.Wanted
-	CheckMode check.Mode
-	Found     *check.Findings
+	// Check is what a Service asks for, and Found what checks have found; it may be nil.
+	Check check.Wanted
+	Found *check.Findings
 	// Asked is called for each question about a Service whose endpoints are checked, from
 	// any goroutine. It may be nil.
 	Asked func()
@@ -136,8 +139,6 @@ type Options struct {
 	// which names and addresses that may be, nil for any.
 	External external.Wish
 	Rules    *external.Rules
-	// FQDNSlices makes a headless Service have what names in its slices lead to.
-	FQDNSlices bool
 }
 
 // Declared is what a Service says of its answers, and the records that it has besides
