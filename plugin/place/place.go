@@ -125,11 +125,7 @@ func (n *notes) of(what noted) *[Levels]string {
 
 // noteZone shortens the name of the zone, where it must be.
 func noteZone(zone string) string {
-	const dots = "..."
-	if most := maxNote - len(textZone) + len("%s"); len(zone) > most {
-		zone = strings.ToValidUTF8(zone[:most-len(dots)], "") + dots
-	}
-	return fmt.Sprintf(textZone, zone)
+	return fmt.Sprintf(textZone, model.Shorten(zone, maxNote-len(textZone)+len("%s")))
 }
 
 // goesBefore reports whether c has a prefix that other claims as well. Of two Nodes the newer
