@@ -31,7 +31,9 @@ var All = []Script{
 	{Name: drivers.Scale, run: scale},
 	{Name: drivers.Reload, OwnServer: true, run: reload},
 	{Name: drivers.Own, run: own},
-	{Name: drivers.Away, WithoutAPI: true, run: away},
+	// A server that all lives share waits the longer before it tries again the more often the API
+	// server has gone, the stock plugin up to 90 s, and each life would wait with it.
+	{Name: drivers.Away, WithoutAPI: true, OwnServer: true, run: away},
 	{Name: drivers.Outage, WithoutAPI: true, OwnServer: true, Keeps: true, run: outage},
 }
 
